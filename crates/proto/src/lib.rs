@@ -1,0 +1,3 @@
+//! SSH-2 as state machines, sans-IO.
+pub mod algorithm;
+pub mod crypto;

@@ -1,0 +1,73 @@
+//! Every name that crosses the wire, once, with where it is defined: an index of the documents.
+
+/// draft-ietf-sshm-mlkem-hybrid-kex.
+pub const KEX_MLKEM768X25519: &str = "mlkem768x25519-sha256";
+/// draft-ietf-sshm-ntruprime-ssh.
+pub const KEX_SNTRUP761X25519: &str = "sntrup761x25519-sha512";
+/// The same, as OpenSSH 8.5 to 9.8 name it.
+pub const KEX_SNTRUP761X25519_OPENSSH: &str = "sntrup761x25519-sha512@openssh.com";
+/// RFC 8731.
+pub const KEX_CURVE25519: &str = "curve25519-sha256";
+/// RFC 8731 §2, the name before the RFC.
+pub const KEX_CURVE25519_LIBSSH: &str = "curve25519-sha256@libssh.org";
+/// RFC 5656 §6.3.
+pub const KEX_ECDH_NISTP256: &str = "ecdh-sha2-nistp256";
+/// RFC 5656 §6.3.
+pub const KEX_ECDH_NISTP384: &str = "ecdh-sha2-nistp384";
+/// RFC 5656 §6.3.
+pub const KEX_ECDH_NISTP521: &str = "ecdh-sha2-nistp521";
+/// RFC 8268.
+pub const KEX_GROUP14_SHA256: &str = "diffie-hellman-group14-sha256";
+/// RFC 8268.
+pub const KEX_GROUP16_SHA512: &str = "diffie-hellman-group16-sha512";
+/// RFC 8268.
+pub const KEX_GROUP18_SHA512: &str = "diffie-hellman-group18-sha512";
+
+/// RFC 8308 §2.1, sent by a client in the first KEXINIT.
+pub const EXT_INFO_C: &str = "ext-info-c";
+/// RFC 8308 §2.1, sent by a server in the first KEXINIT.
+pub const EXT_INFO_S: &str = "ext-info-s";
+/// OpenSSH PROTOCOL §1.9, the client's marker.
+pub const KEX_STRICT_C: &str = "kex-strict-c-v00@openssh.com";
+/// OpenSSH PROTOCOL §1.9, the server's marker.
+pub const KEX_STRICT_S: &str = "kex-strict-s-v00@openssh.com";
+
+/// OpenSSH PROTOCOL §1.6 (RFC 5647 with the names fixed).
+pub const CIPHER_AES256_GCM: &str = "aes256-gcm@openssh.com";
+/// OpenSSH PROTOCOL §1.6.
+pub const CIPHER_AES128_GCM: &str = "aes128-gcm@openssh.com";
+/// OpenSSH PROTOCOL.chacha20poly1305.
+pub const CIPHER_CHACHA20_POLY1305: &str = "chacha20-poly1305@openssh.com";
+/// RFC 4344 §4.
+pub const CIPHER_AES256_CTR: &str = "aes256-ctr";
+/// RFC 4344 §4.
+pub const CIPHER_AES192_CTR: &str = "aes192-ctr";
+/// RFC 4344 §4.
+pub const CIPHER_AES128_CTR: &str = "aes128-ctr";
+
+/// OpenSSH PROTOCOL §1.5.
+pub const MAC_HMAC_SHA2_256_ETM: &str = "hmac-sha2-256-etm@openssh.com";
+/// OpenSSH PROTOCOL §1.5.
+pub const MAC_HMAC_SHA2_512_ETM: &str = "hmac-sha2-512-etm@openssh.com";
+/// RFC 6668.
+pub const MAC_HMAC_SHA2_256: &str = "hmac-sha2-256";
+/// RFC 6668.
+pub const MAC_HMAC_SHA2_512: &str = "hmac-sha2-512";
+
+/// RFC 4253 §6.2.
+pub const COMPRESSION_NONE: &str = "none";
+
+/// RFC 8709.
+pub const SSH_ED25519: &str = "ssh-ed25519";
+/// RFC 5656 §3.1.
+pub const ECDSA_NISTP256: &str = "ecdsa-sha2-nistp256";
+/// RFC 5656 §3.1.
+pub const ECDSA_NISTP384: &str = "ecdsa-sha2-nistp384";
+/// RFC 5656 §3.1.
+pub const ECDSA_NISTP521: &str = "ecdsa-sha2-nistp521";
+/// RFC 8332 §3.
+pub const RSA_SHA2_256: &str = "rsa-sha2-256";
+/// RFC 8332 §3.
+pub const RSA_SHA2_512: &str = "rsa-sha2-512";
+/// RFC 4253 §6.6: the RSA key type (as a signature algorithm it is SHA-1 and never used here).
+pub const SSH_RSA: &str = "ssh-rsa";
