@@ -1,0 +1,62 @@
+//! The program `nacre`: one binary whose subcommands also answer to their OpenSSH names.
+//!
+//! It is a library with a three-line `main` so that integration tests and `xtask` can reach the
+//! command table ([`cli`]) and the password file ([`passwd::store`]) without starting a process.
+//! Nothing here starts an async runtime before a subcommand asks for one: `nacre ssh host true`
+//! has to be quick.
+#![deny(missing_docs, clippy::print_stdout, clippy::print_stderr)]
+
+pub mod cli;
+pub mod completions;
+pub mod failure;
+pub mod links;
+pub mod man;
+pub mod output;
+pub mod query;
+pub mod version;
+
+use cli::Invocation;
+use failure::Failure;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the command line `argv` (with the program's name first) and says how the process ends.
+pub fn run(argv: Vec<OsString>) -> ExitCode {
+    match cli::parse(argv).and_then(dispatch) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
+    match invocation {
+        Invocation::Help(help) => help.print().map_err(|_| Failure::closed_pipe())?,
+        Invocation::Text(text) => output::print(&text)?,
+        Invocation::Ssh(args) => return ssh(*args),
+        Invocation::Serve(args) => return serve(*args),
+        Invocation::Explain(_) => return Err(Failure::new("explain: not in this build")),
+        Invocation::Try(_) => return Err(Failure::new("try: not in this build")),
+        Invocation::Keygen(_) | Invocation::Passwd(_) => return Err(Failure::new("not in this build")),
+        Invocation::Links { directory } => links::run(&directory)?,
+        Invocation::Man(request) => man::run(&request)?,
+        Invocation::Completions(shell) => completions::run(shell)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ssh(args: cli::ssh::SshArgs) -> Result<ExitCode, Failure> {
+    match args.action {
+        cli::ssh::SshAction::Version => output::complain(&version::compatible()),
+        cli::ssh::SshAction::Query(ref what) => output::print(&query::answer(what)?)?,
+        _ => return Err(Failure::with_code(255, "ssh: the client is not in this build")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(args: cli::serve::ServeArgs) -> Result<ExitCode, Failure> {
+    match args.action {
+        cli::serve::ServeAction::Version => output::complain(&version::compatible()),
+        _ => return Err(Failure::new("serve: the server is not in this build")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
