@@ -1,0 +1,62 @@
+//! What failed, where, and with which errno: the text behind every `io::Error` this crate makes itself.
+
+use std::fmt;
+use std::io;
+use std::panic::Location;
+
+/// An operating-system call that failed, with what it was for. Found inside an [`io::Error`] of the same
+/// [`io::ErrorKind`]: `err.get_ref().and_then(|e| e.downcast_ref::<SysError>())`.
+#[derive(Debug)]
+pub struct SysError {
+    doing: String,
+    source: io::Error,
+    at: &'static Location<'static>,
+}
+
+impl SysError {
+    /// The errno of the failed call, if a call failed (and not a check of our own).
+    pub fn errno(&self) -> Option<i32> {
+        self.source.raw_os_error()
+    }
+}
+
+impl fmt::Display for SysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({}:{})", self.doing, self.source, self.at.file(), self.at.line())
+    }
+}
+
+impl std::error::Error for SysError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// The errno behind an `io::Error`, whether bare or wrapped in a [`SysError`].
+pub fn errno_of(err: &io::Error) -> Option<i32> {
+    err.raw_os_error().or_else(|| err.get_ref()?.downcast_ref::<SysError>()?.errno())
+}
+
+/// Says what a call was for, so that the error names it.
+pub(crate) trait Doing<T> {
+    /// Wraps the error; `doing` reads like "open /dev/ptmx".
+    fn doing(self, doing: impl FnOnce() -> String) -> io::Result<T>;
+}
+
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    #[track_caller]
+    fn doing(self, doing: impl FnOnce() -> String) -> io::Result<T> {
+        let at = Location::caller();
+        self.map_err(|err| {
+            let source: io::Error = err.into();
+            io::Error::new(source.kind(), SysError { doing: doing(), source, at })
+        })
+    }
+}
+
+/// A refusal of our own (no system call failed), in the same shape.
+#[track_caller]
+pub(crate) fn refused(kind: io::ErrorKind, doing: impl Into<String>, why: impl Into<String>) -> io::Error {
+    let source = io::Error::other(why.into());
+    io::Error::new(kind, SysError { doing: doing.into(), source, at: Location::caller() })
+}
