@@ -41,6 +41,16 @@ pub(crate) fn fill_random(out: &mut [u8]) -> Result<(), CryptoError> {
     aws_lc_rs::rand::fill(out).map_err(refuse)
 }
 
+/// `N` bytes fit for keys.
+///
+/// # Errors
+/// The system's generator failed.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], CryptoError> {
+    let mut out = [0; N];
+    fill_random(&mut out)?;
+    Ok(out)
+}
+
 impl Provider for AwsLc {
     fn random(&self, out: &mut [u8]) -> Result<(), CryptoError> {
         fill_random(out)
