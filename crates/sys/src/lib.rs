@@ -11,5 +11,6 @@ pub mod pty;
 pub mod shadow;
 pub mod spawn;
 pub mod stdio;
+pub mod terminal;
 
 pub use error::{SysError, errno_of};

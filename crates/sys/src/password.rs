@@ -165,6 +165,12 @@ impl fmt::Debug for Verifier {
     }
 }
 
+/// libloading keeps the loader's own words (which file, what is wrong with it) in the source.
+fn causes(err: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(err), |err| err.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 impl Verifier {
     /// Loads libcrypt (`libcrypt.so.1`, or `libcrypt.so.2` where only that is installed).
     ///
@@ -175,7 +181,7 @@ impl Verifier {
         for name in ["libcrypt.so.1", "libcrypt.so.2"] {
             match Self::load_named(name) {
                 Ok(verifier) => return Ok(verifier),
-                Err(err) => last = err.to_string(),
+                Err(err) => last = causes(&err),
             }
         }
         Err(refused(
@@ -203,10 +209,7 @@ impl Verifier {
     /// Spends the time of a check against a fixed hash and denies: for accounts that do not exist, so that the clock does
     /// not tell. `like` is the stored field of some real account, so that the cost is this machine's usual one.
     pub fn deny(&self, like: Option<&str>, password: &[u8]) {
-        const SHA512: &str = concat!(
-            "$6$nobodyatall$",
-            "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000."
-        );
+        const SHA512: &str = "$6$nobodyatall$";
         let setting = like.filter(|field| scheme_of(field).is_some()).unwrap_or(SHA512);
         if password.len() <= MAX_PASSWORD && !password.contains(&0) {
             drop(self.crypt(password, setting));

@@ -325,8 +325,10 @@ fn low_descriptors() -> ! {
     // fd 0 becomes what the child shall have as stdout, fd 1 what it shall have as stdin.
     rustix::stdio::dup2_stdin(&output.child).unwrap();
     rustix::stdio::dup2_stdout(&input.child).unwrap();
-    // SAFETY: both numbers are open (just made) and stdin()/stdout() of std are not used any more.
-    let (zero, one) = unsafe { (rustix::stdio::take_stdin(), rustix::stdio::take_stdout()) };
+    // SAFETY: fd 0 is open (just made) and std's stdin is not used any more.
+    let zero = unsafe { rustix::stdio::take_stdin() };
+    // SAFETY: fd 1 is open (just made) and std's stdout is not used any more.
+    let one = unsafe { rustix::stdio::take_stdout() };
     drop((input.child, output.child));
     let err = rustix::fs::open("/dev/null", rustix::fs::OFlags::WRONLY, rustix::fs::Mode::empty()).unwrap();
     let child = spawn(spec("tr a-z A-Z", ChildStdio::Fds { stdin: one, stdout: zero, stderr: err })).unwrap();
