@@ -1,0 +1,204 @@
+//! One line, and the file. A line is read whole or refused whole; what is behind a line's end is another line.
+
+use std::fmt;
+
+use super::{KeyOptions, OptionsError};
+use crate::blob::{self, BlobError};
+
+/// The longest line accepted, in bytes.
+pub const MAX_LINE: usize = 8 * 1024;
+/// The longest file accepted, in bytes.
+pub const MAX_FILE: usize = 1024 * 1024;
+
+/// The key types that can log in.
+const KEY_TYPES: [&str; 7] = [
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "ssh-rsa",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+];
+
+/// A good line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What stands in front of the key.
+    pub options: KeyOptions,
+    /// The key type, equal to the one inside the blob.
+    pub key_type: String,
+    /// The key blob (RFC 4253 §6.6).
+    pub blob: Vec<u8>,
+    /// What stands behind the key.
+    pub comment: String,
+    /// The line's number, from 1.
+    pub line: u32,
+}
+
+/// Why a line is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineError {
+    /// Longer than [`MAX_LINE`].
+    TooLong,
+    /// Not UTF-8 before the comment, or a control character.
+    NotText,
+    /// There is no key where one should be.
+    NoKey,
+    /// A key type that cannot log in.
+    KeyType(String),
+    /// The key is bad.
+    Key(BlobError),
+    /// The options are bad.
+    Options(OptionsError),
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "the line is longer than {MAX_LINE} bytes"),
+            Self::NotText => f.write_str("the line is not text"),
+            Self::NoKey => f.write_str("there is no key on the line"),
+            Self::KeyType(name) => {
+                write!(f, "keys of type {} cannot log in", nacre_wire::text::clean_line(name.as_bytes(), 64))
+            }
+            Self::Key(error) => error.fmt(f),
+            Self::Options(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LineError {}
+
+/// A refused line and why, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The line's number, from 1.
+    pub line: u32,
+    /// Why.
+    pub error: LineError,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.error)
+    }
+}
+
+/// The lines of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuthorizedKeys {
+    /// The good ones, in order.
+    pub entries: Vec<Entry>,
+    /// The refused ones.
+    pub refused: Vec<Refused>,
+}
+
+impl AuthorizedKeys {
+    /// Reads a file's content. A file longer than [`MAX_FILE`] gives no key at all: its first half is not what its
+    /// owner wrote.
+    pub fn parse(content: &[u8]) -> Self {
+        let mut out = Self::default();
+        if content.len() > MAX_FILE {
+            out.refused.push(Refused { line: 0, error: LineError::TooLong });
+            return out;
+        }
+        for (line, bytes) in (1..).zip(content.split(|b| *b == b'\n')) {
+            match Entry::parse(bytes, line) {
+                Ok(Some(entry)) => out.entries.push(entry),
+                Ok(None) => {}
+                Err(error) => out.refused.push(Refused { line, error }),
+            }
+        }
+        out
+    }
+
+    /// The first good line with this key.
+    pub fn find<'a>(&'a self, blob: &'a [u8]) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| entry.blob == blob)
+    }
+}
+
+impl Entry {
+    /// Reads one line, given without its line feed. `None` for a comment or an empty line.
+    ///
+    /// # Errors
+    /// The line is refused.
+    pub fn parse(line: &[u8], number: u32) -> Result<Option<Self>, LineError> {
+        if line.len() > MAX_LINE {
+            return Err(LineError::TooLong);
+        }
+        // A comment may hold bytes of any old encoding; it is only ever shown, so it may be lossy.
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+        let text = text.trim_start_matches([' ', '\t']);
+        if text.is_empty() || text.starts_with('#') {
+            return Ok(None);
+        }
+        if text.contains(|c: char| c.is_control() && c != '\t') {
+            return Err(LineError::NotText);
+        }
+        let (first, rest) = cut(text);
+        let is_key = KEY_TYPES.contains(&first);
+        let (options, key) = if is_key { (None, text) } else { split_options(text)? };
+        let (key_type, rest) = if is_key { (first, rest) } else { cut(key) };
+        if options.is_some_and(|o| o.contains('\u{fffd}')) {
+            return Err(LineError::NotText);
+        }
+        if !KEY_TYPES.contains(&key_type) {
+            return Err(no_key(options, key_type));
+        }
+        let options = options.map_or(Ok(KeyOptions::default()), KeyOptions::parse).map_err(LineError::Options)?;
+        if options.verify_required && !key_type.starts_with("sk-") {
+            return Err(LineError::Options(OptionsError::OnlySecurityKeys("verify-required")));
+        }
+        let (base64, comment) = cut(rest);
+        if base64.is_empty() {
+            return Err(LineError::NoKey);
+        }
+        let blob = blob::decode(key_type, base64).map_err(LineError::Key)?;
+        let comment = comment.trim_end_matches([' ', '\t']).to_owned();
+        Ok(Some(Self { options, key_type: key_type.to_owned(), blob, comment, line: number }))
+    }
+}
+
+/// The most helpful reason: a key of a type that cannot log in, bad options, or no key.
+fn no_key(options: Option<&str>, key_type: &str) -> LineError {
+    let looks_like_type =
+        |word: &str| word.starts_with("ssh-") || word.starts_with("ecdsa-") || word.starts_with("sk-");
+    match options {
+        Some(first) if looks_like_type(first) => LineError::KeyType(first.to_owned()),
+        Some(options) => match KeyOptions::parse(options) {
+            Err(error) => LineError::Options(error),
+            Ok(_) if key_type.is_empty() => LineError::NoKey,
+            Ok(_) => LineError::KeyType(key_type.to_owned()),
+        },
+        None => LineError::NoKey,
+    }
+}
+
+/// The next word and what follows the blanks after it.
+fn cut(text: &str) -> (&str, &str) {
+    match text.split_once([' ', '\t']) {
+        Some((word, rest)) => (word, rest.trim_start_matches([' ', '\t'])),
+        None => (text, ""),
+    }
+}
+
+/// The options field, which ends at the first blank outside double quotes, and the rest.
+fn split_options(text: &str) -> Result<(Option<&str>, &str), LineError> {
+    let mut quoted = false;
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' if !escaped => quoted = !quoted,
+            ' ' | '\t' if !quoted => {
+                let (options, rest) = text.split_at_checked(at).unwrap_or((text, ""));
+                return Ok((Some(options), rest.trim_start_matches([' ', '\t'])));
+            }
+            _ => {}
+        }
+        // OpenSSH looks for `\"` as a pair, so a backslash before the backslash does not matter.
+        escaped = c == '\\';
+    }
+    if quoted { Err(LineError::Options(OptionsError::Grammar)) } else { Ok((Some(text), "")) }
+}

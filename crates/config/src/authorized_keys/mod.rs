@@ -1,0 +1,9 @@
+//! `authorized_keys`: which keys may log in, and with what limits (sshd(8), AUTHORIZED_KEYS FILE FORMAT; threat A17).
+
+mod expiry;
+mod line;
+mod options;
+
+pub use expiry::{Civil, Expiry};
+pub use line::{AuthorizedKeys, Entry, LineError, MAX_FILE, MAX_LINE, Refused};
+pub use options::{KeyOptions, OptionsError, PermitPort, PermitTarget};

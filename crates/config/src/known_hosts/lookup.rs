@@ -1,0 +1,113 @@
+//! Is this the key on record for this host? (threats H5, H6)
+
+use std::sync::Arc;
+
+use super::{Entry, HmacSha1, Marker, record_name};
+use crate::error::Warning;
+use crate::origin::Origin;
+
+/// What the records say about a host's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// This very key is on record.
+    Match {
+        /// The line that says so.
+        origin: Origin,
+    },
+    /// The host is on record with other keys only, of this or another type: "changed", never "new".
+    Mismatch {
+        /// The lines that hold the other keys.
+        lines: Vec<Origin>,
+    },
+    /// Nothing is on record.
+    Unknown,
+    /// The key is marked `@revoked` for this host: nothing else counts.
+    Revoked {
+        /// The line that says so.
+        origin: Origin,
+    },
+}
+
+/// The good lines of one or more files, and a warning for each bad one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownHosts {
+    /// The good lines, in order.
+    pub entries: Vec<Entry>,
+    /// What was skipped and why.
+    pub warnings: Vec<Warning>,
+}
+
+impl KnownHosts {
+    /// Reads a file's content.
+    pub fn parse(file: &str, content: &[u8]) -> Self {
+        let mut known = Self::default();
+        known.add(file, content);
+        known
+    }
+
+    /// Adds another file's content after what is there.
+    pub fn add(&mut self, file: &str, content: &[u8]) {
+        let file: Arc<str> = Arc::from(file);
+        for (line, number) in content.split(|b| *b == b'\n').zip(1..) {
+            let origin = Origin::File { file: Arc::clone(&file), line: number };
+            match Entry::parse(line, origin.clone()) {
+                Ok(Some(entry)) => self.entries.push(entry),
+                Ok(None) => {}
+                Err(error) => self.warnings.push(Warning { origin, text: format!("line skipped: {error}") }),
+            }
+        }
+    }
+
+    /// The lines that speak of a host.
+    fn of<'a>(&'a self, name: &'a str, hmac: HmacSha1) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| entry.hosts.matches(name, hmac))
+    }
+
+    /// The verdict on a key (its blob) that a host showed. A revoked key is revoked whatever other lines say.
+    pub fn lookup(&self, host: &str, port: u16, blob: &[u8], hmac: HmacSha1) -> Verdict {
+        let name = record_name(host, port);
+        let mut found = None;
+        let mut others = Vec::new();
+        for entry in self.of(&name, hmac) {
+            match (entry.marker, entry.blob == blob) {
+                (Marker::Revoked, true) => return Verdict::Revoked { origin: entry.origin.clone() },
+                (Marker::None, true) => {
+                    found.get_or_insert_with(|| entry.origin.clone());
+                }
+                (Marker::None, false) => others.push(entry.origin.clone()),
+                _ => {}
+            }
+        }
+        match found {
+            Some(origin) => Verdict::Match { origin },
+            None if others.is_empty() => Verdict::Unknown,
+            None => Verdict::Mismatch { lines: others },
+        }
+    }
+
+    /// [`Self::lookup`] as the client asks it: when nothing is on record for `[host]:port`, a match or a revocation
+    /// under the plain name counts too, as in OpenSSH.
+    pub fn lookup_for_connection(&self, host: &str, port: u16, blob: &[u8], hmac: HmacSha1) -> Verdict {
+        let verdict = self.lookup(host, port, blob, hmac);
+        if verdict != Verdict::Unknown || port == 22 {
+            return verdict;
+        }
+        match self.lookup(host, 22, blob, hmac) {
+            verdict @ (Verdict::Match { .. } | Verdict::Revoked { .. }) => verdict,
+            Verdict::Mismatch { .. } | Verdict::Unknown => Verdict::Unknown,
+        }
+    }
+
+    /// The key types on record for a host, in the order of the lines, each once: they go to the front of
+    /// HostKeyAlgorithms, so that a host is asked for the key that can be checked (threat H6).
+    pub fn key_types(&self, host: &str, port: u16, hmac: HmacSha1) -> Vec<String> {
+        let name = record_name(host, port);
+        let mut types: Vec<String> = Vec::new();
+        for entry in self.of(&name, hmac).filter(|entry| entry.marker == Marker::None) {
+            if !types.contains(&entry.key_type) {
+                types.push(entry.key_type.clone());
+            }
+        }
+        types
+    }
+}
