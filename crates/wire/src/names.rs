@@ -71,3 +71,36 @@ pub const RSA_SHA2_256: &str = "rsa-sha2-256";
 pub const RSA_SHA2_512: &str = "rsa-sha2-512";
 /// RFC 4253 §6.6: the RSA key type (as a signature algorithm it is SHA-1 and never used here).
 pub const SSH_RSA: &str = "ssh-rsa";
+
+/// RFC 4252: the authentication service.
+pub const SERVICE_USERAUTH: &str = "ssh-userauth";
+/// RFC 4254: the connection service.
+pub const SERVICE_CONNECTION: &str = "ssh-connection";
+/// RFC 4252 §5.2.
+pub const AUTH_NONE: &str = "none";
+/// RFC 4252 §7.
+pub const AUTH_PUBLICKEY: &str = "publickey";
+/// OpenSSH PROTOCOL §3.1.
+pub const AUTH_PUBLICKEY_HOSTBOUND: &str = "publickey-hostbound-v00@openssh.com";
+/// RFC 4252 §8.
+pub const AUTH_PASSWORD: &str = "password";
+/// RFC 4256.
+pub const AUTH_KEYBOARD_INTERACTIVE: &str = "keyboard-interactive";
+
+/// RFC 8308 §3.1.
+pub const EXT_SERVER_SIG_ALGS: &str = "server-sig-algs";
+/// OpenSSH PROTOCOL §1.8.
+pub const EXT_PING: &str = "ping@openssh.com";
+/// OpenSSH PROTOCOL §3.1.
+pub const EXT_PUBLICKEY_HOSTBOUND: &str = "publickey-hostbound@openssh.com";
+
+/// RFC 4254 §6.1.
+pub const CHANNEL_SESSION: &str = "session";
+/// OpenSSH PROTOCOL §2.5.
+pub const HOSTKEYS: &str = "hostkeys-00@openssh.com";
+/// OpenSSH PROTOCOL §2.5.
+pub const HOSTKEYS_PROVE: &str = "hostkeys-prove-00@openssh.com";
+/// OpenSSH PROTOCOL §2.2.
+pub const NO_MORE_SESSIONS: &str = "no-more-sessions@openssh.com";
+/// OpenSSH's liveness probe.
+pub const KEEPALIVE: &str = "keepalive@openssh.com";

@@ -39,7 +39,7 @@ impl WriteExt for Vec<u8> {
         let bytes = bytes.as_ref();
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.put_u32(len);
-        self.extend(bytes.iter().take(len as usize));
+        self.extend_from_slice(bytes.get(..len as usize).unwrap_or(bytes));
     }
 
     fn put_mpint(&mut self, magnitude: &[u8]) {
