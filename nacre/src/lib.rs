@@ -6,13 +6,17 @@
 //! has to be quick.
 #![deny(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
+pub mod atomic;
 pub mod cli;
 pub mod completions;
 pub mod failure;
 pub mod links;
 pub mod man;
 pub mod output;
+pub mod passwd;
+pub mod prompt;
 pub mod query;
+pub mod state;
 pub mod version;
 
 use cli::Invocation;
@@ -36,7 +40,8 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::Serve(args) => return serve(*args),
         Invocation::Explain(_) => return Err(Failure::new("explain: not in this build")),
         Invocation::Try(_) => return Err(Failure::new("try: not in this build")),
-        Invocation::Keygen(_) | Invocation::Passwd(_) => return Err(Failure::new("not in this build")),
+        Invocation::Keygen(_) => return Err(Failure::new("not in this build")),
+        Invocation::Passwd(args) => passwd::run(&args)?,
         Invocation::Links { directory } => links::run(&directory)?,
         Invocation::Man(request) => man::run(&request)?,
         Invocation::Completions(shell) => completions::run(shell)?,

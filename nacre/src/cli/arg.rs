@@ -2,14 +2,19 @@
 
 use clap::{Arg, ArgAction};
 
-/// A flag without a value; it may be given again (`-vvv`).
+/// A flag without a value. Giving it again changes nothing, and is no mistake either.
 pub(crate) fn flag(letter: char, id: &'static str, help: &'static str) -> Arg {
+    Arg::new(id).short(letter).action(ArgAction::SetTrue).overrides_with(id).help(help)
+}
+
+/// A flag without a value that means more when it is given again (`-vvv`).
+pub(crate) fn counted(letter: char, id: &'static str, help: &'static str) -> Arg {
     Arg::new(id).short(letter).action(ArgAction::Count).help(help)
 }
 
 /// A long flag without a value and without a letter.
 pub(crate) fn switch(long: &'static str, help: &'static str) -> Arg {
-    Arg::new(long).long(long).action(ArgAction::SetTrue).help(help)
+    Arg::new(long).long(long).action(ArgAction::SetTrue).overrides_with(long).help(help)
 }
 
 /// A lettered option with a value, which may be given again and may begin with a dash.

@@ -34,10 +34,9 @@ pub struct TryArgs {
 pub(crate) fn command() -> Command {
     Command::new("explain")
         .about("Tell the handshake with a host as a story")
-        .long_about(
-            "Tell the handshake with a host as a story: what each side offers, why each \
-             algorithm wins, which values are mixed into the keys, and who proves what. It stops \
-             before anybody logs in.",
+        .after_help(
+            "The story says what each side offers, why each algorithm wins, which values are mixed \
+             into the keys, and who proves what. It stops before anybody logs in.",
         )
         .disable_help_flag(true)
         .arg(switch("json", "One JSON object a step"))
@@ -60,10 +59,10 @@ pub(crate) fn command() -> Command {
 pub(crate) fn try_command() -> Command {
     Command::new("try")
         .about("See it all work: a server, a client and a session, with no set-up")
-        .long_about(
-            "See it all work, with no set-up: a server on 127.0.0.1 with keys of its own in a \
-             temporary folder, and a real client session through it, explained step by step. At \
-             the end it prints the commands to do each by hand, and leaves nothing behind.",
+        .after_help(
+            "The server listens on 127.0.0.1 and has keys of its own in a temporary folder; a real \
+             client session runs through it, explained step by step. At the end come the commands \
+             to do each by hand, and nothing is left behind.",
         )
         .arg(switch("keep", "Keep the temporary folder and say where it is"))
 }

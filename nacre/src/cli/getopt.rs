@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(read(Operands::Anywhere, &["--why=1", "--x=y"]).0, ["--why=1", "--x=y"]);
         let raw = OsString::from_vec(vec![b'-', b'o', 0xff]);
         let words = spec(Operands::Anywhere).scan([raw]);
-        assert_eq!(words.options[0].value, Some(OsString::from_vec(vec![0xff])));
+        assert_eq!(words.options.first().and_then(|o| o.value.clone()), Some(OsString::from_vec(vec![0xff])));
     }
 
     #[test]

@@ -90,9 +90,8 @@ const HOSTS: &str = "Look after known_hosts";
 pub(crate) fn command() -> Command {
     Command::new("keygen")
         .about("Make, show and change keys; look after known_hosts")
-        .long_about(
-            "Make, show and change keys; look after known_hosts.\n\n\
-             Without options it makes an ed25519 key and asks where to put it and which \
+        .after_help(
+            "Without options it makes an ed25519 key and asks where to put it and which \
              passphrase protects it. The files are OpenSSH's.",
         )
         .disable_help_flag(true)

@@ -143,8 +143,11 @@ fn openssh_style(subcommand: &str, name: &str, words: Vec<OsString>) -> Result<I
 
 /// The subcommands that are ours alone, whose lines clap reads as they are.
 fn clap_style(words: Vec<OsString>) -> Result<Invocation, Early> {
+    let table = table();
+    let named = words.first().and_then(|word| word.to_str()).and_then(|word| table.find_subcommand(word));
+    let name = named.map_or_else(|| "nacre".to_owned(), |command| format!("nacre {}", command.get_name()));
     let argv = std::iter::once(OsString::from("nacre")).chain(words);
-    let matches = table().try_get_matches_from(argv).map_err(|error| usage::early(error, "nacre"))?;
+    let matches = table.try_get_matches_from(argv).map_err(|error| usage::early(error, &name))?;
     Ok(match matches.subcommand() {
         Some(("passwd", matches)) => Invocation::Passwd(passwd::from_matches(matches)),
         Some(("try", matches)) => Invocation::Try(explain::try_from_matches(matches)),

@@ -1,7 +1,7 @@
 //! `nacre links`, `nacre man` and `nacre completions`: the flags.
 
 use clap::builder::PathBufValueParser;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ pub enum ManRequest {
 pub(crate) fn links_command() -> Command {
     Command::new("links")
         .about("Make links so that ssh, sshd and ssh-keygen call nacre")
-        .long_about(
+        .after_help(
             "Make links named ssh, sshd and ssh-keygen in a folder, which then behave as those \
              programs do. A file that is not such a link is never touched.",
         )
@@ -52,7 +52,7 @@ pub(crate) fn completions_command() -> Command {
         Arg::new("shell")
             .value_name("SHELL")
             .required(true)
-            .value_parser(value_parser!(Shell))
+            .value_parser(["bash", "zsh", "fish"])
             .help("The shell that reads them"),
     )
 }
@@ -72,5 +72,9 @@ pub(crate) fn man_from(matches: &ArgMatches) -> ManRequest {
 
 /// Reads what clap has checked for `nacre completions`.
 pub(crate) fn shell_from(matches: &ArgMatches) -> Shell {
-    matches.get_one::<Shell>("shell").copied().unwrap_or(Shell::Bash)
+    match matches.get_one::<String>("shell").map(String::as_str) {
+        Some("zsh") => Shell::Zsh,
+        Some("fish") => Shell::Fish,
+        _ => Shell::Bash,
+    }
 }

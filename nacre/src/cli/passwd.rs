@@ -49,9 +49,8 @@ pub enum TotpChange {
 pub(crate) fn command() -> Command {
     Command::new("passwd")
         .about("Set the passwords and one-time codes of nacre serve")
-        .long_about(
-            "Set the passwords and one-time codes that a server in user mode accepts.\n\n\
-             The file is ~/.local/state/nacre/passwd ($XDG_STATE_HOME is honoured). Once a \
+        .after_help(
+            "The file is ~/.local/state/nacre/passwd ($XDG_STATE_HOME is honoured). Once a \
              one-time code is enrolled, the name needs it after its key or its password.",
         )
         .arg(Arg::new("name").value_name("NAME").required_unless_present("list").help("The name to log in with"))

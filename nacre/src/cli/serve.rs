@@ -1,6 +1,6 @@
 //! `nacre serve`: the flags of sshd(8) and our own few.
 
-use super::arg::{flag, long_help, long_value, switch, value};
+use super::arg::{counted, flag, long_help, long_value, switch, value};
 use super::destination::parse_port;
 use super::getopt::{Operands, Opt, Words};
 use super::setting::{Setting, Settings};
@@ -86,9 +86,8 @@ const CHECK: &str = "Check and stop";
 pub(crate) fn command() -> Command {
     Command::new("serve")
         .about("Serve this account, or as root this machine, to ssh clients")
-        .long_about(
-            "Serve this account, or as root this machine, to ssh clients.\n\n\
-             Without root it listens on 127.0.0.1 port 2222, makes host keys on first start and \
+        .after_help(
+            "Without root it listens on 127.0.0.1 port 2222, makes host keys on first start and \
              lets in the keys of ~/.ssh/authorized_keys and the names of `nacre passwd`. As root \
              it listens on port 22 and serves the machine's accounts. Flags and configuration are \
              those of OpenSSH's sshd.",
@@ -131,7 +130,7 @@ fn how_it_runs() -> [Arg; 7] {
     [
         switch("user-mode", "Serve the running account even as root"),
         flag('D', "foreground", "Stay in front when called as sshd"),
-        flag('d', "debug", "Serve one connection and say what is going on (-dd, -ddd: more)"),
+        counted('d', "debug", "Serve one connection and say what is going on (-dd, -ddd: more)"),
         flag('i', "inetd", "Serve the connection on standard input and output"),
         flag('e', "stderr", "Messages go to standard error"),
         value('E', "log", "FILE", "Messages are appended to this file"),

@@ -1,6 +1,6 @@
 //! `nacre ssh`: the flags of ssh(1) and what they mean together.
 
-use super::arg::{flag, long_help, switch, value};
+use super::arg::{counted, flag, long_help, switch, value};
 use super::destination::{Destination, check_user, parse_port};
 use super::getopt::{Operands, Opt, Words};
 use super::setting::{Setting, Settings};
@@ -96,9 +96,8 @@ const OUTPUT: &str = "What is printed";
 pub(crate) fn command() -> Command {
     Command::new("ssh")
         .about("Log in to another machine, or run a command there")
-        .long_about(
-            "Log in to another machine, or run a command there.\n\n\
-             Flags, configuration files and exit codes are those of OpenSSH: the exit code is the \
+        .after_help(
+            "Flags, configuration files and exit codes are those of OpenSSH: the exit code is the \
              remote command's, or 255 when nacre itself failed. Options may follow the \
              destination; from the command's first word on, every word belongs to the command.",
         )
@@ -140,7 +139,7 @@ fn where_to() -> [Arg; 6] {
         value('p', "port", "PORT", "Port to connect to"),
         value('F', "config", "FILE", "Read this configuration file only; none reads no file"),
         value('o', "option", "WORD=VALUE", "Any word of the configuration file"),
-        flag('4', "ipv4", "Use IPv4 only").overrides_with("ipv6"),
+        flag('4', "ipv4", "Use IPv4 only"),
         flag('6', "ipv6", "Use IPv6 only"),
         value('b', "bind", "ADDRESS", "Connect from this address of ours"),
     ]
@@ -155,7 +154,7 @@ fn who_you_are() -> [Arg; 2] {
 
 fn what_to_run() -> [Arg; 7] {
     [
-        flag('t', "tty", "Ask for a terminal even for a command (twice: even without one here)"),
+        counted('t', "tty", "Ask for a terminal even for a command (twice: even without one here)"),
         flag('T', "no-tty", "Never ask for a terminal"),
         flag('n', "no-stdin", "Read nothing from standard input"),
         flag('N', "no-command", "Run no command"),
@@ -169,7 +168,7 @@ fn printed() -> [Arg; 6] {
     [
         flag('G', "print-config", "Print the configuration that would be used and stop"),
         switch("why", "With -G: also the file and line that set each value").requires("print-config"),
-        flag('v', "verbose", "Say what is going on (-vv, -vvv: more)"),
+        counted('v', "verbose", "Say what is going on (-vv, -vvv: more)"),
         flag('q', "quiet", "Print errors only"),
         value('E', "log", "FILE", "Append messages to this file, not to standard error"),
         flag('V', "version", "Print the version and stop"),
@@ -194,7 +193,7 @@ fn quiet_flags() -> impl Iterator<Item = Arg> {
         ('Y', "x11-trusted"),
         ('y', "syslog"),
     ];
-    FLAGS.iter().map(|(letter, id)| flag(*letter, id, "").hide(true))
+    FLAGS.iter().map(|(letter, id)| counted(*letter, id, "").hide(true))
 }
 
 fn quiet_values() -> impl Iterator<Item = Arg> {

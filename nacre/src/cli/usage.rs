@@ -50,6 +50,7 @@ fn message(error: &clap::Error) -> String {
             None => format!("{what} cannot be used here"),
         },
         ErrorKind::InvalidValue if value.as_deref().is_none_or(str::is_empty) => format!("{what} needs a value"),
+        ErrorKind::TooManyValues => format!("{what} takes no value"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             format!("bad value '{}' for {what}", value.unwrap_or_default())
         }
@@ -74,7 +75,13 @@ fn suggestion(error: &clap::Error) -> Option<String> {
 fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     match error.get(kind)? {
         ContextValue::String(text) => Some(printable(text)),
-        ContextValue::Strings(texts) if !texts.is_empty() => Some(printable(&texts.join(", "))),
+        ContextValue::Strings(texts) if !texts.is_empty() => match kind {
+            // clap sorts by likeness, the nearest last.
+            ContextKind::SuggestedSubcommand | ContextKind::SuggestedArg | ContextKind::SuggestedValue => {
+                texts.last().map(|text| printable(text))
+            }
+            _ => Some(printable(&texts.join(", "))),
+        },
         _ => None,
     }
 }

@@ -1,0 +1,114 @@
+//! Files that appear whole or not at all, and are never readable by others on the way (threat K2).
+//!
+//! The bytes go into a new file beside the target, created exclusively and without following
+//! links, with its final mode from the start; then it takes the target's name. A symbolic link at
+//! the target is replaced, never written through.
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// What happens to a file that has the name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and writing fails with `AlreadyExists`.
+    Keep,
+    /// It is replaced.
+    Replace,
+}
+
+/// Writes `contents` to `path` with the permission bits `mode` (less the process's umask).
+///
+/// # Errors
+/// The target exists and is to be kept, or the folder cannot be written. Nothing is left behind.
+pub fn write(path: &Path, contents: &[u8], mode: u32, existing: Existing) -> io::Result<()> {
+    let (temporary, mut file) = create_beside(path, mode)?;
+    let written = file.write_all(contents).and_then(|()| file.sync_all()).and_then(|()| match existing {
+        Existing::Replace => fs::rename(&temporary, path),
+        Existing::Keep => rename_to_free_name(&temporary, path),
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    // The name itself must survive a power cut too; a folder that cannot be opened for that is
+    // no reason to report a failure for a file that stands.
+    if let Ok(folder) = File::open(folder_of(path)) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+fn create_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let random = nacre_crypto::random_bytes::<8>().map_err(io::Error::other)?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{:016x}", u64::from_be_bytes(random)));
+    let temporary = folder_of(path).join(temporary);
+    let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).custom_flags(no_follow).open(&temporary)?;
+    Ok((temporary, file))
+}
+
+/// The folder that holds `path`.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot promise it (FUSE, some network ones): a hard link can.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            fs::hard_link(from, to).and_then(|()| fs::remove_file(from))
+        }
+        other => other.map_err(io::Error::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("nacre-atomic-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn k02_a_symlink_at_the_target_is_replaced_not_followed() {
+        let folder = folder("symlink");
+        let (victim, target) = (folder.join("victim"), folder.join("target"));
+        fs::write(&victim, "untouched").unwrap();
+        symlink(&victim, &target).unwrap();
+        let kept = write(&target, b"x", 0o600, Existing::Keep).unwrap_err();
+        assert_eq!(kept.kind(), io::ErrorKind::AlreadyExists);
+        write(&target, b"secret", 0o600, Existing::Replace).unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+        assert!(!fs::symlink_metadata(&target).unwrap().is_symlink());
+        assert_eq!(fs::read(&target).unwrap(), b"secret");
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "a temporary file was left behind");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn k02_a_dangling_symlink_counts_as_existing() {
+        let folder = folder("dangling");
+        let target = folder.join("target");
+        symlink(folder.join("nowhere"), &target).unwrap();
+        let kept = write(&target, b"x", 0o600, Existing::Keep).unwrap_err();
+        assert_eq!(kept.kind(), io::ErrorKind::AlreadyExists);
+        assert!(!folder.join("nowhere").exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
