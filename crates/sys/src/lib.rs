@@ -3,14 +3,18 @@
 //! The only crate that holds `unsafe`. Calls block; descriptors come out ready to be registered with an event loop.
 
 pub mod account;
+pub mod daemon;
 mod error;
 pub mod modes;
 pub mod password;
 pub mod privileges;
 pub mod pty;
 pub mod shadow;
+pub mod socket;
 pub mod spawn;
 pub mod stdio;
+pub mod strict_modes;
 pub mod terminal;
+pub mod user_files;
 
 pub use error::{SysError, errno_of};

@@ -1,0 +1,46 @@
+//! Leaving the terminal behind, as `sshd` does when started without `-D`.
+
+use std::io;
+
+use nix::unistd::{ForkResult, fork, setsid};
+use rustix::fs::{Mode, OFlags};
+
+use crate::error::{Doing, refused};
+
+/// Becomes a daemon: a session of its own without a controlling terminal and unable to get one (two forks), working directory `/`,
+/// stdin, stdout and stderr on /dev/null. The first process exits 0; the call returns in the last one. Resolve relative
+/// paths, and report start-up errors, before this.
+///
+/// # Errors
+/// `Unsupported` when other threads exist: they would not come along. Otherwise the errno of fork or setsid.
+pub fn detach() -> io::Result<()> {
+    if threads()? != 1 {
+        return Err(refused(
+            io::ErrorKind::Unsupported,
+            "detach",
+            "threads are running; detach before the runtime starts",
+        ));
+    }
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()).doing(|| "open /dev/null".into())?;
+    continue_in_child()?;
+    setsid().doing(|| "detach: start a session".into())?;
+    // A session leader that opens a terminal gets it as controlling terminal; its child does not.
+    continue_in_child()?;
+    rustix::process::chdir("/").doing(|| "detach: enter /".into())?;
+    rustix::stdio::dup2_stdin(&null).doing(|| "detach: replace stdin".into())?;
+    rustix::stdio::dup2_stdout(&null).doing(|| "detach: replace stdout".into())?;
+    rustix::stdio::dup2_stderr(&null).doing(|| "detach: replace stderr".into())
+}
+
+fn continue_in_child() -> io::Result<()> {
+    // SAFETY: this is the only thread (checked by detach), so the child is whole and may do anything.
+    match unsafe { fork() }.doing(|| "detach: fork".into())? {
+        ForkResult::Child => Ok(()),
+        // SAFETY: ends this process without running exit handlers, which belong to the child now.
+        ForkResult::Parent { .. } => unsafe { libc::_exit(0) },
+    }
+}
+
+fn threads() -> io::Result<usize> {
+    Ok(std::fs::read_dir("/proc/self/task").doing(|| "count threads in /proc/self/task".into())?.count())
+}
