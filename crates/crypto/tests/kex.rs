@@ -1,6 +1,9 @@
 //! Key exchange through the provider: agreement, shapes, and every bad public value (threat T9).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
+use common::unhex;
 use nacre_crypto::AwsLc;
 use nacre_proto::algorithm::KexMethod;
 use nacre_proto::crypto::{CryptoError, KexAnswer, Provider};
@@ -77,5 +80,89 @@ fn t09_values_of_the_wrong_length_are_refused() {
             let longer = [&value[..], &[0]].concat();
             both_roles_refuse(method, "one byte too many", &longer);
         }
+    }
+}
+
+/// The u-coordinates of small order on Curve25519, and non-canonical forms of them (RFC 7748 §6.1,
+/// https://cr.yp.to/ecdh.html#validate).
+const SMALL_ORDER: [&str; 7] = [
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
+
+#[test]
+fn t09_x25519_points_of_small_order_are_refused() {
+    for hex in SMALL_ORDER {
+        let point = unhex(hex);
+        for method in [KexMethod::Curve25519, KexMethod::Curve25519LibSsh] {
+            both_roles_refuse(method, hex, &point);
+        }
+        // The hybrids must not lean on their other half.
+        for method in [KexMethod::MlKem768X25519, KexMethod::Sntrup761X25519] {
+            let (client, server) = valid(method);
+            let as_client = [&client[..client.len() - 32], &point].concat();
+            assert!(provider().kex_server(method, &as_client).is_err(), "{method} as server took {hex}");
+            client_refuses(method, hex, &[&server[..server.len() - 32], &point].concat());
+        }
+    }
+}
+
+#[test]
+fn t09_points_off_the_curve_and_other_forms_of_points_are_refused() {
+    for method in [KexMethod::EcdhNistp256, KexMethod::EcdhNistp384, KexMethod::EcdhNistp521] {
+        let (good, _) = valid(method);
+        let half = (good.len() - 1) / 2;
+        let changed = |at: usize, to: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = to;
+            bytes
+        };
+        let last = good.len() - 1;
+        both_roles_refuse(method, "a point off the curve", &changed(last, good[last] ^ 1));
+        both_roles_refuse(method, "a point off the curve", &changed(half, good[half] ^ 1));
+        for form in [0, 2, 3, 5, 6, 7] {
+            both_roles_refuse(method, "another form byte", &changed(0, form));
+        }
+        both_roles_refuse(method, "infinity", &[0]);
+        both_roles_refuse(method, "zero padded infinity", &vec![0; good.len()]);
+        let parity = 2 + (good[last] & 1);
+        both_roles_refuse(method, "the compressed point", &[&[parity], &good[1..=half]].concat());
+        let mut beyond = vec![0xff; good.len()];
+        beyond[0] = 4;
+        both_roles_refuse(method, "coordinates beyond the field", &beyond);
+        // A point of another curve.
+        let other = if method == KexMethod::EcdhNistp256 { KexMethod::EcdhNistp384 } else { KexMethod::EcdhNistp256 };
+        both_roles_refuse(method, "a point of another curve", &valid(other).0);
+    }
+}
+
+#[test]
+fn t09_mlkem_keys_with_coefficients_out_of_range_are_refused() {
+    // FIPS 203 §7.2: coefficients are 12 bits and must be below 3329.
+    let method = KexMethod::MlKem768X25519;
+    let (good, _) = valid(method);
+    for at in [0, 3, 600, 1149] {
+        let mut bad = good.clone();
+        bad[at] = 0xff;
+        bad[at + 1] = 0xff;
+        assert!(provider().kex_server(method, &bad).is_err(), "coefficient at {at}");
+    }
+}
+
+#[test]
+fn ciphertexts_that_were_changed_give_another_secret_and_no_error() {
+    // Both encapsulations reject implicitly: the exchange hash's signature is what then fails.
+    for method in [KexMethod::MlKem768X25519, KexMethod::Sntrup761X25519] {
+        let client = provider().kex_client(method).unwrap();
+        let answer = provider().kex_server(method, client.public()).unwrap();
+        let mut changed = answer.public.clone();
+        changed[500] ^= 1;
+        let secret = client.finish(&changed).unwrap();
+        assert_ne!(secret.expose(), answer.secret.expose(), "{method}");
     }
 }

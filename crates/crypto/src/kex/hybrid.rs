@@ -145,3 +145,37 @@ pub(super) fn server(kem: Kem, client_public: &[u8]) -> Result<KexAnswer, Crypto
     public.extend_from_slice(curve.public());
     Ok(KexAnswer { public, secret: kem.combine(&kem_secret, &curve_secret) })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn unhex(digits: &str) -> Vec<u8> {
+        let pairs = digits.as_bytes().chunks(2);
+        pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn sntrup761_opens_the_drafts_ciphertext() {
+        let mut lines = include_str!("../../tests/data/sntrup761.txt").lines().filter(|line| !line.starts_with('#'));
+        let mut next = || unhex(lines.next().unwrap());
+        let (secret_key, ciphertext, expected) = (next(), next(), next());
+        let key = sntrup761::DecapsulationKey::try_from(secret_key.as_slice()).unwrap();
+        let secret = KemPrivate::Sntrup761(Box::new(key)).decapsulate(&ciphertext).unwrap();
+        assert_eq!(*secret, expected);
+    }
+
+    #[test]
+    fn secrets_are_hashed_in_the_documents_order() {
+        // SHA-256("ab") and SHA-512("ab").
+        let curve = SecretBytes::new(b"b".to_vec());
+        assert_eq!(
+            Kem::MlKem768.combine(b"a", &curve).expose(),
+            unhex("fb8e20fc2e4c3f248c60c39bd652f3c1347298bb977b8b4d5903b85055620603")
+        );
+        let long = Kem::Sntrup761.combine(b"a", &curve);
+        assert!(long.expose().starts_with(&unhex("2d408a0717ec188158278a796c689044")));
+        assert_eq!(long.expose().len(), 64);
+    }
+}
