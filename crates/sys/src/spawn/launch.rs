@@ -34,7 +34,7 @@ pub fn spawn(spec: SpawnSpec) -> io::Result<Child> {
     let envp = Strings::new(environment(&spec.env)?);
     let (fds, terminal) = stdio(spec.stdio)?;
     let groups = groups(spec.credentials.as_ref());
-    let arena = Arena::new()?;
+    let arena = Arena::new(spec.credentials.is_none())?;
     let plan = Plan {
         program: &program,
         argv: &argv.pointers,
@@ -134,9 +134,11 @@ struct Arena {
 }
 
 impl Arena {
-    fn new() -> io::Result<Self> {
+    /// A child with a copy of our memory can only report through a shared mapping; a private one is quicker to make.
+    fn new(shares_memory: bool) -> io::Result<Self> {
         let page = rustix::param::page_size();
-        let (flags, access) = (MapFlags::SHARED, ProtFlags::READ | ProtFlags::WRITE);
+        let flags = if shares_memory { MapFlags::PRIVATE } else { MapFlags::SHARED };
+        let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
         let base = unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), Self::len(page), access, flags) }
             .doing(|| "map a child's stack".into())?;
