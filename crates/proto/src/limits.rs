@@ -46,8 +46,8 @@ pub const MAX_CHANNELS: usize = 4096;
 pub const MAX_PENDING_REQUESTS: usize = 128;
 /// Global requests that wait for an answer.
 pub const MAX_PENDING_GLOBAL_REQUESTS: usize = 64;
-/// The window a channel starts with, in bytes.
-pub const INITIAL_WINDOW: u32 = 2 * 1024 * 1024;
+/// The window a channel starts with at most, in bytes.
+pub const INITIAL_WINDOW: u32 = 256 * 1024;
 /// What a channel's window may grow to, in bytes.
 pub const MAX_WINDOW: u32 = 16 * 1024 * 1024;
 /// All windows of a connection together, in bytes.

@@ -1,7 +1,7 @@
 //! Messages from the peer, RFC 4254: each one checked against the state of its channel.
 
 use super::channel::{Channel, LocalChannel, Reply, State, Stream};
-use super::{Mux, OpenAnswer, ask, too_many};
+use super::{GlobalReply, Mux, OpenAnswer, ask, too_many};
 use crate::error::{Error, Misbehaviour, decoding};
 use crate::event::Event;
 use crate::limits;
@@ -262,7 +262,7 @@ impl Mux {
                 return Err(too_many());
             }
             let pending = ask(ids);
-            self.global_replies.push_back((pending.id, None));
+            self.global_replies.push_back(GlobalReply { question: pending.id, answer: None });
             Some(pending)
         } else {
             None

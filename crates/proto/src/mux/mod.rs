@@ -46,6 +46,13 @@ pub enum OpenAnswer {
     },
 }
 
+/// A global request of the peer: its question, and the answer once there is one.
+#[derive(Debug)]
+struct GlobalReply {
+    question: u64,
+    answer: Option<Result<Vec<u8>, ()>>,
+}
+
 /// Channels, requests and windows of one connection.
 pub(crate) struct Mux {
     role: Role,
@@ -60,7 +67,7 @@ pub(crate) struct Mux {
     /// Messages to send, in order; the connection moves them to the transport at once.
     pub(crate) messages: Vec<Vec<u8>>,
     pub(crate) events: VecDeque<Event>,
-    global_replies: VecDeque<(u64, Option<Result<Vec<u8>, ()>>)>,
+    global_replies: VecDeque<GlobalReply>,
     global_awaiting: VecDeque<Vec<u8>>,
     /// The client promised to open no more sessions.
     no_more_sessions: bool,
@@ -170,10 +177,8 @@ impl Mux {
 
     /// Answers a global request of the peer.
     pub(crate) fn answer_global(&mut self, pending: &Pending<GrantGlobal>, answer: Option<Vec<u8>>) {
-        for (question, reply) in &mut self.global_replies {
-            if *question == pending.id {
-                *reply = Some(answer.clone().ok_or(()));
-            }
+        if let Some(reply) = self.global_replies.iter_mut().find(|reply| reply.question == pending.id) {
+            reply.answer = Some(answer.ok_or(()));
         }
         self.flush_global_replies();
     }

@@ -81,13 +81,12 @@ impl Mux {
     }
 
     pub(super) fn flush_global_replies(&mut self) {
-        while let Some((_, Some(_))) = self.global_replies.front() {
-            if let Some((_, Some(answer))) = self.global_replies.pop_front() {
-                self.messages.push(match answer {
-                    Ok(data) => RequestSuccess { rest: Rest(&data) }.to_bytes(),
-                    Err(()) => RequestFailure {}.to_bytes(),
-                });
-            }
+        while let Some(answer) = self.global_replies.front_mut().and_then(|reply| reply.answer.take()) {
+            self.global_replies.pop_front();
+            self.messages.push(match answer {
+                Ok(data) => RequestSuccess { rest: Rest(&data) }.to_bytes(),
+                Err(()) => RequestFailure {}.to_bytes(),
+            });
         }
     }
 

@@ -5,22 +5,22 @@ use crate::error::{Error, Misbehaviour};
 use crate::limits;
 
 /// The least window a channel gets, in bytes.
-const SMALLEST: u32 = 16 * 1024;
+const SMALLEST: u32 = 8 * 1024;
 
 /// What all channels of a connection have granted together, in bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Granted(u64);
 
 impl Granted {
-    /// The window for one more channel: an eighth of what is left, within bounds, so that many
-    /// channels find room and few channels are fast. `None` when nothing is left.
+    /// The window for one more channel: a small part of what is left, so that a thousand channels
+    /// find room; one that needs more grows. `None` when nothing is left.
     pub(crate) fn first_window(&mut self) -> Option<u32> {
         let left = limits::MAX_GRANTED - self.0;
         if left < u64::from(SMALLEST) {
             return None;
         }
-        let eighth = u32::try_from(left / 8).unwrap_or(u32::MAX);
-        let window = eighth.clamp(SMALLEST, limits::INITIAL_WINDOW);
+        let part = u32::try_from(left / 256).unwrap_or(u32::MAX);
+        let window = part.clamp(SMALLEST, limits::INITIAL_WINDOW);
         self.0 += u64::from(window);
         Some(window)
     }

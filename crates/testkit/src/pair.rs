@@ -1,0 +1,168 @@
+//! A client and a server in memory, on one virtual clock.
+
+use crate::end::{End, Policy};
+use crate::keys::{self, host_key, user_key};
+use nacre_crypto::AwsLc;
+use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::crypto::Provider;
+use nacre_proto::{ClientConfig, Connection, HostKey, LocalChannel, ServerConfig, TransportConfig};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Turns after which a pair that still moves is taken for a livelock.
+const MAX_TURNS: usize = 2_000_000;
+
+/// What a pair is made of.
+pub struct Setup {
+    /// The client's transport.
+    pub client: TransportConfig,
+    /// The server's transport.
+    pub server: TransportConfig,
+    /// How the client's owner answers.
+    pub client_policy: Policy,
+    /// How the server's owner answers.
+    pub server_policy: Policy,
+    /// The client's cryptography.
+    pub client_provider: Arc<dyn Provider>,
+    /// The server's cryptography.
+    pub server_provider: Arc<dyn Provider>,
+    /// The server's host keys.
+    pub host_keys: Vec<HostKey>,
+    /// How many bytes cross at once; 1 splits everything.
+    pub chunk: usize,
+    /// How long a login may take at the server.
+    pub login_timeout: Option<Duration>,
+    /// How long the server lets a connection stand unused.
+    pub unused_timeout: Option<Duration>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let provider: Arc<dyn Provider> = Arc::new(AwsLc::default());
+        Self {
+            client: TransportConfig::default(),
+            server: TransportConfig::default(),
+            client_policy: Policy::default(),
+            server_policy: Policy::default(),
+            client_provider: provider.clone(),
+            server_provider: provider,
+            host_keys: vec![keys::public_half(host_key())],
+            chunk: usize::MAX,
+            login_timeout: Some(Duration::from_secs(120)),
+            unused_timeout: None,
+        }
+    }
+}
+
+/// Both ends and the clock.
+pub struct Pair {
+    /// The client.
+    pub client: End,
+    /// The server.
+    pub server: End,
+    /// What time it is.
+    pub now: Instant,
+    chunk: usize,
+}
+
+impl Default for Pair {
+    fn default() -> Self {
+        Self::new(Setup::default())
+    }
+}
+
+impl Pair {
+    /// Both ends before the first byte.
+    pub fn new(setup: Setup) -> Self {
+        let now = Instant::now();
+        let client = Connection::client(
+            now,
+            ClientConfig {
+                transport: Arc::new(setup.client),
+                provider: setup.client_provider,
+                user: "alice".into(),
+                login_timeout: None,
+                observer: None,
+            },
+        );
+        let server = Connection::server(
+            now,
+            ServerConfig {
+                transport: Arc::new(setup.server),
+                provider: setup.server_provider,
+                host_keys: setup.host_keys,
+                user_algorithms: SignatureAlgorithm::ALL.to_vec(),
+                login_timeout: setup.login_timeout,
+                unused_timeout: setup.unused_timeout,
+                observer: None,
+            },
+        );
+        Self {
+            client: End::new(client.expect("a client"), setup.client_policy, user_key()),
+            server: End::new(server.expect("a server"), setup.server_policy, host_key()),
+            now,
+            chunk: setup.chunk,
+        }
+    }
+
+    /// Carries bytes both ways until nothing moves.
+    pub fn drive(&mut self) {
+        for _ in 0..MAX_TURNS {
+            if !self.step() {
+                return;
+            }
+        }
+        panic!("the pair never comes to rest");
+    }
+
+    /// One turn of each end. True when anything moved.
+    pub fn step(&mut self) -> bool {
+        let limit = 256 * 1024;
+        let mut moved = self.client.turn(self.now, limit);
+        moved |= self.server.turn(self.now, limit);
+        moved |= carry(&mut self.client, &mut self.server, self.chunk);
+        moved |= carry(&mut self.server, &mut self.client, self.chunk);
+        moved
+    }
+
+    /// Moves the clock and carries on.
+    pub fn advance(&mut self, by: Duration) {
+        self.now += by;
+        self.drive();
+    }
+
+    /// Lets refusals' delays pass until the login is decided.
+    pub fn log_in(&mut self) {
+        for _ in 0..100 {
+            self.drive();
+            if self.client.connection.is_authenticated() || self.client.error.is_some() {
+                return;
+            }
+            self.now += Duration::from_millis(100);
+        }
+    }
+
+    /// A pair that is logged in.
+    pub fn logged_in(setup: Setup) -> Self {
+        let mut pair = Self::new(setup);
+        pair.log_in();
+        assert_eq!(pair.client.error, None);
+        assert_eq!(pair.server.error, None);
+        assert!(pair.client.connection.is_authenticated() && pair.server.connection.is_authenticated());
+        pair
+    }
+
+    /// Opens a session; returns the client's and the server's number for it.
+    pub fn open_session(&mut self) -> (LocalChannel, LocalChannel) {
+        let id = self.client.connection.open_channel(self.now, "session", b"").expect("a channel");
+        self.drive();
+        (id, *self.server.channels.last().expect("the server's side"))
+    }
+}
+
+fn carry(from: &mut End, to: &mut End, chunk: usize) -> bool {
+    let n = from.output.len().min(chunk);
+    to.input.extend_from_slice(&from.output.as_slice()[..n]);
+    from.output.consume(n);
+    n > 0
+}
