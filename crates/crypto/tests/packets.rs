@@ -11,6 +11,9 @@ use nacre_proto::crypto::{CryptoError, KeyMaterial, Open, PacketShape, Provider,
 
 type Suite = (CipherAlgorithm, Option<MacAlgorithm>);
 
+/// A suite with both of its halves.
+type Running = (Suite, Box<dyn Seal>, Box<dyn Open>);
+
 /// Every combination that exists.
 fn suites() -> Vec<Suite> {
     let mut all = Vec::new();
@@ -72,7 +75,7 @@ fn known_answers_of_every_cipher_and_mac() {
     let provider = AwsLc::default();
     let mut covered = std::collections::HashSet::new();
     let vectors = text("packets.txt");
-    let mut current: Option<(Suite, Box<dyn Seal>, Box<dyn Open>)> = None;
+    let mut current: Option<Running> = None;
     for line in vectors.lines().filter(|line| !line.starts_with('#')) {
         let field: Vec<&str> = line.split(' ').collect();
         let cipher = CipherAlgorithm::from_name(field[0]).unwrap();

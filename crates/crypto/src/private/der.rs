@@ -9,8 +9,8 @@ use crate::blob::EcCurve;
 use aws_lc_rs::cipher::{DecryptionContext, PaddedBlockDecryptingKey};
 use aws_lc_rs::iv::FixedLength;
 use md5::{Digest, Md5};
+use pkcs8::der::Decode;
 use pkcs8::der::asn1::{ObjectIdentifier, OctetStringRef};
-use pkcs8::der::{Decode, SliceReader};
 use pkcs8::pkcs5::{EncryptionScheme, pbes2::Kdf};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
@@ -22,6 +22,10 @@ const OID_P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3
 const OID_P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const OID_P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 
+const PKCS8_STRUCTURE: &str = "PKCS#8 structure";
+const PKCS1_STRUCTURE: &str = "PKCS#1 structure";
+const SEC1_STRUCTURE: &str = "SEC 1 structure";
+
 /// Most PBKDF2 iterations that a file may ask for (threat K1): a few seconds' worth.
 const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 
@@ -31,7 +35,7 @@ const MAX_SCRYPT_PARALLELIZATION: u16 = 16;
 
 /// Reads a `PrivateKeyInfo`.
 pub(super) fn pkcs8(body: &[u8]) -> Result<Material, KeyError> {
-    let info = PrivateKeyInfoRef::from_der(body).map_err(|_| KeyError::Malformed("PKCS#8 structure"))?;
+    let info = PrivateKeyInfoRef::from_der(body).map_err(|_| KeyError::Malformed(PKCS8_STRUCTURE))?;
     let secret = info.private_key.as_bytes();
     match info.algorithm.oid {
         OID_RSA => pkcs1(secret),
@@ -61,11 +65,16 @@ pub(super) fn encrypted_pkcs8(body: &[u8], passphrase: Option<&[u8]>) -> Result<
         }
         _ => KeyError::WrongPassphrase,
     })?;
-    // One wrong passphrase in 256 survives the padding and gives noise instead of a structure.
-    pkcs8(plain.as_bytes()).map_err(|error| match error {
-        KeyError::Malformed("PKCS#8 structure") => KeyError::WrongPassphrase,
+    pkcs8(plain.as_bytes()).map_err(noise)
+}
+
+/// One wrong passphrase in 256 survives the check of the padding and gives noise, which is then not
+/// even a structure.
+fn noise(error: KeyError) -> KeyError {
+    match error {
+        KeyError::Malformed(PKCS8_STRUCTURE | PKCS1_STRUCTURE | SEC1_STRUCTURE) => KeyError::WrongPassphrase,
         other => other,
-    })
+    }
 }
 
 /// Bounds what the derivation may cost, before it runs (threat K1).
@@ -88,7 +97,7 @@ fn check_cost(scheme: &EncryptionScheme) -> Result<(), KeyError> {
 
 /// Reads an `RSAPrivateKey`.
 pub(super) fn pkcs1(body: &[u8]) -> Result<Material, KeyError> {
-    let key = pkcs1::RsaPrivateKeyRef::from_der(body).map_err(|_| KeyError::Malformed("PKCS#1 structure"))?;
+    let key = pkcs1::RsaPrivateKeyRef::from_der(body).map_err(|_| KeyError::Malformed(PKCS1_STRUCTURE))?;
     if key.other_prime_infos.is_some() {
         return Err(KeyError::Unsupported("RSA with more than two primes".into()));
     }
@@ -108,7 +117,7 @@ pub(super) fn sec1(body: &[u8]) -> Result<Material, KeyError> {
 }
 
 fn sec1_on(outer: Option<EcCurve>, body: &[u8]) -> Result<Material, KeyError> {
-    let key = ::sec1::EcPrivateKey::from_der(body).map_err(|_| KeyError::Malformed("SEC 1 structure"))?;
+    let key = ::sec1::EcPrivateKey::from_der(body).map_err(|_| KeyError::Malformed(SEC1_STRUCTURE))?;
     let inner = key.parameters.and_then(::sec1::EcParameters::named_curve).map(curve_of).transpose()?;
     let curve = match (outer, inner) {
         (Some(outer), Some(inner)) if outer != inner => return Err(KeyError::Malformed("curve")),
@@ -144,11 +153,7 @@ pub(super) fn legacy(
     let plain = key
         .decrypt(&mut body, DecryptionContext::Iv128(FixedLength::from(iv)))
         .map_err(|_| KeyError::WrongPassphrase)?;
-    // A structure that begins as none does: the padding looked right by chance.
-    if SliceReader::new(plain).is_err() || plain.first() != Some(&0x30) {
-        return Err(KeyError::WrongPassphrase);
-    }
-    read(plain)
+    read(plain).map_err(noise)
 }
 
 /// `AES-128-CBC,<32 hexadecimal digits>`: bytes of key, and the IV.

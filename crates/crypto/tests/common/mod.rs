@@ -1,8 +1,9 @@
 //! What the tests share: fixtures, hexadecimal, and the machine's `ssh-keygen`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// The passphrase of every encrypted fixture.
 pub const PASSPHRASE: &[u8] = b"fake-passphrase";
@@ -41,16 +42,24 @@ pub fn scratch(test: &str) -> PathBuf {
 
 /// Writes a file that only its user can read, as `ssh-keygen` wants it.
 pub fn write_private(path: &Path, bytes: &[u8]) {
-    use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).unwrap();
     file.write_all(bytes).unwrap();
 }
 
-/// Runs the machine's `ssh-keygen`. A machine without it fails the test and says why.
-pub fn ssh_keygen(arguments: &[&str]) -> Output {
-    match Command::new("ssh-keygen").args(arguments).output() {
-        Ok(output) => output,
+/// Runs the machine's `ssh-keygen` with `input` on its standard input. A machine without it fails
+/// the test and says why.
+pub fn ssh_keygen(arguments: &[&str], input: &[u8]) -> Output {
+    let child = Command::new("ssh-keygen")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
         Err(error) => panic!("this test needs `ssh-keygen` (Debian: apt-get install openssh-client): {error}"),
-    }
+    };
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
 }
