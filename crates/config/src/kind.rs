@@ -196,6 +196,23 @@ pub enum Value {
     Text(String),
     /// Several words.
     List(Vec<String>),
+    /// A text that prints differently from how it is kept.
+    Shown {
+        /// The text to work with.
+        text: String,
+        /// The text to print.
+        shown: String,
+    },
+}
+
+impl Value {
+    /// The text to work with.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Shown { text, .. } => text.clone(),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Value {
@@ -205,6 +222,7 @@ impl fmt::Display for Value {
             Self::Number(number) => write!(f, "{number}"),
             Self::Text(text) => f.write_str(text),
             Self::List(list) => f.write_str(&list.join(" ")),
+            Self::Shown { shown, .. } => f.write_str(shown),
         }
     }
 }

@@ -98,7 +98,7 @@ impl<K: Keyword> Settings<K> {
         for setting in self.all(keyword) {
             match &setting.value {
                 Value::List(list) => out.extend(list.iter().cloned()),
-                other => out.push(other.to_string()),
+                other => out.push(other.text()),
             }
         }
         out
