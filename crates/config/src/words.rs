@@ -81,7 +81,8 @@ pub fn read_ip_qos(words: &[String]) -> Result<Value, &'static str> {
             Some(hex) => u8::from_str_radix(hex, 16).ok(),
             None => lower.parse().ok(),
         };
-        number.map(|n| format!("0x{n:02x}")).ok_or(allowed)
+        let name = |n: u8| TRAFFIC_CLASSES.iter().find(|(_, value)| *value == n).map(|(name, _)| (*name).to_owned());
+        number.map(|n| name(n).unwrap_or_else(|| format!("0x{n:02x}"))).ok_or(allowed)
     };
     match words {
         [one] => class(one).map(|c| Value::List(vec![c.clone(), c])),

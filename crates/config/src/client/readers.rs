@@ -142,7 +142,10 @@ fn read_forward(words: &[String], kind: ForwardKind) -> Result<Value, &'static s
         ([one, two], ForwardKind::Local | ForwardKind::Remote) => format!("{one}:{two}"),
         _ => return Err(FORWARD),
     };
-    Forward::parse(&spec, kind).map(|forward| Value::Shown { shown: forward.to_string(), text: spec }).ok_or(FORWARD)
+    let forward = Forward::parse(&spec, kind).ok_or(FORWARD)?;
+    // ssh -G prints a remote forwarding without a target so.
+    let socks = if kind == ForwardKind::Remote && forward.connect.is_none() { " [socks]:0" } else { "" };
+    Ok(Value::Shown { shown: format!("{forward}{socks}"), text: spec })
 }
 
 /// Reads `LocalForward`; the value holds the specification and its printed form.
