@@ -10,6 +10,8 @@ pub mod atomic;
 pub mod cli;
 pub mod completions;
 pub mod failure;
+pub mod keyfile;
+pub mod keygen;
 pub mod links;
 pub mod man;
 pub mod output;
@@ -40,7 +42,7 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::Serve(args) => return serve(*args),
         Invocation::Explain(_) => return Err(Failure::new("explain: not in this build")),
         Invocation::Try(_) => return Err(Failure::new("try: not in this build")),
-        Invocation::Keygen(_) => return Err(Failure::new("not in this build")),
+        Invocation::Keygen(args) => keygen::run(&args)?,
         Invocation::Passwd(args) => passwd::run(&args)?,
         Invocation::Links { directory } => links::run(&directory)?,
         Invocation::Man(request) => man::run(&request)?,

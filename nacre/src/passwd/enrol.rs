@@ -38,10 +38,10 @@ pub fn enrol(name: &str) -> Result<Enrolment, Failure> {
         .map_err(|error| Failure::new(format!("passwd: no random bytes: {error}")))?;
     let address = address(name, &host_name(), &secret);
     output::print(&format!("{address}\nsecret: {}\n", BASE32_NOPAD.encode(&secret)))?;
-    if std::io::stdout().is_terminal() {
-        if let Some(picture) = picture(&address) {
-            output::print(&picture)?;
-        }
+    if std::io::stdout().is_terminal()
+        && let Some(picture) = picture(&address)
+    {
+        output::print(&picture)?;
     }
     let used_step = if prompt::is_interactive() { Some(confirm(&secret)?) } else { None };
     Ok(Enrolment { secret: SecretBytes::new(secret.to_vec()), used_step })
@@ -140,8 +140,8 @@ mod tests {
         let (columns, scale) = (rows[0].len(), 4);
         let dark = |x: usize, y: usize| match rows[y / 2][x] {
             '█' => true,
-            '▀' => y % 2 == 0,
-            '▄' => y % 2 == 1,
+            '▀' => y.is_multiple_of(2),
+            '▄' => !y.is_multiple_of(2),
             _ => false,
         };
         let mut image = rqrr::PreparedImage::prepare_from_greyscale(columns * scale, rows.len() * 2 * scale, |x, y| {
