@@ -45,6 +45,21 @@ fn both_sides_agree_in_every_method_and_never_twice_the_same() {
     }
 }
 
+#[test]
+fn t21_no_ephemeral_key_comes_twice() {
+    let mut seen = std::collections::HashSet::new();
+    for method in [KexMethod::Curve25519, KexMethod::EcdhNistp256, KexMethod::MlKem768X25519] {
+        let client = provider().kex_client(method).unwrap().public().to_vec();
+        for _ in 0..500 {
+            assert!(seen.insert(provider().kex_client(method).unwrap().public().to_vec()), "{method} as client");
+            assert!(seen.insert(provider().kex_server(method, &client).unwrap().public), "{method} as server");
+        }
+    }
+    for _ in 0..1000 {
+        assert!(seen.insert(nacre_crypto::random_bytes::<16>().unwrap().to_vec()), "random bytes");
+    }
+}
+
 /// Tries a value as the peer of both roles.
 fn both_roles_refuse(method: KexMethod, what: &str, value: &[u8]) {
     let as_server = provider().kex_server(method, value).map(|_: KexAnswer| ());

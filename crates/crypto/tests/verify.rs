@@ -246,10 +246,15 @@ fn t22_giant_moduli_cost_nothing() {
     for bits in [8200usize, 16_384, 65_536, 1 << 20] {
         let blob = rsa_blob(&[1, 0, 1], &vec![0xff; bits / 8]);
         let signature = blob_of("rsa-sha2-256", &vec![0x55; bits / 8]);
-        let start = Instant::now();
-        assert!(verify(SignatureAlgorithm::RsaSha256, &blob, b"data", &signature).is_err());
-        // An exponentiation of this size takes far longer than this, even on a busy machine.
-        assert!(bits < 65_536 || start.elapsed() < Duration::from_millis(50), "{bits} bits: {:?}", start.elapsed());
+        let once = |_| {
+            let start = Instant::now();
+            assert!(verify(SignatureAlgorithm::RsaSha256, &blob, b"data", &signature).is_err());
+            start.elapsed()
+        };
+        // The best of ten, so that a busy machine does not fail the test; the arithmetic itself
+        // takes tens of milliseconds at these sizes.
+        let best = (0..10).map(once).min().unwrap();
+        assert!(bits < 65_536 || best < Duration::from_millis(1), "{bits} bits: {best:?}");
     }
 }
 
