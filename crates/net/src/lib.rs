@@ -1,1 +1,14 @@
-//! nacre-net
+//! Nacre's tokio driver: the one loop that joins a socket, a connection of `nacre-proto`, the pumps
+//! of its channels and the owner that decides what it is all for.
+//!
+//! What is deliberately absent: cryptography (the provider comes as a value), policy and secrets
+//! (a server asks its [`server::Authority`], a client its owner).
+
+pub mod descriptor;
+pub mod driver;
+pub mod pump;
+pub mod server;
+
+pub use descriptor::Descriptor;
+pub use driver::{Driver, Ended, Owner, Port};
+pub use pump::{Pump, PumpEvent, Pumps};

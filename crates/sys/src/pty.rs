@@ -59,6 +59,14 @@ pub fn window_size(fd: impl AsFd) -> io::Result<WindowSize> {
     })
 }
 
+/// Sends a break of the system's usual length (RFC 4335).
+///
+/// # Errors
+/// The errno of tcsendbreak.
+pub fn send_break(fd: impl AsFd) -> io::Result<()> {
+    rustix::termios::tcsendbreak(fd).doing(|| "send a break to a terminal".into())
+}
+
 /// An open pseudo-terminal. Both ends are close-on-exec; the master does not block.
 #[derive(Debug)]
 pub struct Pty {

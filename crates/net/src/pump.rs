@@ -1,0 +1,365 @@
+//! Pumps: what moves bytes between a channel and descriptors, without a copy on the way out and
+//! with none on the way in as long as the receiving descriptor keeps pace.
+//!
+//! A source is read straight into the space of a packet; what arrives is written straight from the
+//! buffer it was opened in. Only what a slow descriptor does not take is copied and waits, within
+//! the channel's window, since credit goes back when bytes were written and not before.
+
+use crate::descriptor::Descriptor;
+use bytes::Bytes;
+use nacre_proto::{Connection, Error, Fill, LocalChannel, Stream, TransmitBuffer};
+use std::collections::VecDeque;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// The most a source puts into one packet, in bytes.
+const MAX_FILL: usize = 64 * 1024;
+
+/// What a pump tells the owner of the connection.
+#[derive(Debug)]
+pub enum PumpEvent {
+    /// Every source of the channel has ended; EOF was said.
+    SourcesEnded {
+        /// Which channel.
+        channel: LocalChannel,
+    },
+    /// A sink takes no more (its reader is gone); what comes for it is dropped.
+    SinkBroken {
+        /// Which channel.
+        channel: LocalChannel,
+        /// Which stream.
+        stream: Stream,
+        /// Why.
+        error: io::Error,
+    },
+    /// Everything that will ever come for the channel was written.
+    SinksDrained {
+        /// Which channel.
+        channel: LocalChannel,
+    },
+}
+
+/// A descriptor whose bytes go to the peer.
+struct Source {
+    stream: Stream,
+    descriptor: Descriptor,
+}
+
+/// A descriptor that takes what the peer sends.
+struct Sink {
+    stream: Stream,
+    descriptor: Option<Descriptor>,
+    waiting: VecDeque<Bytes>,
+}
+
+impl Sink {
+    /// Writes as much as the descriptor takes; returns how many bytes are off our hands.
+    fn flush(&mut self, cx: &mut Context<'_>) -> (usize, Option<io::Error>) {
+        let mut done = 0;
+        while let Some(front) = self.waiting.front_mut() {
+            match write(self.descriptor.as_ref(), cx, front) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(n)) => {
+                    done += n;
+                    if n >= front.len() {
+                        self.waiting.pop_front();
+                    } else {
+                        let _ = front.split_to(n);
+                    }
+                }
+                Poll::Ready(Err(error)) => {
+                    done += self.waiting.drain(..).map(|bytes| bytes.len()).sum::<usize>();
+                    self.descriptor = None;
+                    return (done, Some(error));
+                }
+            }
+        }
+        (done, None)
+    }
+}
+
+/// Writes to a sink; what a broken one gets is dropped.
+fn write(descriptor: Option<&Descriptor>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    match descriptor {
+        None => Poll::Ready(Ok(bytes.len())),
+        Some(descriptor) => match descriptor.poll_write(cx, bytes) {
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Poll::Ready(Ok(0)),
+            other => other,
+        },
+    }
+}
+
+/// The sources and sinks of one channel.
+pub struct Pump {
+    channel: LocalChannel,
+    interactive: bool,
+    sources: Vec<Source>,
+    had_sources: bool,
+    sinks: Vec<Sink>,
+    /// No more data will come from the peer.
+    inbound_ended: bool,
+    drained_told: bool,
+    /// Keep a sink's descriptor open after the peer's EOF (a terminal has no half to close).
+    keep_sinks: bool,
+}
+
+impl Pump {
+    /// A pump for a channel, with nothing attached.
+    pub fn new(channel: LocalChannel) -> Self {
+        Self {
+            channel,
+            interactive: false,
+            sources: Vec::new(),
+            had_sources: false,
+            sinks: Vec::new(),
+            inbound_ended: false,
+            drained_told: false,
+            keep_sinks: false,
+        }
+    }
+
+    /// Serves this channel before others, because a person types here.
+    #[must_use]
+    pub fn interactive(mut self) -> Self {
+        self.interactive = true;
+        self.keep_sinks = true;
+        self
+    }
+
+    /// Sends what the descriptor brings, as the given stream.
+    #[must_use]
+    pub fn source(mut self, stream: Stream, descriptor: Descriptor) -> Self {
+        self.sources.push(Source { stream, descriptor });
+        self.had_sources = true;
+        self
+    }
+
+    /// Writes what comes as the given stream into the descriptor.
+    #[must_use]
+    pub fn sink(mut self, stream: Stream, descriptor: Descriptor) -> Self {
+        self.sinks.push(Sink { stream, descriptor: Some(descriptor), waiting: VecDeque::new() });
+        self
+    }
+
+    fn receive(&mut self, cx: &mut Context<'_>, stream: Stream, data: &Bytes) -> Option<(usize, Option<io::Error>)> {
+        let sink = self.sinks.iter_mut().find(|sink| sink.stream == stream)?;
+        let mut written = 0;
+        if sink.waiting.is_empty() {
+            match write(sink.descriptor.as_ref(), cx, data) {
+                Poll::Ready(Ok(n)) => written = n,
+                Poll::Ready(Err(error)) => {
+                    sink.descriptor = None;
+                    return Some((data.len(), Some(error)));
+                }
+                Poll::Pending => {}
+            }
+        }
+        if let Some(rest) = data.get(written..).filter(|rest| !rest.is_empty()) {
+            // A copy, so that a few waiting bytes do not pin the buffer a whole read came in.
+            sink.waiting.push_back(Bytes::copy_from_slice(rest));
+        }
+        Some((written, None))
+    }
+
+    fn is_drained(&self) -> bool {
+        self.inbound_ended && self.sinks.iter().all(|sink| sink.waiting.is_empty())
+    }
+}
+
+/// All pumps of a connection.
+#[derive(Default)]
+pub struct Pumps {
+    pumps: Vec<Pump>,
+    events: VecDeque<PumpEvent>,
+}
+
+impl Pumps {
+    /// Attaches a pump to its channel; an interactive one goes before the others.
+    pub fn attach(&mut self, connection: &mut Connection, pump: Pump) {
+        if let Some(mut channel) = connection.channel(pump.channel) {
+            channel.set_interactive(pump.interactive);
+        }
+        let place = if pump.interactive { 0 } else { self.pumps.len() };
+        self.pumps.insert(place, pump);
+    }
+
+    /// Detaches a channel's pump; its descriptors are closed and what waited is dropped.
+    pub fn detach(&mut self, channel: LocalChannel) {
+        self.pumps.retain(|pump| pump.channel != channel);
+    }
+
+    /// Closes the sources of a stream of a channel, so that their writers learn that nobody reads.
+    pub fn close_sources(&mut self, channel: LocalChannel) {
+        if let Some(pump) = self.find(channel) {
+            pump.sources.clear();
+        }
+    }
+
+    fn find(&mut self, channel: LocalChannel) -> Option<&mut Pump> {
+        self.pumps.iter_mut().find(|pump| pump.channel == channel)
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<PumpEvent> {
+        self.events.pop_front()
+    }
+
+    /// Takes data that arrived. False when no sink is attached for it.
+    pub(crate) fn receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection,
+        channel: LocalChannel,
+        stream: Stream,
+        data: &Bytes,
+    ) -> bool {
+        let Some(pump) = self.find(channel) else { return false };
+        let Some((written, error)) = pump.receive(cx, stream, data) else { return false };
+        if let Some(mut channel) = connection.channel(channel) {
+            channel.consumed(written);
+        }
+        if let Some(error) = error {
+            self.events.push_back(PumpEvent::SinkBroken { channel, stream, error });
+        }
+        true
+    }
+
+    /// The peer sends nothing more on this channel: its sinks end once they are drained.
+    pub(crate) fn end_inbound(&mut self, channel: LocalChannel) {
+        if let Some(pump) = self.find(channel) {
+            pump.inbound_ended = true;
+        }
+        self.settle(channel);
+    }
+
+    /// The channel is gone: nothing more is read for it, what came is still written.
+    pub(crate) fn channel_closed(&mut self, channel: LocalChannel) {
+        if let Some(pump) = self.find(channel) {
+            pump.sources.clear();
+            pump.had_sources = false;
+        }
+        self.end_inbound(channel);
+    }
+
+    fn settle(&mut self, channel: LocalChannel) {
+        let Some(pump) = self.find(channel) else { return };
+        if pump.is_drained() && !pump.drained_told {
+            pump.drained_told = true;
+            if !pump.keep_sinks {
+                pump.sinks.clear();
+            }
+            self.events.push_back(PumpEvent::SinksDrained { channel });
+        }
+    }
+
+    /// Writes what waits. True when anything moved.
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>, connection: &mut Connection) -> bool {
+        let mut moved = false;
+        let mut settled = Vec::new();
+        for pump in &mut self.pumps {
+            for sink in pump.sinks.iter_mut().filter(|sink| !sink.waiting.is_empty()) {
+                let (done, error) = sink.flush(cx);
+                moved |= done > 0;
+                if let Some(mut channel) = connection.channel(pump.channel) {
+                    channel.consumed(done);
+                }
+                if let Some(error) = error {
+                    let (channel, stream) = (pump.channel, sink.stream);
+                    self.events.push_back(PumpEvent::SinkBroken { channel, stream, error });
+                }
+                settled.push(pump.channel);
+            }
+        }
+        for channel in settled {
+            self.settle(channel);
+        }
+        moved
+    }
+
+    /// Reads sources into packets until `limit` bytes wait in `out`: one packet a source in turn,
+    /// interactive ones first. True when anything moved.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub(crate) fn fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        connection: &mut Connection,
+        out: &mut TransmitBuffer,
+        limit: usize,
+    ) -> Result<bool, Error> {
+        let mut moved = false;
+        for pump in &mut self.pumps {
+            let had = pump.sources.len();
+            let mut failed = None;
+            pump.sources.retain_mut(|source| {
+                if failed.is_some() || out.len() >= limit {
+                    return true;
+                }
+                match fill_from(source, pump.channel, cx, now, connection, out) {
+                    Ok(Filled::Some) => {
+                        moved = true;
+                        true
+                    }
+                    Ok(Filled::Nothing) => true,
+                    Ok(Filled::Ended) => false,
+                    Err(error) => {
+                        failed = Some(error);
+                        true
+                    }
+                }
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            moved |= pump.sources.len() < had;
+            if pump.had_sources && pump.sources.is_empty() {
+                pump.had_sources = false;
+                moved = true;
+                if let Some(mut channel) = connection.channel(pump.channel) {
+                    channel.eof();
+                }
+                self.events.push_back(PumpEvent::SourcesEnded { channel: pump.channel });
+            }
+        }
+        Ok(moved)
+    }
+}
+
+enum Filled {
+    Some,
+    Nothing,
+    Ended,
+}
+
+fn fill_from(
+    source: &Source,
+    id: LocalChannel,
+    cx: &mut Context<'_>,
+    now: Instant,
+    connection: &mut Connection,
+    out: &mut TransmitBuffer,
+) -> Result<Filled, Error> {
+    let Some(mut channel) = connection.channel(id) else { return Ok(Filled::Ended) };
+    let mut ended = false;
+    let filled =
+        channel.fill(now, source.stream, out, MAX_FILL, |space| match source.descriptor.poll_read(cx, space) {
+            Poll::Ready(Ok(0)) => {
+                ended = true;
+                0
+            }
+            Poll::Ready(Ok(n)) => n,
+            Poll::Ready(Err(error)) => {
+                // A terminal whose last writer is gone says so by an error; there is no other end to hear of.
+                ended = error.kind() != io::ErrorKind::Interrupted;
+                0
+            }
+            Poll::Pending => 0,
+        })?;
+    Ok(match (ended, filled) {
+        (true, _) => Filled::Ended,
+        (false, Fill::Filled(_)) => Filled::Some,
+        (false, Fill::Empty | Fill::Blocked) => Filled::Nothing,
+    })
+}

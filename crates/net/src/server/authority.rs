@@ -1,0 +1,162 @@
+//! Everything a server connection may not do by itself, behind one trait.
+//!
+//! The connection parses what strangers send, so it holds no host key, reads no account and opens
+//! nothing that belongs to a user: it asks. Without root the answers come from the same process;
+//! as root they will come from another one, over the same questions.
+
+use crate::descriptor::Descriptor;
+use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::crypto::SecretBytes;
+use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
+use nacre_wire::session::WindowSize;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// An answer on its way.
+pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What a session is asked to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// The account's login shell (RFC 4254 §6.5).
+    Shell,
+    /// A command line for the account's shell.
+    Exec(Vec<u8>),
+    /// A named subsystem.
+    Subsystem(String),
+}
+
+/// The pseudo-terminal a session asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PtyRequest {
+    /// The TERM variable.
+    pub term: String,
+    /// Its size.
+    pub size: WindowSize,
+    /// Modes of RFC 4254 §8.
+    pub modes: Vec<(u8, u32)>,
+}
+
+/// All that a session was asked for before it starts.
+#[derive(Debug, Clone)]
+pub struct SessionRequests {
+    /// A terminal, if one is wanted.
+    pub pty: Option<PtyRequest>,
+    /// Variables that were accepted, in order.
+    pub env: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What to run.
+    pub start: Start,
+}
+
+/// What a started session is connected to.
+pub enum SessionStreams {
+    /// The master of its terminal: input and output in one.
+    Terminal {
+        /// For reading.
+        read: Descriptor,
+        /// For writing and for its size.
+        write: Descriptor,
+    },
+    /// Three pipes.
+    Pipes {
+        /// What the process reads.
+        stdin: Descriptor,
+        /// What it writes.
+        stdout: Descriptor,
+        /// What it complains.
+        stderr: Descriptor,
+    },
+}
+
+/// How a process ended (RFC 4254 §6.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this code.
+    Status(u32),
+    /// By a signal, named without `SIG`.
+    Signal {
+        /// Its name.
+        name: String,
+        /// A core file was written.
+        core_dumped: bool,
+    },
+}
+
+/// A running session's process group.
+pub trait Process: Send {
+    /// Ready once the process has ended.
+    fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<Exit>;
+
+    /// Sends a signal of RFC 4254 §6.10, by its name without `SIG`, to the session's group.
+    ///
+    /// # Errors
+    /// The name is unknown, or the system refuses.
+    fn signal(&mut self, name: &str) -> io::Result<()>;
+
+    /// Tells the group that its terminal or connection is gone.
+    fn hang_up(&mut self);
+
+    /// Ends the group.
+    fn kill(&mut self);
+}
+
+/// A session that runs.
+pub struct StartedSession {
+    /// Its streams.
+    pub streams: SessionStreams,
+    /// Its process.
+    pub process: Box<dyn Process>,
+    /// Text to show before its output (a message of the day, a warning).
+    pub preamble: Vec<u8>,
+}
+
+/// What an account may do once it has logged in.
+#[derive(Debug, Clone)]
+pub struct Permissions {
+    /// Ask for a terminal.
+    pub pty: bool,
+    /// Open so many sessions at once.
+    pub max_sessions: usize,
+    /// Send signals to the session's processes.
+    pub signals: bool,
+}
+
+/// A key somebody logs in with, or asks about.
+#[derive(Debug, Clone)]
+pub struct KeyCheck {
+    /// The signature algorithm.
+    pub algorithm: SignatureAlgorithm,
+    /// The public key blob.
+    pub public_key: Vec<u8>,
+    /// The signature was made and verified.
+    pub signed: bool,
+}
+
+/// The authority over one connection. It remembers who is logging in.
+pub trait Authority: Send {
+    /// Signs an exchange hash with the private half of a host key.
+    fn sign(&mut self, host_key: Vec<u8>, algorithm: SignatureAlgorithm, data: Vec<u8>) -> Answer<Option<Vec<u8>>>;
+
+    /// Begins a login. The name is any bytes.
+    fn look_up(&mut self, user: Vec<u8>) -> Answer<UserPolicy>;
+
+    /// Judges a key. Only a signed one may ever grant anything (threat A5).
+    fn check_key(&mut self, key: KeyCheck) -> Answer<bool>;
+
+    /// Judges a password, and with `new` changes it.
+    fn check_password(&mut self, password: SecretBytes, new: Option<SecretBytes>) -> Answer<PasswordVerdict>;
+
+    /// Goes one step through keyboard-interactive.
+    fn check_interactive(&mut self, answers: Option<Vec<SecretBytes>>) -> Answer<KeyboardInteractiveVerdict>;
+
+    /// The login is complete, by these methods in this order.
+    fn logged_in(&mut self, methods: &[String]) -> Permissions;
+
+    /// Whether a session may set this variable.
+    fn accepts_env(&self, name: &[u8], value: &[u8]) -> bool;
+
+    /// Starts a session.
+    fn start(&mut self, requests: SessionRequests) -> Answer<io::Result<StartedSession>>;
+}

@@ -1,0 +1,432 @@
+//! The owner of one server connection: it passes questions to the authority and runs sessions.
+
+use super::authority::{Authority, Exit, KeyCheck, Permissions, PtyRequest, SessionRequests, Start};
+use super::session::{Session, Starting};
+use super::tasks::Tasks;
+use crate::driver::{Owner, Port};
+use crate::pump::PumpEvent;
+use nacre_proto::crypto::SecretBytes;
+use nacre_proto::login::server::{
+    CheckKey, CheckKeyboardInteractive, CheckPassword, KeyboardInteractiveVerdict, LookUpUser, PasswordVerdict,
+    UserPolicy,
+};
+use nacre_proto::{Event, GrantRequest, LocalChannel, OpenAnswer, Pending, SignExchange};
+use nacre_wire::reason;
+use nacre_wire::session::SessionRequest;
+use nacre_wire::text::clean_line;
+use nacre_wire::{Reader, WriteExt, names};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+/// What a running server tells its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Go on.
+    Run,
+    /// Finish what runs until this moment, then end.
+    Drain(Instant),
+}
+
+/// What the listener wants to know of a connection as it happens.
+pub trait Watcher: Send {
+    /// The first key exchange is done.
+    fn ready(&mut self);
+    /// A login is done.
+    fn authenticated(&mut self);
+}
+
+/// An answer of the authority, with the question it belongs to.
+enum Answered {
+    Signature(Pending<SignExchange>, Option<Vec<u8>>),
+    User(Pending<LookUpUser>, UserPolicy),
+    Key(Pending<CheckKey>, bool),
+    Password(Pending<CheckPassword>, PasswordVerdict),
+    Interactive(Pending<CheckKeyboardInteractive>, KeyboardInteractiveVerdict),
+    Started(Starting),
+    Proof(nacre_proto::Pending<nacre_proto::GrantGlobal>, Vec<Option<Vec<u8>>>),
+}
+
+/// A host key as the server announces it (OpenSSH PROTOCOL §2.5).
+#[derive(Debug, Clone)]
+pub struct AnnouncedKey {
+    /// The public key blob.
+    pub blob: Vec<u8>,
+    /// The algorithm it proves itself with.
+    pub algorithm: nacre_proto::algorithm::SignatureAlgorithm,
+}
+
+/// The owner of one server connection.
+pub struct ServerOwner {
+    authority: Box<dyn Authority>,
+    watcher: Box<dyn Watcher>,
+    host_keys: Vec<AnnouncedKey>,
+    order: watch::Receiver<Order>,
+    tasks: Tasks<Answered>,
+    sessions: Vec<Session>,
+    permissions: Option<Permissions>,
+    drain: Option<Pin<Box<Sleep>>>,
+    log: tracing::Span,
+}
+
+impl ServerOwner {
+    /// An owner that asks this authority.
+    pub fn new(
+        authority: Box<dyn Authority>,
+        watcher: Box<dyn Watcher>,
+        host_keys: Vec<AnnouncedKey>,
+        order: watch::Receiver<Order>,
+        log: tracing::Span,
+    ) -> Self {
+        Self {
+            authority,
+            watcher,
+            host_keys,
+            order,
+            tasks: Tasks::default(),
+            sessions: Vec::new(),
+            permissions: None,
+            drain: None,
+            log,
+        }
+    }
+
+    /// The connection is over: its sessions are told, given a moment, and ended.
+    pub async fn end(mut self) {
+        self.sessions.retain(Session::is_running);
+        if self.sessions.is_empty() {
+            return;
+        }
+        for session in &mut self.sessions {
+            session.hang_up();
+        }
+        tokio::time::sleep(HANG_UP_GRACE).await;
+        for session in &mut self.sessions {
+            session.kill();
+        }
+    }
+
+    fn session(&mut self, channel: LocalChannel) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|s| s.channel == channel)
+    }
+
+    /// Questions of the login. Hands other events back.
+    fn on_question(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::SignExchange { pending, algorithm, host_key, exchange_hash } => {
+                let answer = self.authority.sign(host_key, algorithm, exchange_hash);
+                self.tasks.push(answer, |a| Answered::Signature(pending, a));
+            }
+            Event::LookUpUser { pending, user } => {
+                self.tasks.push(self.authority.look_up(user), |a| Answered::User(pending, a));
+            }
+            Event::CheckKey { pending, algorithm, public_key, signed } => {
+                let answer = self.authority.check_key(KeyCheck { algorithm, public_key, signed });
+                self.tasks.push(answer, |a| Answered::Key(pending, a));
+            }
+            Event::CheckPassword { pending, password, new_password } => {
+                self.ask_password(pending, password, new_password);
+            }
+            Event::CheckKeyboardInteractive { pending, answers } => {
+                let answer = self.authority.check_interactive(answers);
+                self.tasks.push(answer, |a| Answered::Interactive(pending, a));
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn ask_password(&mut self, pending: Pending<CheckPassword>, password: SecretBytes, new: Option<SecretBytes>) {
+        let answer = self.authority.check_password(password, new);
+        self.tasks.push(answer, |a| Answered::Password(pending, a));
+    }
+
+    fn on_authenticated(&mut self, port: &mut Port<'_>, methods: &[String]) {
+        self.permissions = Some(self.authority.logged_in(methods));
+        self.watcher.authenticated();
+        let mut data = Vec::new();
+        for key in &self.host_keys {
+            data.put_string(&key.blob);
+        }
+        let _ = port.connection.global_request(port.now, names::HOSTKEYS, &data, false);
+    }
+
+    fn on_open(&mut self, channel: LocalChannel, kind: &str) -> OpenAnswer {
+        let reject = |reason, text: &str| OpenAnswer::Reject { reason, description: text.to_owned() };
+        if kind != names::CHANNEL_SESSION {
+            return reject(reason::open::UNKNOWN_CHANNEL_TYPE, "unknown channel type");
+        }
+        let most = self.permissions.as_ref().map_or(0, |p| p.max_sessions);
+        if self.sessions.len() >= most {
+            return reject(reason::open::ADMINISTRATIVELY_PROHIBITED, "too many sessions (MaxSessions)");
+        }
+        if matches!(*self.order.borrow(), Order::Drain(_)) {
+            return reject(reason::open::RESOURCE_SHORTAGE, "the server is stopping");
+        }
+        self.sessions.push(Session::new(channel));
+        OpenAnswer::Accept
+    }
+
+    fn on_request(
+        &mut self,
+        port: &mut Port<'_>,
+        channel: LocalChannel,
+        request: SessionRequest,
+        pending: Option<Pending<GrantRequest>>,
+    ) {
+        let granted = match request {
+            SessionRequest::Shell => return self.start(port, channel, Start::Shell, pending),
+            SessionRequest::Exec { command } => return self.start(port, channel, Start::Exec(command), pending),
+            SessionRequest::Subsystem { name } => return self.start(port, channel, Start::Subsystem(name), pending),
+            other => self.grant(port, channel, other),
+        };
+        answer(port, pending, granted);
+    }
+
+    /// Requests that are granted or refused at once.
+    fn grant(&mut self, port: &mut Port<'_>, channel: LocalChannel, request: SessionRequest) -> bool {
+        let Some(permissions) = self.permissions.clone() else { return false };
+        let accepted = match &request {
+            SessionRequest::Env { name, value } => self.authority.accepts_env(name, value),
+            _ => false,
+        };
+        let Some(session) = self.session(channel) else { return false };
+        match request {
+            SessionRequest::PtyReq { term, size, modes } => {
+                permissions.pty && session.take_pty(PtyRequest { term, size, modes })
+            }
+            SessionRequest::Env { name, value } => accepted && session.take_env(name, value),
+            SessionRequest::WindowChange { size } => session.resize(size),
+            SessionRequest::Signal { name } => permissions.signals && session.signal(&name),
+            SessionRequest::Break { .. } => session.send_break(),
+            SessionRequest::Eow => {
+                port.pumps.close_sources(channel);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn start(
+        &mut self,
+        port: &mut Port<'_>,
+        channel: LocalChannel,
+        start: Start,
+        pending: Option<Pending<GrantRequest>>,
+    ) {
+        let what = match &start {
+            Start::Shell => "shell".to_owned(),
+            Start::Exec(command) => format!("command {}", clean_line(command, 200)),
+            Start::Subsystem(name) => format!("subsystem {}", clean_line(name.as_bytes(), 200)),
+        };
+        let Some(session) = self.session(channel) else { return answer(port, pending, false) };
+        let Some(requests) = session.begin(start) else { return answer(port, pending, false) };
+        session.what = what;
+        self.ask_start(channel, requests, pending);
+    }
+
+    fn ask_start(&mut self, channel: LocalChannel, requests: SessionRequests, pending: Option<Pending<GrantRequest>>) {
+        self.tasks.push(self.authority.start(requests), move |result| {
+            Answered::Started(Starting { channel, pending, result })
+        });
+    }
+
+    fn on_answered(&mut self, port: &mut Port<'_>, answered: Answered) {
+        let (connection, now) = (&mut *port.connection, port.now);
+        // An error ends the connection and is kept there; a question that went with it is no error.
+        let result = match answered {
+            Answered::Signature(pending, a) => connection.answer(now, pending, a),
+            Answered::User(pending, a) => connection.answer(now, pending, a),
+            Answered::Key(pending, a) => connection.answer(now, pending, a),
+            Answered::Password(pending, a) => connection.answer(now, pending, a),
+            Answered::Interactive(pending, a) => connection.answer(now, pending, a),
+            Answered::Proof(pending, signatures) => connection.answer(now, pending, proofs(&signatures)),
+            Answered::Started(starting) => {
+                self.on_started(port, starting);
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(parent: &self.log, "{error}");
+        }
+    }
+
+    fn on_started(&mut self, port: &mut Port<'_>, starting: Starting) {
+        let Starting { channel, pending, result } = starting;
+        let log = self.log.clone();
+        let Some(session) = self.session(channel) else {
+            // The client left while its session was starting.
+            if let Ok(mut started) = result {
+                started.process.hang_up();
+                started.process.kill();
+            }
+            return;
+        };
+        match result {
+            Ok(started) => {
+                tracing::info!(parent: &log, "session {}: {} started", channel.number(), session.what);
+                answer(port, pending, true);
+                session.run(port, started);
+            }
+            Err(error) => {
+                tracing::warn!(parent: &log, "session {}: {} refused: {error}", channel.number(), session.what);
+                answer(port, pending, false);
+                if let Some(mut channel) = port.connection.channel(channel) {
+                    channel.close();
+                }
+            }
+        }
+    }
+
+    /// OpenSSH PROTOCOL §2.5: the client asks for proof that we hold the keys we announced.
+    fn prove_host_keys(
+        &mut self,
+        port: &mut Port<'_>,
+        data: &[u8],
+        pending: nacre_proto::Pending<nacre_proto::GrantGlobal>,
+    ) {
+        let Some(asked) = self.asked_keys(data) else {
+            let _ = port.connection.answer(port.now, pending, None);
+            return;
+        };
+        let session_id = port.connection.session_id().map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+        let signatures: Vec<_> = asked
+            .into_iter()
+            .map(|key| {
+                let mut text = Vec::new();
+                text.put_string(names::HOSTKEYS_PROVE);
+                text.put_string(&session_id);
+                text.put_string(&key.blob);
+                self.authority.sign(key.blob, key.algorithm, text)
+            })
+            .collect();
+        let all = Box::pin(async move {
+            let mut done = Vec::new();
+            for signature in signatures {
+                done.push(signature.await);
+            }
+            done
+        });
+        self.tasks.push(all, |signatures| Answered::Proof(pending, signatures));
+    }
+
+    fn asked_keys(&self, data: &[u8]) -> Option<Vec<AnnouncedKey>> {
+        let mut reader = Reader::new(data);
+        let mut keys = Vec::new();
+        while reader.remaining() > 0 {
+            let blob = reader.string("host key").ok()?;
+            keys.push(self.host_keys.iter().find(|key| key.blob == blob)?.clone());
+        }
+        (keys.len() <= self.host_keys.len()).then_some(keys)
+    }
+
+    /// Looks at what the server as a whole wants.
+    fn obey(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
+        let changed = matches!(std::pin::pin!(self.order.changed()).poll(cx), Poll::Ready(Ok(())));
+        let order = changed.then(|| *self.order.borrow_and_update());
+        if let Some(Order::Drain(deadline)) = order {
+            self.drain = Some(Box::pin(tokio::time::sleep_until(deadline)));
+        }
+        let Some(sleep) = &mut self.drain else { return false };
+        if self.sessions.is_empty() || sleep.as_mut().poll(cx).is_ready() {
+            self.drain = None;
+            port.connection.disconnect(port.now, reason::disconnect::BY_APPLICATION, "the server is stopping");
+            return true;
+        }
+        order.is_some()
+    }
+}
+
+/// What processes get between being told and being ended.
+const HANG_UP_GRACE: Duration = Duration::from_secs(2);
+
+fn answer(port: &mut Port<'_>, pending: Option<Pending<GrantRequest>>, granted: bool) {
+    if let Some(pending) = pending {
+        let _ = port.connection.answer(port.now, pending, granted);
+    }
+}
+
+/// The answer to a request for proof: all signatures, or nothing.
+fn proofs(signatures: &[Option<Vec<u8>>]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    for signature in signatures {
+        out.put_string(signature.as_ref()?);
+    }
+    Some(out)
+}
+
+impl Owner for ServerOwner {
+    fn on_event(&mut self, port: &mut Port<'_>, event: Event) {
+        let Some(event) = self.on_question(event) else { return };
+        match event {
+            Event::Ready => self.watcher.ready(),
+            Event::Authenticated { methods } => self.on_authenticated(port, &methods),
+            Event::OpenRequest { pending, channel, kind, .. } => {
+                let answer = self.on_open(channel, &kind);
+                let _ = port.connection.answer(port.now, pending, answer);
+            }
+            Event::Request { channel, request, pending } => self.on_request(port, channel, request, pending),
+            Event::Global { name, data, pending: Some(pending) } => {
+                if name == names::HOSTKEYS_PROVE {
+                    self.prove_host_keys(port, &data, pending);
+                } else {
+                    let _ = port.connection.answer(port.now, pending, None);
+                }
+            }
+            // Input for a session that has no sink (none was started yet) is given back unread.
+            Event::Data { channel, data, .. } => {
+                if let Some(mut channel) = port.connection.channel(channel) {
+                    channel.consumed(data.len());
+                }
+            }
+            Event::Closed { channel } => {
+                if let Some(place) = self.sessions.iter().position(|s| s.channel == channel) {
+                    let mut session = self.sessions.swap_remove(place);
+                    port.pumps.detach(channel);
+                    session.hang_up();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_pump(&mut self, port: &mut Port<'_>, event: PumpEvent) {
+        match event {
+            PumpEvent::SourcesEnded { channel } => {
+                if let Some(session) = self.session(channel) {
+                    session.sources_ended(port);
+                }
+            }
+            PumpEvent::SinkBroken { channel, .. } => {
+                // OpenSSH PROTOCOL §2.1: the process reads no more, so the client need not send.
+                if let Some(mut channel) = port.connection.channel(channel) {
+                    let _ = channel.request(port.now, &SessionRequest::Eow, false);
+                }
+            }
+            PumpEvent::SinksDrained { .. } => {}
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
+        let answers = self.tasks.poll(cx);
+        let mut moved = !answers.is_empty();
+        for answered in answers {
+            self.on_answered(port, answered);
+        }
+        let log = &self.log;
+        for session in &mut self.sessions {
+            if let Some(exit) = session.poll_exit(cx, port) {
+                moved = true;
+                let how = match exit {
+                    Exit::Status(code) => format!("exit status {code}"),
+                    Exit::Signal { name, .. } => format!("signal {name}"),
+                };
+                tracing::info!(parent: log, "session {}: {} ended, {how}", session.channel.number(), session.what);
+            }
+        }
+        moved | self.obey(cx, port)
+    }
+}

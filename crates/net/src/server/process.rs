@@ -1,0 +1,65 @@
+//! A process that this process started itself, as sessions see it.
+
+use super::authority::{Exit, Process};
+use crate::descriptor::Descriptor;
+use nacre_sys::spawn::{Child, ExitStatus};
+use std::io;
+use std::os::fd::AsFd;
+use std::task::{Context, Poll};
+
+/// A child of this process.
+pub struct LocalProcess {
+    child: Child,
+    /// Readable once the process has ended.
+    ended: Descriptor,
+}
+
+impl LocalProcess {
+    /// Watches a child.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn new(child: Child) -> io::Result<Self> {
+        let pidfd = child.as_fd().try_clone_to_owned()?;
+        Ok(Self { child, ended: Descriptor::nonblocking(pidfd)? })
+    }
+}
+
+impl Process for LocalProcess {
+    fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        if self.ended.poll_readable(cx).is_pending() {
+            return Poll::Pending;
+        }
+        match self.child.try_wait() {
+            Ok(Some(ExitStatus::Exited(code))) => Poll::Ready(Exit::Status(code)),
+            Ok(Some(status @ ExitStatus::Signaled { signal, core_dumped })) => {
+                Poll::Ready(match status.signal_name() {
+                    Some(name) => Exit::Signal { name: name.to_owned(), core_dumped },
+                    // RFC 4254 §6.10 names few signals; a shell would report the others so.
+                    None => Exit::Status(128 + signal.unsigned_abs()),
+                })
+            }
+            Ok(None) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Err(_) => Poll::Ready(Exit::Status(255)),
+        }
+    }
+
+    fn signal(&mut self, name: &str) -> io::Result<()> {
+        self.child.signal_group(name)
+    }
+
+    fn hang_up(&mut self) {
+        if let Err(error) = self.child.hang_up() {
+            tracing::debug!("hang up process group {}: {error}", self.child.pid());
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Err(error) = self.child.kill_group() {
+            tracing::debug!("kill process group {}: {error}", self.child.pid());
+        }
+    }
+}
