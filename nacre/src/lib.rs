@@ -40,8 +40,8 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::Text(text) => output::print(&text)?,
         Invocation::Ssh(args) => return ssh(*args),
         Invocation::Serve(args) => return serve(*args),
-        Invocation::Explain(_) => return Err(Failure::new("explain: not in this build")),
-        Invocation::Try(_) => return Err(Failure::new("try: not in this build")),
+        Invocation::Explain(_) => return Err(absent("explain", 1)),
+        Invocation::Try(_) => return Err(absent("try", 1)),
         Invocation::Keygen(args) => keygen::run(&args)?,
         Invocation::Passwd(args) => passwd::run(&args)?,
         Invocation::Links { directory } => links::run(&directory)?,
@@ -55,7 +55,7 @@ fn ssh(args: cli::ssh::SshArgs) -> Result<ExitCode, Failure> {
     match args.action {
         cli::ssh::SshAction::Version => output::complain(&version::compatible()),
         cli::ssh::SshAction::Query(ref what) => output::print(&query::answer(what)?)?,
-        _ => return Err(Failure::with_code(255, "ssh: the client is not in this build")),
+        _ => return Err(absent("ssh", failure::SSH)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,7 +63,12 @@ fn ssh(args: cli::ssh::SshArgs) -> Result<ExitCode, Failure> {
 fn serve(args: cli::serve::ServeArgs) -> Result<ExitCode, Failure> {
     match args.action {
         cli::serve::ServeAction::Version => output::complain(&version::compatible()),
-        _ => return Err(Failure::new("serve: the server is not in this build")),
+        _ => return Err(absent("serve", 1)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The answer of a subcommand whose command line is known but whose work is not part of the build.
+fn absent(name: &str, code: u8) -> Failure {
+    Failure::with_code(code, format!("{name}: not part of this build"))
 }

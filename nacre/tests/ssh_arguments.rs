@@ -255,6 +255,81 @@ fn forwards_keep_their_order() {
 }
 
 #[test]
+fn flags_become_lines_that_the_configuration_reads_back() {
+    use nacre_config::client::{Forward, Keyword};
+    use nacre_config::kind::Keyword as _;
+    use nacre_config::token;
+    let every = [
+        "-4",
+        "-A",
+        "-B",
+        "lo",
+        "-b",
+        "::1",
+        "-C",
+        "-c",
+        "x",
+        "-e",
+        "^]",
+        "-f",
+        "-g",
+        "-I",
+        "p",
+        "-i",
+        "my \"key\"",
+        "-J",
+        "j",
+        "-K",
+        "-k",
+        "-l",
+        r"DOMAIN\me",
+        "-M",
+        "-m",
+        "x",
+        "-N",
+        "-n",
+        "-P",
+        "t",
+        "-p",
+        "22",
+        "-q",
+        "-S",
+        "s",
+        "-t",
+        "-X",
+        "-Y",
+        "-o",
+        "Foo bar",
+    ];
+    let args = ssh(&[&every[..], &["h"]].concat());
+    for setting in &args.settings {
+        if let Setting::Value { flag, keyword, .. } = setting {
+            assert!(Keyword::find(keyword).is_some(), "{flag} stands for {keyword}, which nobody knows");
+        }
+    }
+    let lines = args.option_lines();
+    assert!(lines.contains(&"Foo bar".to_owned()) && lines.contains(&"User \"DOMAIN\\\\me\"".to_owned()), "{lines:?}");
+    for (flag, spec) in [
+        ("-L", "8080:example.org:80"),
+        ("-L", "[::1]:8080:[2001:db8::1]:80"),
+        ("-L", "*:8080:h:80"),
+        ("-L", "/tmp/a b:/tmp/c"),
+        ("-R", "3:b:4"),
+        ("-R", "1080"),
+        ("-D", "localhost:1080"),
+        ("-D", "5"),
+    ] {
+        let args = ssh(&[flag, spec, "h"]);
+        let line = args.option_lines().pop().unwrap();
+        let words = token::words(line.split_once(' ').unwrap().1, false).unwrap();
+        let read = Forward::parse(&words.join(":"), args.forwards[0].kind);
+        assert_eq!(read, Forward::parse(spec, args.forwards[0].kind), "{line}");
+    }
+    assert_eq!(refused(&["-L", "1", "h"]), "ssh: bad local forwarding specification '1'");
+    assert_eq!(refused(&["-D", "x", "h"]), "ssh: bad dynamic forwarding specification 'x'");
+}
+
+#[test]
 fn other_actions() {
     assert_eq!(ssh(&["-V"]).action, SshAction::Version);
     assert_eq!(ssh(&["-Q", "kex"]).action, SshAction::Query("kex".into()));

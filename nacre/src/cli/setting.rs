@@ -5,6 +5,9 @@
 //! read after them. A few flags (`-t`, `-q`, `-4`, `-A`, ...) overrule the list wherever they
 //! stand, and of those the last wins; they are put in front.
 
+use nacre_config::client::{Keyword, option_line};
+use nacre_config::kind::Keyword as _;
+
 /// One configuration value given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
@@ -20,6 +23,24 @@ pub enum Setting {
         /// The keyword's single argument.
         argument: String,
     },
+}
+
+/// Settings of the client as lines for `nacre_config::client::Invocation::options`, in the order in
+/// which the first value wins.
+pub fn client_lines(settings: &[Setting]) -> Vec<String> {
+    let line = |setting: &Setting| match setting {
+        Setting::Line(line) => line.clone(),
+        Setting::Value { keyword, argument, .. } => match Keyword::find(keyword) {
+            Some(keyword) => option_line(keyword, argument),
+            None => format!("{keyword} {}", quoted(argument)),
+        },
+    };
+    settings.iter().map(line).collect()
+}
+
+/// One word of configuration whatever it holds.
+pub(crate) fn quoted(word: &str) -> String {
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Collects settings in command-line order.

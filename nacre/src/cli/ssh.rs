@@ -3,13 +3,15 @@
 use super::arg::{counted, flag, long_help, switch, value};
 use super::destination::{Destination, check_user, parse_port};
 use super::getopt::{Operands, Opt, Words};
-use super::setting::{Setting, Settings};
+use super::setting::{Setting, Settings, client_lines, quoted};
 use super::{Early, read};
 use crate::failure::{Failure, SSH};
 use clap::{Arg, ArgAction, Command, value_parser};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+
+pub use nacre_config::client::ForwardKind;
 
 /// What a call of `nacre ssh` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,19 +64,25 @@ pub enum SshAction {
 pub struct Forward {
     /// Which flag it was.
     pub kind: ForwardKind,
-    /// Its argument as typed.
+    /// Its argument as typed; it is known to parse.
     pub spec: String,
 }
 
-/// Which end listens, and how the far side of a forwarding is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ForwardKind {
-    /// `-L`: we listen, the server connects.
-    Local,
-    /// `-R`: the server listens, we connect.
-    Remote,
-    /// `-D`: we listen as a SOCKS proxy.
-    Dynamic,
+impl Forward {
+    /// The line of configuration that asks for the same.
+    fn option_line(&self) -> String {
+        let keyword = match self.kind {
+            ForwardKind::Local => "LocalForward",
+            ForwardKind::Remote => "RemoteForward",
+            ForwardKind::Dynamic => "DynamicForward",
+        };
+        let words = nacre_config::client::Forward::parse(&self.spec, self.kind).map(|forward| {
+            let listen = quoted(&forward.listen.to_string());
+            forward.connect.map_or(listen.clone(), |to| format!("{listen} {}", quoted(&to.to_string())))
+        });
+        // What does not parse was refused when the flag was read; the file's parser would say so too.
+        format!("{keyword} {}", words.unwrap_or_else(|| quoted(&self.spec)))
+    }
 }
 
 impl SshArgs {
@@ -83,6 +91,13 @@ impl SshArgs {
     pub fn command_bytes(&self) -> Option<Vec<u8>> {
         let words: Vec<&[u8]> = self.command.iter().map(|word| word.as_bytes()).collect();
         (!words.is_empty()).then(|| words.join(&b' '))
+    }
+
+    /// All that the flags configure, forwardings included, as lines for
+    /// `nacre_config::client::Invocation::options`.
+    pub fn option_lines(&self) -> Vec<String> {
+        let forwards = self.forwards.iter().map(Forward::option_line);
+        client_lines(&self.settings).into_iter().chain(forwards).collect()
     }
 }
 
@@ -341,14 +356,14 @@ impl Draft {
             "-B" => set.value("-B", "BindInterface", text),
             "-b" => set.value("-b", "BindAddress", text),
             "-c" => set.overrule("-c", "Ciphers", text),
-            "-D" => self.forward(ForwardKind::Dynamic, text),
+            "-D" => self.forward(ForwardKind::Dynamic, text)?,
             "-E" => self.log_file = Some(text.into()),
             "-e" => set.overrule("-e", "EscapeChar", escape_character(text)?),
             "-F" => self.config_file = Some(text.into()),
             "-I" => set.overrule("-I", "PKCS11Provider", text),
             "-i" => set.value("-i", "IdentityFile", text),
             "-J" => set.value("-J", "ProxyJump", text),
-            "-L" => self.forward(ForwardKind::Local, text),
+            "-L" => self.forward(ForwardKind::Local, text)?,
             "-l" => {
                 check_user(text)?;
                 set.value("-l", "User", text);
@@ -362,7 +377,7 @@ impl Draft {
                 set.value("-p", "Port", port.to_string());
             }
             "-Q" => self.action = Some(SshAction::Query(text.to_owned())),
-            "-R" => self.forward(ForwardKind::Remote, text),
+            "-R" => self.forward(ForwardKind::Remote, text)?,
             "-S" => set.overrule("-S", "ControlPath", text),
             "-W" if self.stdio_forward.is_some() => return Err("-W may be given once only".to_owned()),
             "-W" => self.stdio_forward = Some(text.to_owned()),
@@ -380,8 +395,17 @@ impl Draft {
         Ok(())
     }
 
-    fn forward(&mut self, kind: ForwardKind, spec: &str) {
+    fn forward(&mut self, kind: ForwardKind, spec: &str) -> Result<(), String> {
+        if nacre_config::client::Forward::parse(spec, kind).is_none() {
+            let kind = match kind {
+                ForwardKind::Local => "local",
+                ForwardKind::Remote => "remote",
+                ForwardKind::Dynamic => "dynamic",
+            };
+            return Err(format!("bad {kind} forwarding specification '{}'", super::printable(spec)));
+        }
         self.forwards.push(Forward { kind, spec: spec.to_owned() });
+        Ok(())
     }
 
     fn finish(self, destination: Option<Destination>, command: Vec<OsString>) -> Result<SshArgs, String> {

@@ -63,16 +63,14 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
     }
 }
 
-/// The public half of a private key file, which needs no passphrase. Its comment is inside the
-/// encrypted part; the `.pub` beside it has it too.
+/// The public half of a private key file, for which no passphrase is needed. The comment may be
+/// out of reach, or not in the file at all; the `.pub` beside it has it too.
 fn from_private(path: &Path, file: &[u8]) -> Result<PublicKey, Failure> {
     let beside = File::open(keyfile::public_path(path)).and_then(|file| io::read_to_string(file.take(MAX_FILE)));
     let beside = beside.ok().and_then(|text| text.lines().find_map(key_in_line));
-    if let Ok(key) = PrivateKey::read(file, None) {
-        return Ok(key.public_key());
-    }
-    match (public_half(file), beside) {
-        (Ok(key), Some(beside)) if beside.blob() == key.blob() => Ok(beside),
+    let opened = PrivateKey::read(file, None).map(|key| key.public_key()).or_else(|_| public_half(file));
+    match (opened, beside) {
+        (Ok(key), Some(beside)) if key.comment().is_empty() && beside.blob() == key.blob() => Ok(beside),
         (Ok(key), _) => Ok(key),
         // Old formats say nothing without the passphrase; then the file beside is all there is.
         (Err(_), Some(beside)) => Ok(beside),
