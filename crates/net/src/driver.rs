@@ -198,12 +198,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Owner> Driver<S, O> {
     }
 
     fn handle_event(&mut self, cx: &mut Context<'_>, now: Instant, event: Event) {
+        if let Event::Data { channel, stream, data } = &event
+            && self.pumps.receive(cx, &mut self.connection, *channel, *stream, data)
+        {
+            return;
+        }
         match &event {
-            Event::Data { channel, stream, data } => {
-                if self.pumps.receive(cx, &mut self.connection, *channel, *stream, data) {
-                    return;
-                }
-            }
             Event::Eof { channel } => self.pumps.end_inbound(*channel),
             Event::Closed { channel } => self.pumps.channel_closed(*channel),
             _ => {}
