@@ -275,29 +275,33 @@ fn unquote(text: &str) -> Result<(String, &str), OptionsError> {
     }
 }
 
-/// Reads one `host:port` (or, for `permitlisten`, a port alone).
-fn permit(list: &mut Vec<PermitTarget>, name: &'static str, value: &str, bare: bool) -> Result<(), OptionsError> {
-    let bad = OptionsError::BadValue(name, "a host and a port from 1 to 65535 or *, such as \"host:22\"");
-    if list.len() >= MAX_PERMITS {
-        return Err(bad);
+impl PermitTarget {
+    /// Reads `host:port` (an IPv6 address in brackets) or, with `bare`, a port alone. `None` when it is neither.
+    pub fn parse(text: &str, bare: bool) -> Option<Self> {
+        let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, rest)) => (host, rest.strip_prefix(':')?),
+            None => match text.split_once(':') {
+                Some(pair) => pair,
+                None if bare => ("*", text),
+                None => return None,
+            },
+        };
+        if host.len() > 1024 || (host.is_empty() && !bare) {
+            return None;
+        }
+        let plain = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        let port = match port {
+            "*" => PermitPort::Any,
+            digits if plain => PermitPort::Only(digits.parse().ok().filter(|port| *port != 0)?),
+            _ => return None,
+        };
+        Some(Self { host: host.to_owned(), port })
     }
-    let (host, port) = match value.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) => (host, rest.strip_prefix(':').ok_or(bad.clone())?),
-        None => match value.split_once(':') {
-            Some(pair) => pair,
-            None if bare => ("*", value),
-            None => return Err(bad),
-        },
-    };
-    if host.len() > 1024 || (host.is_empty() && !bare) || port.contains(':') {
-        return Err(bad);
-    }
-    let port = if port == "*" { PermitPort::Any } else { PermitPort::Only(decimal_port(port).ok_or(bad)?) };
-    list.push(PermitTarget { host: host.to_owned(), port });
-    Ok(())
 }
 
-fn decimal_port(text: &str) -> Option<u16> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| text.parse().ok()).flatten().filter(|port| *port != 0)
+fn permit(list: &mut Vec<PermitTarget>, name: &'static str, value: &str, bare: bool) -> Result<(), OptionsError> {
+    let bad = OptionsError::BadValue(name, "a host and a port from 1 to 65535 or *, such as \"host:22\"");
+    let target = PermitTarget::parse(value, bare).filter(|_| list.len() < MAX_PERMITS);
+    list.push(target.ok_or(bad)?);
+    Ok(())
 }

@@ -1,0 +1,24 @@
+//! `sshd_config` and the server's options (sshd_config(5)).
+
+mod access;
+mod connection;
+mod dump;
+mod keywords;
+mod matching;
+mod options;
+mod parse;
+mod paths;
+mod readers;
+mod values;
+
+pub use access::Denied;
+pub use connection::ConnectionOptions;
+pub use keywords::Keyword;
+pub use matching::MatchContext;
+pub use options::ServerOptions;
+pub use parse::{ConfigFile, Invocation, parse};
+pub use paths::{KeyFile, UnsafeName};
+pub use values::{
+    AllowForwarding, GatewayPorts, Listen, MaxStartups, Overflow, Penalties, PermitPort, PermitRootLogin, PermitTarget,
+    Permits, Subsystem,
+};

@@ -1,0 +1,68 @@
+//! AuthorizedKeysFile: where a user's keys are (threat A15).
+
+use std::fmt;
+
+use super::ConnectionOptions;
+use crate::expand::{self, Tokens};
+
+/// A file, or a glob for several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// The path, absolute.
+    pub path: String,
+    /// The path is a glob(7) pattern (in which backslashes guard what came from tokens).
+    pub is_pattern: bool,
+}
+
+/// The user's name cannot stand in a path, or the template is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsafeName(pub String);
+
+impl fmt::Display for UnsafeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuthorizedKeysFile: {}", nacre_wire::text::clean_line(self.0.as_bytes(), 200))
+    }
+}
+
+impl std::error::Error for UnsafeName {}
+
+impl ConnectionOptions {
+    /// The files to look for a user's keys in, in order; none with `AuthorizedKeysFile none`. Relative paths start at
+    /// the home folder. Tokens: `%h` home, `%u` name, `%U` number, `%%`.
+    ///
+    /// # Errors
+    /// The name would change the path (`/`, `..`, control characters), or the home folder is not absolute.
+    pub fn authorized_keys_files(&self, user: &str, uid: u32, home: &str) -> Result<Vec<KeyFile>, UnsafeName> {
+        let templates = self.authorized_keys_file.iter().filter(|file| *file != "none");
+        templates.map(|template| key_file(template, user, uid, home)).collect()
+    }
+}
+
+fn key_file(template: &str, user: &str, uid: u32, home: &str) -> Result<KeyFile, UnsafeName> {
+    let sly =
+        user.is_empty() || user == "." || user.contains("..") || user.contains(|c: char| c == '/' || c.is_control());
+    if template.contains("%u") && sly {
+        return Err(UnsafeName(format!("the user name {user} cannot stand in a path")));
+    }
+    if !home.starts_with('/') || home.contains('\0') {
+        return Err(UnsafeName(format!("the home folder {home} is not an absolute path")));
+    }
+    let is_pattern = template.contains(['*', '?', '[']);
+    let guarded = |text: &str| if is_pattern { guard(text) } else { text.to_owned() };
+    let tokens = Tokens::new().with('h', guarded(home)).with('u', guarded(user)).with('U', uid.to_string());
+    let path = expand::expand(template, &tokens, None).map_err(UnsafeName)?;
+    let path = if path.starts_with('/') { path } else { format!("{}/{path}", guarded(home).trim_end_matches('/')) };
+    Ok(KeyFile { path, is_pattern })
+}
+
+/// Takes the meaning from glob characters that came from a token.
+fn guard(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
