@@ -85,7 +85,7 @@ keywords! {
         PermitEmptyPasswords = flag("no").in_match(),
         Compression = Row::new(Kind::Word(COMPRESSION)).default("no").ignored(),
         GatewayPorts = Row::new(Kind::Word(GATEWAY)).default("no").in_match(),
-        UseDNS = flag("no").alias(&["verifyreversemapping"]),
+        UseDNS = flag("no"),
         AllowTcpForwarding = Row::new(Kind::Word(FORWARDING)).default("yes").in_match(),
         AllowAgentForwarding = flag("yes").in_match(),
         DisableForwarding = flag("no").in_match(),
@@ -154,6 +154,7 @@ keywords! {
         Protocol = Row::new(Kind::Rest).ignored().alias(&[
             "keyregenerationinterval", "serverkeybits", "useprivilegeseparation", "uselogin", "rhostsauthentication",
             "rhostsrsaauthentication", "rsaauthentication", "pamauthenticationviakbdint", "reversemappingcheck",
+            "verifyreversemapping",
             "authorizedkeysfile2", "checkmail", "dsaauth", "kerberostgtpassing", "afstokenpassing",
             "gssapikeyexchange", "gssapistorecredentialsonrekey", "gssapikexalgorithms", "debianbanner",
         ]),

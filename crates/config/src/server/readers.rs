@@ -118,7 +118,11 @@ fn read_permits(words: &[String], bare_port: bool, allowed: &'static str) -> Rea
         [] => false,
         many => many.iter().all(|word| PermitTarget::parse(word, bare_port).is_some()),
     };
-    if good { Ok(Value::List(words.to_vec())) } else { Err(allowed) }
+    let full = |word: &String| match special(word) || word.contains(':') {
+        true => word.clone(),
+        false => format!("*:{word}"),
+    };
+    if good { Ok(Value::List(words.iter().map(full).collect())) } else { Err(allowed) }
 }
 
 /// `PermitOpen`: `host:port` words, `any` or `none`.
