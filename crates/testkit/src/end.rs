@@ -1,12 +1,12 @@
 //! One end of a connection with an owner that answers every question by a policy.
 
+use bytes::BytesMut;
 use nacre_crypto::PrivateKey;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::client::Attempt;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
 use nacre_proto::{Connection, Error, Event, HostKeyDecision, LocalChannel, OpenAnswer, Stream, TransmitBuffer};
-use bytes::BytesMut;
 use nacre_wire::session::SessionRequest;
 use nacre_wire::userauth::{InfoRequest, Prompt};
 use std::collections::HashMap;
@@ -41,6 +41,12 @@ pub struct Policy {
     pub consumes: bool,
     /// Whether data that arrives is sent back.
     pub echoes: bool,
+    /// Passwords by user; when there are any, `password` opens nothing.
+    pub passwords: HashMap<Vec<u8>, String>,
+    /// Whether the question about the host key is answered at all.
+    pub answers_host_key: bool,
+    /// What becomes of every signature that is asked for.
+    pub signature: fn(Vec<u8>) -> Option<Vec<u8>>,
 }
 
 impl Default for Policy {
@@ -67,6 +73,9 @@ impl Default for Policy {
             grants: true,
             consumes: true,
             echoes: false,
+            passwords: HashMap::new(),
+            answers_host_key: true,
+            signature: Some,
         }
     }
 }
@@ -97,6 +106,12 @@ pub struct End {
     echo: Vec<(LocalChannel, Vec<u8>)>,
     /// Data delivered and not consumed.
     pub unconsumed: HashMap<u32, usize>,
+    /// Keys that the server was asked about, and whether they had signed.
+    pub checked_keys: Vec<(Vec<u8>, bool)>,
+    /// Users that the server was asked about.
+    pub users: Vec<Vec<u8>>,
+    /// The peer has closed its side of the stream.
+    pub saw_eof: bool,
 }
 
 impl End {
@@ -116,7 +131,17 @@ impl End {
             error: None,
             echo: Vec::new(),
             unconsumed: HashMap::new(),
+            checked_keys: Vec::new(),
+            users: Vec::new(),
+            saw_eof: false,
         }
+    }
+
+    /// The peer has closed its side of the stream.
+    pub fn receive_eof(&mut self, now: Instant) {
+        self.saw_eof = true;
+        let result = self.connection.receive_eof(now);
+        self.answered(result);
     }
 
     /// Eats what came, handles every event, forms output. True when anything moved.
@@ -187,9 +212,13 @@ impl End {
     fn handle_login(&mut self, now: Instant, event: Event) -> Result<Option<Event>, Error> {
         let c = &mut self.connection;
         match event {
-            Event::HostKey { pending, .. } => c.answer(now, pending, self.policy.host_key)?,
+            Event::HostKey { .. } if !self.policy.answers_host_key => self.log.push("host key".into()),
+            Event::HostKey { pending, .. } => {
+                self.log.push("host key".into());
+                self.connection.answer(now, pending, self.policy.host_key)?;
+            }
             Event::SignExchange { pending, algorithm, exchange_hash, .. } => {
-                let signature = self.key.sign(algorithm, &exchange_hash).ok();
+                let signature = self.key.sign(algorithm, &exchange_hash).ok().and_then(self.policy.signature);
                 c.answer(now, pending, signature)?;
             }
             Event::ChooseMethod { pending, methods, partial_success, .. } => {
@@ -198,7 +227,7 @@ impl End {
                 self.connection.answer(now, pending, attempt)?;
             }
             Event::SignRequest { pending, algorithm, data, .. } => {
-                let signature = self.key.sign(algorithm, &data).ok();
+                let signature = self.key.sign(algorithm, &data).ok().and_then(self.policy.signature);
                 c.answer(now, pending, signature)?;
             }
             Event::Prompts { pending, request } => {
@@ -207,7 +236,8 @@ impl End {
                 self.connection.answer(now, pending, Some(answers))?;
             }
             Event::ChangePassword { pending, .. } => c.answer(now, pending, None)?,
-            Event::LookUpUser { pending, .. } => {
+            Event::LookUpUser { pending, user } => {
+                self.users.push(user);
                 let policy = UserPolicy {
                     methods: self.policy.methods.clone(),
                     max_tries: self.policy.max_tries,
@@ -220,11 +250,16 @@ impl End {
             }
             Event::CheckKey { pending, public_key, signed, .. } => {
                 let accepted = self.policy.keys.contains(&public_key);
+                self.checked_keys.push((public_key, signed));
                 self.log.push(format!("key signed={signed} accepted={accepted}"));
                 self.connection.answer(now, pending, accepted)?;
             }
             Event::CheckPassword { pending, password, .. } => {
-                let right = password.expose() == self.policy.password.as_bytes();
+                let user = c.user().unwrap_or_default();
+                let right = match self.policy.passwords.is_empty() {
+                    true => password.expose() == self.policy.password.as_bytes(),
+                    false => self.policy.passwords.get(user).is_some_and(|p| p.as_bytes() == password.expose()),
+                };
                 self.log.push(format!("password right={right}"));
                 let verdict = if right { PasswordVerdict::Accept } else { PasswordVerdict::Reject };
                 self.connection.answer(now, pending, verdict)?;

@@ -5,8 +5,13 @@
 
 pub mod end;
 pub mod keys;
+pub mod link;
 pub mod pair;
+pub mod provider;
+pub mod raw;
+pub mod sample;
 
 pub use end::{End, Policy};
 pub use keys::{host_key, user_key};
 pub use pair::Pair;
+pub use raw::Raw;

@@ -2,6 +2,7 @@
 
 use crate::end::{End, Policy};
 use crate::keys::{self, host_key, user_key};
+use crate::link::Link;
 use nacre_crypto::AwsLc;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::Provider;
@@ -62,7 +63,10 @@ pub struct Pair {
     pub server: End,
     /// What time it is.
     pub now: Instant,
-    chunk: usize,
+    /// What the client sends.
+    pub to_server: Link,
+    /// What the server sends.
+    pub to_client: Link,
 }
 
 impl Default for Pair {
@@ -101,15 +105,21 @@ impl Pair {
             client: End::new(client.expect("a client"), setup.client_policy, user_key()),
             server: End::new(server.expect("a server"), setup.server_policy, host_key()),
             now,
-            chunk: setup.chunk,
+            to_server: Link::new(setup.chunk),
+            to_client: Link::new(setup.chunk),
         }
     }
 
-    /// Carries bytes both ways until nothing moves.
+    /// Carries bytes both ways until nothing moves and nothing is on its way.
     pub fn drive(&mut self) {
         for _ in 0..MAX_TURNS {
-            if !self.step() {
-                return;
+            if self.step() {
+                continue;
+            }
+            let arrivals = [self.to_server.next_arrival(), self.to_client.next_arrival()];
+            match arrivals.into_iter().flatten().min() {
+                Some(next) => self.now = self.now.max(next),
+                None => return,
             }
         }
         panic!("the pair never comes to rest");
@@ -120,9 +130,27 @@ impl Pair {
         let limit = 256 * 1024;
         let mut moved = self.client.turn(self.now, limit);
         moved |= self.server.turn(self.now, limit);
-        moved |= carry(&mut self.client, &mut self.server, self.chunk);
-        moved |= carry(&mut self.server, &mut self.client, self.chunk);
+        moved |= carry(self.now, &mut self.client, &mut self.to_server, &mut self.server);
+        moved |= carry(self.now, &mut self.server, &mut self.to_client, &mut self.client);
         moved
+    }
+
+    /// Lets time pass, stopping at every timer, until both ends are over or `limit` has passed.
+    /// True when both are over.
+    pub fn run_out(&mut self, limit: Duration) -> bool {
+        let end = self.now + limit;
+        for _ in 0..MAX_TURNS {
+            self.drive();
+            if self.client.error.is_some() && self.server.error.is_some() {
+                return true;
+            }
+            let timers = [self.client.connection.poll_timeout(), self.server.connection.poll_timeout()];
+            match timers.into_iter().flatten().min() {
+                Some(next) if next <= end => self.now = self.now.max(next),
+                _ => return false,
+            }
+        }
+        panic!("timers never come to rest");
     }
 
     /// Moves the clock and carries on.
@@ -160,9 +188,21 @@ impl Pair {
     }
 }
 
-fn carry(from: &mut End, to: &mut End, chunk: usize) -> bool {
-    let n = from.output.len().min(chunk);
-    to.input.extend_from_slice(&from.output.as_slice()[..n]);
+/// Moves what one end formed into the link, and what arrives to the other end. An end that is over
+/// closes its side of the stream, as a driver does.
+fn carry(now: Instant, from: &mut End, link: &mut Link, to: &mut End) -> bool {
+    let n = from.output.len();
+    link.push(now, from.output.as_slice());
     from.output.consume(n);
-    n > 0
+    if from.connection.is_finished() {
+        link.end();
+    }
+    let arrived = link.pull(now);
+    to.input.extend_from_slice(&arrived);
+    let mut moved = n > 0 || !arrived.is_empty();
+    if link.is_at_end() && !to.saw_eof {
+        to.receive_eof(now);
+        moved = true;
+    }
+    moved
 }
