@@ -1,1 +1,59 @@
-fn main() {}
+//! The project's chores: `cargo xtask layers`, `cargo xtask test`, `cargo xtask bench`.
+
+mod layers;
+mod process;
+mod test;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let matches = command().get_matches();
+    match run(&matches) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> Command {
+    Command::new("cargo xtask")
+        .about("The project's chores")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Command::new("layers").about("Check which crate may use what, and the size of files"))
+        .subcommand(
+            Command::new("test")
+                .about("Install what the tests need, then build, lint and test everything")
+                .arg(switch("long", "Every pair of algorithms with every peer, not a covering choice"))
+                .arg(switch("without-peers", "Go on where OpenSSH or Dropbear cannot be had, saying what was not run")),
+        )
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+}
+
+/// Whether the chore ended well; an error is one that kept it from being done at all.
+fn run(matches: &ArgMatches) -> Result<bool, String> {
+    let root = root()?;
+    match matches.subcommand() {
+        Some(("layers", _)) => layers::run(&root),
+        Some(("test", flags)) => {
+            let options =
+                test::Options { long: flags.get_flag("long"), without_peers: flags.get_flag("without-peers") };
+            test::run(&root, options)
+        }
+        _ => Err("no such chore".to_owned()),
+    }
+}
+
+/// The repository: the folder above this crate's.
+fn root() -> Result<PathBuf, String> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(Path::to_path_buf).ok_or_else(|| format!("{} has no parent", here.display()))
+}

@@ -1,0 +1,125 @@
+//! `cargo xtask test`: the one command that builds, lints and tests everything.
+
+mod counts;
+mod peers;
+mod step;
+
+use counts::Counts;
+use peers::Peers;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use step::Step;
+
+/// What the caller asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Every pair of algorithms with every peer.
+    pub long: bool,
+    /// Go on where a foreign peer cannot be had.
+    pub without_peers: bool,
+}
+
+/// Runs every step, even after one that failed, and says whether all went well. The last line
+/// printed is `N passed, N failed`.
+pub fn run(root: &Path, options: Options) -> Result<bool, String> {
+    let start = Instant::now();
+    let peers = peers::ready(options.without_peers)?;
+    let mut run = Run { root, counts: Counts::default(), failed: Vec::new(), left_out: Vec::new() };
+    run.lints();
+    run.step("tests of the workspace", 25, cargo(root, &["test", "--workspace", "--no-fail-fast"]));
+    if run.step("release build", 20, cargo(root, &["build", "--release", "--package", "nacre"])) {
+        run.interop(&peers, options.long);
+        run.try_it();
+    } else {
+        run.left_out.push("interop and nacre try: there is no release build".to_owned());
+    }
+    Ok(run.finish(start.elapsed()))
+}
+
+struct Run<'a> {
+    root: &'a Path,
+    counts: Counts,
+    failed: Vec<String>,
+    left_out: Vec<String>,
+}
+
+impl Run<'_> {
+    /// Runs one step and keeps its outcome.
+    fn step(&mut self, name: &str, minutes: u64, command: Command) -> bool {
+        let outcome = Step { name, limit: Duration::from_secs(60 * minutes) }.run(command);
+        self.counts.add(&outcome.counts);
+        if let Some(problem) = outcome.problem {
+            self.failed.push(format!("{name}: {problem}"));
+            return false;
+        }
+        true
+    }
+
+    fn lints(&mut self) {
+        let root = self.root;
+        self.step("format", 2, cargo(root, &["fmt", "--all", "--check"]));
+        self.step("layers", 2, this_program(root, "layers"));
+        self.step("clippy", 20, cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    }
+
+    /// The interop workspace, against the release build.
+    fn interop(&mut self, peers: &Peers, long: bool) {
+        let folder = self.root.join("tests/interop");
+        self.step("format of interop", 2, cargo(&folder, &["fmt", "--check"]));
+        self.step("clippy of interop", 10, cargo(&folder, &["clippy", "--all-targets", "--", "-D", "warnings"]));
+        let mut command = cargo(&folder, &["test", "--no-fail-fast", "--"]);
+        command.env("NACRE", self.binary());
+        for name in &peers.missing {
+            command.args(["--skip", name]);
+            self.left_out.push(format!("interop with {name}: it is not on this machine"));
+        }
+        if long {
+            command.env("NACRE_LONG", "1");
+        }
+        self.step("interop", if long { 240 } else { 25 }, command);
+    }
+
+    /// The whole product once, as a newcomer would run it.
+    fn try_it(&mut self) {
+        let mut command = Command::new(self.binary());
+        command.arg("try").current_dir(self.root);
+        self.step("nacre try", 3, command);
+    }
+
+    /// The release build, where this build of the chores was put.
+    fn binary(&self) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
+        target.join("release/nacre")
+    }
+
+    /// Prints the account and says whether all went well.
+    fn finish(mut self, time: Duration) -> bool {
+        if self.counts.passed + self.counts.failed == 0 {
+            self.failed.push("no test ran".to_owned());
+        }
+        println!();
+        for line in &self.left_out {
+            println!("NOT RUN: {line}");
+        }
+        for line in &self.failed {
+            println!("FAILED: {line}");
+        }
+        println!("in all: {}, {} ignored", step::minutes(time), self.counts.ignored);
+        println!("{} passed, {} failed", self.counts.passed, self.counts.failed);
+        self.failed.is_empty() && self.counts.failed == 0
+    }
+}
+
+/// The Cargo that runs this.
+fn cargo(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+fn this_program(root: &Path, chore: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap_or_else(|_| "xtask".into()));
+    command.arg(chore).current_dir(root);
+    command
+}

@@ -1,0 +1,114 @@
+//! The foreign programs that the tests talk to: found, or installed where we may.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A program, the Debian package it comes in, and the peer whose tests need it.
+struct Program {
+    name: &'static str,
+    package: &'static str,
+    /// The word in the names of the tests that cannot run without it.
+    peer: &'static str,
+}
+
+const PROGRAMS: &[Program] = &[
+    Program { name: "sshd", package: "openssh-server", peer: "openssh" },
+    Program { name: "ssh", package: "openssh-client", peer: "openssh" },
+    Program { name: "ssh-keygen", package: "openssh-client", peer: "openssh" },
+    Program { name: "sshpass", package: "sshpass", peer: "openssh" },
+    Program { name: "dropbear", package: "dropbear-bin", peer: "dropbear" },
+    Program { name: "dbclient", package: "dropbear-bin", peer: "dropbear" },
+    Program { name: "dropbearkey", package: "dropbear-bin", peer: "dropbear" },
+    Program { name: "dropbearconvert", package: "dropbear-bin", peer: "dropbear" },
+];
+
+/// Where programs are, beyond `PATH`: servers are not on a user's.
+const MORE_FOLDERS: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/// Which peers there are.
+pub struct Peers {
+    /// Peers that cannot be had, by the word in their tests' names.
+    pub missing: Vec<&'static str>,
+}
+
+/// Makes the peers ready. One that cannot be had is an error, unless the caller goes on without.
+pub fn ready(without: bool) -> Result<Peers, String> {
+    let mut absent = absent();
+    let packages = packages(&absent);
+    if !packages.is_empty() {
+        println!("missing: {}", packages.join(" "));
+        let problem = install(&packages).err();
+        absent = self::absent();
+        if !absent.is_empty() {
+            let names: Vec<&str> = absent.iter().map(|program| program.name).collect();
+            let problem = problem.unwrap_or_else(|| "apt-get brought none".to_owned());
+            let message = format!(
+                "the tests talk to {}, which cannot be had: {problem}\n  as root: apt-get install {}\n  \
+                 or, to go on without: cargo xtask test --without-peers",
+                names.join(", "),
+                self::packages(&absent).join(" "),
+            );
+            if !without {
+                return Err(message);
+            }
+            println!("{message}");
+        }
+    }
+    let mut missing: Vec<&str> = absent.iter().map(|program| program.peer).collect();
+    missing.dedup();
+    Ok(Peers { missing })
+}
+
+fn absent() -> Vec<&'static Program> {
+    PROGRAMS.iter().filter(|program| !found(program.name)).collect()
+}
+
+fn packages(programs: &[&'static Program]) -> Vec<&'static str> {
+    let mut packages: Vec<&str> = programs.iter().map(|program| program.package).collect();
+    packages.dedup();
+    packages
+}
+
+fn found(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = MORE_FOLDERS.iter().map(|folder| Path::new(folder).to_path_buf());
+    std::env::split_paths(&path).chain(more).any(|folder| folder.join(name).is_file())
+}
+
+/// Installs Debian packages; only root can.
+fn install(packages: &[&str]) -> Result<(), String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err("only root can install packages".to_owned());
+    }
+    apt(&["update"])?;
+    apt(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+fn apt(arguments: &[&str]) -> Result<(), String> {
+    let status = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // A package's service must not be started: the tests start their own.
+        .env("RUNLEVEL", "1")
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("apt-get could not be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("apt-get {}: {status}", arguments.join(" "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_by_name() {
+        assert!(found("sh"));
+        assert!(!found("a-program-that-nobody-has"));
+    }
+
+    #[test]
+    fn packages_are_named_once() {
+        let all: Vec<&Program> = PROGRAMS.iter().collect();
+        assert_eq!(packages(&all), ["openssh-server", "openssh-client", "sshpass", "dropbear-bin"]);
+    }
+}
