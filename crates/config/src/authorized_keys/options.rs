@@ -153,6 +153,11 @@ impl KeyOptions {
         let mut out = Self::default();
         let mut rest = text;
         loop {
+            // A comma too many says nothing, and OpenSSH takes it.
+            rest = rest.trim_start_matches(',');
+            if rest.is_empty() {
+                return Ok(out);
+            }
             let end = rest.find([',', '=', '"']).unwrap_or(rest.len());
             let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
             let name = NAMES.into_iter().find(|name| name.eq_ignore_ascii_case(word));
@@ -165,11 +170,10 @@ impl KeyOptions {
                 None => (None, after),
             };
             out.apply(name, value)?;
-            match after.strip_prefix(',') {
-                Some(more) if !more.is_empty() => rest = more,
-                None if after.is_empty() => return Ok(out),
-                _ => return Err(OptionsError::Grammar),
+            if !after.is_empty() && !after.starts_with(',') {
+                return Err(OptionsError::Grammar);
             }
+            rest = after;
         }
     }
 
