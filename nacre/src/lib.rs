@@ -6,6 +6,7 @@
 //! has to be quick.
 #![deny(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
+pub mod algorithms;
 pub mod atomic;
 pub mod cli;
 pub mod completions;
@@ -18,8 +19,10 @@ pub mod output;
 pub mod passwd;
 pub mod prompt;
 pub mod query;
+pub mod serve;
 pub mod state;
 pub mod version;
+pub mod world;
 
 use cli::Invocation;
 use failure::Failure;
@@ -63,7 +66,7 @@ fn ssh(args: cli::ssh::SshArgs) -> Result<ExitCode, Failure> {
 fn serve(args: cli::serve::ServeArgs) -> Result<ExitCode, Failure> {
     match args.action {
         cli::serve::ServeAction::Version => output::complain(&version::compatible()),
-        _ => return Err(absent("serve", 1)),
+        _ => return serve::run(&args),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -26,3 +26,8 @@ fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
     }
     out
 }
+
+/// SHA-1, for the `%C` token of `ssh_config` alone: it names things and protects nothing.
+pub fn sha1(data: &[u8]) -> [u8; 20] {
+    fixed(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, data).as_ref())
+}

@@ -4,11 +4,14 @@
 //! What is deliberately absent: cryptography (the provider comes as a value), policy and secrets
 //! (a server asks its [`server::Authority`], a client its owner).
 
+pub mod admission;
 pub mod descriptor;
 pub mod driver;
 pub mod pump;
 pub mod server;
+mod stdio_stream;
 
 pub use descriptor::Descriptor;
 pub use driver::{Driver, Ended, Owner, Port};
 pub use pump::{Pump, PumpEvent, Pumps};
+pub use stdio_stream::StdioStream;

@@ -50,8 +50,9 @@ pub struct TransportConfig {
     pub keepalive: Option<Keepalive>,
     /// The most data asked for in one channel message, in bytes.
     pub max_packet: u32,
-    /// Whether strict key exchange is offered; see [`TransportConfig::dangerous_without_strict_kex`].
-    pub(crate) strict_kex: bool,
+    /// Leaves strict key exchange out of the offer, so that the Terrapin attack works again. For
+    /// teaching only.
+    pub dangerous_without_strict_kex: bool,
 }
 
 impl Default for TransportConfig {
@@ -68,7 +69,7 @@ impl Default for TransportConfig {
             kex_timeout: Duration::from_secs(10),
             keepalive: None,
             max_packet: crate::limits::MAX_CHANNEL_DATA,
-            strict_kex: true,
+            dangerous_without_strict_kex: false,
         }
     }
 }
@@ -78,7 +79,7 @@ impl TransportConfig {
     /// teaching only.
     #[must_use]
     pub fn dangerous_without_strict_kex(mut self) -> Self {
-        self.strict_kex = false;
+        self.dangerous_without_strict_kex = true;
         self
     }
 }

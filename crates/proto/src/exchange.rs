@@ -183,7 +183,7 @@ impl Transport {
         if self.session_id.is_some() {
             return Ok(());
         }
-        self.strict = self.config.strict_kex && negotiated.peer_strict;
+        self.strict = !self.config.dangerous_without_strict_kex && negotiated.peer_strict;
         self.peer_ext_info = negotiated.peer_ext_info;
         if self.strict && self.inbound.last_sequence() != 0 {
             return Err(Error::PeerMisbehaved(Misbehaviour::NotStrict));

@@ -50,7 +50,7 @@ pub(crate) fn our_kexinit(
     // The markers mean something in the first KEXINIT only (OpenSSH PROTOCOL §1.9, RFC 8308 §2.1).
     if first {
         kex.push(if role == Role::Client { names::EXT_INFO_C } else { names::EXT_INFO_S });
-        if config.strict_kex {
+        if !config.dangerous_without_strict_kex {
             kex.push(if role == Role::Client { names::KEX_STRICT_C } else { names::KEX_STRICT_S });
         }
     }

@@ -3,8 +3,10 @@
 //! The only crate that holds `unsafe`. Calls block; descriptors come out ready to be registered with an event loop.
 
 pub mod account;
+pub mod clock;
 pub mod daemon;
 mod error;
+pub mod interfaces;
 pub mod modes;
 pub mod password;
 pub mod privileges;

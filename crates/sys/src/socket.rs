@@ -102,3 +102,10 @@ pub fn set_traffic_class(socket: impl AsFd, class: u8) -> io::Result<()> {
         Ok(())
     }
 }
+
+/// The two ends (peer, own) of a TCP socket that this process was given; `None` for anything else.
+pub fn ends(socket: impl AsFd) -> Option<(SocketAddr, SocketAddr)> {
+    let peer = rustix::net::getpeername(&socket).ok()??;
+    let own = rustix::net::getsockname(&socket).ok()?;
+    Some((SocketAddr::try_from(peer).ok()?, SocketAddr::try_from(own).ok()?))
+}

@@ -38,6 +38,15 @@ pub fn client_lines(settings: &[Setting]) -> Vec<String> {
     settings.iter().map(line).collect()
 }
 
+/// Settings of the server as lines for `nacre_config::server::Invocation::options`.
+pub fn server_lines(settings: &[Setting]) -> Vec<String> {
+    let line = |setting: &Setting| match setting {
+        Setting::Line(line) => line.clone(),
+        Setting::Value { keyword, argument, .. } => format!("{keyword} {}", quoted(argument)),
+    };
+    settings.iter().map(line).collect()
+}
+
 /// One word of configuration whatever it holds.
 pub(crate) fn quoted(word: &str) -> String {
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))

@@ -1,0 +1,50 @@
+//! What a person reads when the server starts: who it serves, its keys, and how to connect.
+
+use super::configuration::Place;
+use super::host_keys::HostKeys;
+use super::shared::Mode;
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+/// The start-up text.
+pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener]) -> String {
+    let mut out = String::new();
+    let addresses: Vec<SocketAddr> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+    let who = match &place.mode {
+        Mode::User(account) => format!("the account {}", account.name),
+        Mode::Root => "the accounts of this machine".to_owned(),
+    };
+    let _ = writeln!(out, "Nacre {} serves {who}", env!("CARGO_PKG_VERSION"));
+    for address in &addresses {
+        let _ = writeln!(out, "  listening   {address}");
+    }
+    for loaded in keys.iter() {
+        let public = loaded.key.public_key();
+        let _ = writeln!(out, "  host key    {} {}", public.type_label(), public.fingerprint_sha256());
+    }
+    if let Mode::User(_) = &place.mode {
+        let _ = writeln!(out, "  lets in     keys in ~/.ssh/authorized_keys, names added with `nacre passwd NAME`");
+    }
+    if let Some(address) = addresses.first() {
+        let _ = writeln!(out, "  connect     {}", command(place, *address));
+    }
+    out.push_str("  stop        Ctrl-C");
+    out
+}
+
+/// The exact command that connects.
+fn command(place: &Place, address: SocketAddr) -> String {
+    let host = match address.ip() {
+        ip if ip.is_unspecified() => "HOST".to_owned(),
+        IpAddr::V6(ip) => ip.to_string(),
+        IpAddr::V4(ip) => ip.to_string(),
+    };
+    let user = match &place.mode {
+        Mode::User(account) => account.name.clone(),
+        Mode::Root => "USER".to_owned(),
+    };
+    match address.port() {
+        22 => format!("ssh {user}@{host}"),
+        port => format!("ssh -p {port} {user}@{host}"),
+    }
+}

@@ -1,0 +1,118 @@
+//! Which keys may log in as an account: `authorized_keys`, read with the account's own rights.
+
+use super::login::{Ends, Login};
+use super::shared::Shared;
+use nacre_config::authorized_keys::{AuthorizedKeys, KeyOptions};
+use nacre_config::server::KeyFile;
+use nacre_sys::account::Account;
+use nacre_sys::user_files;
+use nacre_wire::text::clean_line;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The largest file read, in bytes (threat A17).
+const MAX_FILE: usize = 1024 * 1024;
+/// The most files one pattern may name.
+const MAX_MATCHES: usize = 128;
+
+/// The options of the line that lets this key in, if one does.
+pub fn find(shared: &Shared, login: &Login, ends: Ends, blob: &[u8]) -> Option<KeyOptions> {
+    let account = login.account.as_ref().filter(|_| login.keys_count)?;
+    let home = account.home.to_str()?;
+    let files = match login.options.authorized_keys_files(&account.name, account.uid, home) {
+        Ok(files) => files,
+        Err(error) => {
+            tracing::warn!("{error}");
+            return None;
+        }
+    };
+    let strict = shared.options().strict_modes;
+    files.iter().flat_map(|file| paths(account, file)).find_map(|path| {
+        let keys = read(account, &path, strict)?;
+        let options = keys.find(blob).find(|entry| permits(&entry.options, ends, &path, entry.line))?.options.clone();
+        login.key_may_do(options.command.is_some()).then_some(options)
+    })
+}
+
+/// The files that a configured name stands for.
+fn paths(account: &Account, file: &KeyFile) -> Vec<PathBuf> {
+    if !file.is_pattern {
+        return vec![PathBuf::from(&file.path)];
+    }
+    let Ok(credentials) = account.credentials() else { return Vec::new() };
+    let found = user_files::with_rights_of(&credentials, || Ok(crate::world::glob(&file.path)));
+    found.unwrap_or_default().into_iter().take(MAX_MATCHES).map(PathBuf::from).collect()
+}
+
+fn read(account: &Account, path: &Path, strict: bool) -> Option<AuthorizedKeys> {
+    let shown = || clean_line(path.as_os_str().as_encoded_bytes(), 500);
+    let file = match user_files::read_file_as(account, path, MAX_FILE) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            tracing::warn!("Could not open authorized keys '{}': {error}", shown());
+            return None;
+        }
+    };
+    if let Err(problem) = file.strict_modes
+        && strict
+    {
+        tracing::warn!("Authentication refused for {}: {}: {problem}", account.name, shown());
+        return None;
+    }
+    let keys = AuthorizedKeys::parse(&file.bytes);
+    for refused in &keys.refused {
+        tracing::warn!("{}:{}: line refused: {}", shown(), refused.line, refused.error);
+    }
+    Some(keys)
+}
+
+fn permits(options: &KeyOptions, ends: Ends, path: &Path, line: u32) -> bool {
+    let from = options.permits_source(None, ends.peer.ip().to_canonical());
+    let now =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| i64::try_from(t.as_secs()).unwrap_or(i64::MAX));
+    let past = options.expiry_time.is_some_and(|expiry| expiry.is_past(now, nacre_sys::clock::utc_offset(now)));
+    if !from {
+        tracing::info!("{}:{line}: key not permitted from {}", path.display(), ends.peer.ip());
+    }
+    if past {
+        tracing::info!("{}:{line}: key expired", path.display());
+    }
+    from && !past
+}
+
+/// What several factors allow together: the least of each (threat A9).
+pub fn intersect(a: &KeyOptions, b: &KeyOptions) -> KeyOptions {
+    let mut both = a.clone();
+    both.restrict |= b.restrict;
+    both.agent_forwarding &= b.agent_forwarding;
+    both.port_forwarding &= b.port_forwarding;
+    both.x11_forwarding &= b.x11_forwarding;
+    both.pty &= b.pty;
+    both.user_rc &= b.user_rc;
+    // Two different forced commands cannot both run: nothing does.
+    both.command = match (&a.command, &b.command) {
+        (Some(one), Some(other)) if one != other => Some("false".to_owned()),
+        (one, other) => one.clone().or_else(|| other.clone()),
+    };
+    both
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a09_two_factors_allow_what_both_allow() {
+        let forced = KeyOptions::parse("command=\"date\",no-pty").unwrap();
+        let plain = KeyOptions::default();
+        for both in [intersect(&forced, &plain), intersect(&plain, &forced)] {
+            assert_eq!(both.command.as_deref(), Some("date"));
+            assert!(!both.pty);
+        }
+        let other = KeyOptions::parse("command=\"id\"").unwrap();
+        assert_eq!(intersect(&forced, &other).command.as_deref(), Some("false"));
+    }
+}

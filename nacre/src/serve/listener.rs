@@ -1,0 +1,330 @@
+//! The listener: takes connections, asks admission, runs each in a task of its own, and obeys
+//! signals. It reads no byte of a peer.
+
+use super::authority::{LocalAuthority, Progress};
+use super::login::Ends;
+use super::shared::Shared;
+use nacre_config::server::{MatchContext, Overflow as ConfigOverflow, ServerOptions};
+use nacre_crypto::AwsLc;
+use nacre_net::admission::{Admission, AdmissionConfig, Admissions, Ending, Overflow, PenaltyConfig, Ticket};
+use nacre_net::server::{Order, ServerOwner, Watcher};
+use nacre_net::{Driver, Ended};
+use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
+use nacre_proto::error::{Limit, Timer};
+use nacre_proto::{Connection, Error, Keepalive, RekeyPolicy, ServerConfig, TransportConfig};
+use nacre_sys::socket;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+/// Unsent bytes the kernel keeps for a connection: enough to fill the pipe between two wake-ups,
+/// little enough that a keystroke's echo does not wait behind them.
+const NOTSENT_LOWAT: u32 = 256 * 1024;
+/// How long running sessions have after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(30);
+/// How long accepting pauses when no descriptor is left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Everything the tasks of a server share with its listener.
+pub struct Listener {
+    shared: Arc<Shared>,
+    gate: Arc<Gate>,
+    order: watch::Sender<Order>,
+    connections: JoinSet<()>,
+}
+
+/// Admission and the way to tell a connection to go.
+struct Gate {
+    admissions: Mutex<Admissions>,
+    evictions: Mutex<HashMap<Ticket, oneshot::Sender<()>>>,
+}
+
+impl Gate {
+    fn admissions(&self) -> std::sync::MutexGuard<'_, Admissions> {
+        self.admissions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn evictions(&self) -> std::sync::MutexGuard<'_, HashMap<Ticket, oneshot::Sender<()>>> {
+        self.evictions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reports a connection's end however it comes, a panic included (promise P6).
+struct Report {
+    gate: Arc<Gate>,
+    ticket: Ticket,
+    exempt: bool,
+    ending: Ending,
+}
+
+impl Report {
+    /// The connection ended, and like this.
+    fn note(&mut self, ending: Ending) {
+        self.ending = ending;
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.gate.evictions().remove(&self.ticket);
+        // Exempt sources never get a penalty.
+        let ending = if self.exempt && self.ending != Ending::LoggedIn { Ending::Clean } else { self.ending };
+        self.gate.admissions().ended(Instant::now(), self.ticket, ending);
+    }
+}
+
+struct Progressing {
+    gate: Arc<Gate>,
+    ticket: Ticket,
+}
+
+impl Watcher for Progressing {
+    fn ready(&mut self) {
+        self.gate.admissions().key_exchange_done(self.ticket);
+    }
+
+    fn authenticated(&mut self) {
+        self.gate.admissions().authenticated(self.ticket);
+    }
+}
+
+impl Listener {
+    /// A listener without sockets.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let admissions = Mutex::new(Admissions::new(admission_config(&shared.options())));
+        let gate = Arc::new(Gate { admissions, evictions: Mutex::default() });
+        Self { shared, gate, order: watch::Sender::new(Order::Run), connections: JoinSet::new() }
+    }
+
+    /// Takes the limits of a new configuration.
+    pub fn reload(&self) {
+        self.gate.admissions().reload(admission_config(&self.shared.options()));
+    }
+
+    /// Accepts on all sockets until `stop` says so; a panic in a connection ends that connection.
+    pub async fn serve(&mut self, sockets: &[TcpListener], stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                accepted = accept_any(sockets) => accepted,
+                Some(_) = self.connections.join_next(), if !self.connections.is_empty() => continue,
+                () = &mut stop => return,
+            };
+            match accepted {
+                Ok(stream) => self.admit(stream),
+                Err(error) => {
+                    tracing::error!("accept: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream) {
+        let Some(ends) = ends_of(&stream) else { return };
+        let percent = nacre_crypto::random_bytes::<4>().map(u32::from_be_bytes).unwrap_or(0) % 100;
+        let admission = self.gate.admissions().admit(Instant::now(), ends.peer.ip(), percent);
+        match admission {
+            Admission::Refuse(refusal) => {
+                tracing::info!("connection from {} refused: {}", ends.peer, refusal.reason());
+                self.connections.spawn(refuse(stream, refusal.line()));
+            }
+            Admission::Admit { ticket, evict } => {
+                if let Some(victim) = evict
+                    && let Some(sender) = self.gate.evictions().remove(&victim)
+                {
+                    let _ = sender.send(());
+                }
+                self.spawn(stream, ends, ticket);
+            }
+        }
+    }
+
+    fn spawn(&mut self, stream: TcpStream, ends: Ends, ticket: Ticket) {
+        let options = self.shared.options();
+        let _ = socket::set_nodelay(&stream, true);
+        let _ = socket::set_keepalive(&stream, options.tcp_keep_alive);
+        let _ = socket::set_notsent_lowat(&stream, NOTSENT_LOWAT);
+        let (sender, evicted) = oneshot::channel();
+        self.gate.evictions().insert(ticket, sender);
+        let mut report = Report {
+            gate: self.gate.clone(),
+            ticket,
+            exempt: options.is_exempt(ends.peer.ip().to_canonical()),
+            ending: Ending::Crash,
+        };
+        let watcher = Progressing { gate: self.gate.clone(), ticket };
+        let (shared, order) = (self.shared.clone(), self.order.subscribe());
+        self.connections.spawn(async move {
+            let serving = serve_one(stream, ends, shared, Box::new(watcher), order);
+            let ending = tokio::select! {
+                ending = serving => ending,
+                _ = evicted => Ending::NoAuth,
+            };
+            report.note(ending);
+        });
+    }
+
+    /// Tells every connection to finish and waits until they have, or their time is over.
+    pub async fn drain(&mut self) {
+        let deadline = tokio::time::Instant::now() + DRAIN;
+        self.order.send_replace(Order::Drain(deadline));
+        let all = async { while self.connections.join_next().await.is_some() {} };
+        // Hang-up and kill of what still runs come after the deadline, so a little longer.
+        if tokio::time::timeout(DRAIN + Duration::from_secs(5), all).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+    }
+}
+
+/// Serves one connection to its end and says how it ended.
+pub async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    ends: Ends,
+    shared: Arc<Shared>,
+    watcher: Box<dyn Watcher>,
+    order: watch::Receiver<Order>,
+) -> Ending {
+    let span = tracing::error_span!("connection", peer = %ends.peer);
+    tracing::debug!(parent: &span, "connection on {}", ends.local);
+    let authority = LocalAuthority::new(shared.clone(), ends);
+    let progress = authority.progress();
+    let connection = match Connection::server(Instant::now(), server_config(&shared, ends)) {
+        Ok(connection) => connection,
+        Err(error) => {
+            tracing::error!(parent: &span, "{error}");
+            return Ending::Clean;
+        }
+    };
+    let announced = shared.host_keys.announced();
+    let owner = ServerOwner::new(Box::new(authority), watcher, announced, order, span.clone());
+    let (owner, ended) = Driver::new(stream, connection, owner).run().await;
+    owner.end().await;
+    log_end(&span, &ended, progress());
+    ending(&ended.error, progress())
+}
+
+fn log_end(span: &tracing::Span, ended: &Ended, progress: Progress) {
+    let phase = if progress.logged_in { "" } else { " [preauth]" };
+    match &ended.error {
+        Error::ConnectionLost | Error::Disconnected { .. } | Error::Closed { .. } => {
+            tracing::info!(parent: span, "{}{phase}", ended.error);
+        }
+        error => tracing::warn!(parent: span, "{error}{phase}"),
+    }
+    if let Some(error) = &ended.io {
+        tracing::debug!(parent: span, "socket: {error}");
+    }
+}
+
+fn ending(error: &Error, progress: Progress) -> Ending {
+    match error {
+        _ if progress.logged_in => Ending::LoggedIn,
+        Error::TimedOut(Timer::Login | Timer::FirstKex) => Ending::GraceExceeded,
+        Error::Limit(Limit::AuthTries) => Ending::AuthFailed { invalid_user: progress.invalid_user },
+        _ if progress.attempted || progress.invalid_user => Ending::AuthFailed { invalid_user: progress.invalid_user },
+        _ => Ending::NoAuth,
+    }
+}
+
+async fn refuse(mut stream: TcpStream, line: String) {
+    let text = format!("{line}\r\n");
+    let said = async {
+        stream.write_all(text.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(2), said).await;
+}
+
+/// The next connection of any socket.
+async fn accept_any(sockets: &[TcpListener]) -> std::io::Result<TcpStream> {
+    std::future::poll_fn(|cx| {
+        for socket in sockets {
+            if let std::task::Poll::Ready(result) = socket.poll_accept(cx) {
+                return std::task::Poll::Ready(result.map(|(stream, _)| stream));
+            }
+        }
+        std::task::Poll::Pending
+    })
+    .await
+}
+
+fn ends_of(stream: &TcpStream) -> Option<Ends> {
+    Some(Ends { peer: stream.peer_addr().ok()?, local: stream.local_addr().ok()? })
+}
+
+/// What the protocol gets from the configuration for a connection between these ends. What a
+/// `Match` by user changes comes later, with the user.
+fn server_config(shared: &Shared, ends: Ends) -> ServerConfig {
+    let options = shared.options();
+    let here = options.resolve(&MatchContext {
+        address: Some(ends.peer.ip().to_canonical()),
+        local_address: Some(ends.local.ip().to_canonical()),
+        local_port: Some(ends.local.port()),
+        ..MatchContext::default()
+    });
+    let bits = usize::try_from(here.required_rsa_size).unwrap_or(usize::MAX);
+    let interval = here.client_alive_interval;
+    let transport = TransportConfig {
+        comment: options.version_addendum.clone().unwrap_or_default(),
+        kex: known(&options.kex_algorithms, KexMethod::from_name),
+        host_key_algorithms: known(&options.host_key_algorithms, SignatureAlgorithm::from_name),
+        ciphers: known(&options.ciphers, CipherAlgorithm::from_name),
+        macs: known(&options.macs, MacAlgorithm::from_name),
+        rekey: RekeyPolicy {
+            bytes: Some(here.rekey_limit.bytes).filter(|bytes| *bytes > 0),
+            time: Some(here.rekey_limit.seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
+        },
+        keepalive: (!interval.is_zero()).then_some(Keepalive { interval, count_max: here.client_alive_count_max }),
+        ..TransportConfig::default()
+    };
+    ServerConfig {
+        transport: Arc::new(transport),
+        provider: Arc::new(AwsLc::new(bits)),
+        host_keys: shared.host_keys.public(),
+        user_algorithms: known(&here.pubkey_accepted_algorithms, SignatureAlgorithm::from_name),
+        login_timeout: Some(options.login_grace_time).filter(|time| !time.is_zero()),
+        unused_timeout: here.unused_connection_timeout,
+        observer: None,
+    }
+}
+
+/// Names as the algorithms they mean; those this build does not have were told of at the start.
+fn known<T>(names: &[String], from_name: impl Fn(&str) -> Option<T>) -> Vec<T> {
+    names.iter().filter_map(|name| from_name(name)).collect()
+}
+
+fn admission_config(options: &ServerOptions) -> AdmissionConfig {
+    let p = &options.penalties;
+    let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let overflow = |o: ConfigOverflow| match o {
+        ConfigOverflow::Permissive => Overflow::Permissive,
+        ConfigOverflow::DenyAll => Overflow::DenyAll,
+    };
+    let penalties = PenaltyConfig {
+        crash: p.crash,
+        auth_fail: p.auth_fail,
+        invalid_user: p.invalid_user,
+        refuse_connection: p.refuse_connection,
+        no_auth: p.no_auth,
+        grace_exceeded: p.grace_exceeded,
+        min: p.min,
+        max: p.max,
+        max_sources4: size(p.max_sources4),
+        max_sources6: size(p.max_sources6),
+        overflow4: overflow(p.overflow),
+        overflow6: overflow(p.overflow6),
+    };
+    let most = options.max_startups;
+    AdmissionConfig {
+        max_startups: (most.start, most.rate, most.full),
+        per_source_max_startups: options.per_source_max_startups,
+        net_block: (options.net_block_bits4, options.net_block_bits6),
+        penalties: p.enabled.then_some(penalties),
+        exempt: Vec::new(),
+    }
+}

@@ -1,0 +1,210 @@
+//! Who is logging in: the account behind a name, what the configuration says of it, and what it
+//! takes to get in. A name without an account gets answers of the same shape (threat A12).
+
+use super::shared::{Mode, Shared};
+use crate::passwd;
+use crate::passwd::name;
+use nacre_config::server::{ConnectionOptions, MatchContext, PermitRootLogin};
+use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::login::server::UserPolicy;
+use nacre_sys::account::Account;
+use nacre_sys::shadow::{self, Shadow};
+use nacre_wire::names::{AUTH_KEYBOARD_INTERACTIVE, AUTH_PASSWORD, AUTH_PUBLICKEY};
+use nacre_wire::text::clean_line;
+use std::net::SocketAddr;
+
+/// The largest banner file sent, in bytes.
+const MAX_BANNER: u64 = 1024 * 1024;
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends {
+    /// The client's.
+    pub peer: SocketAddr,
+    /// Ours.
+    pub local: SocketAddr,
+}
+
+/// Somebody who wants to log in.
+#[derive(Debug)]
+pub struct Login {
+    /// The name as it came, cleaned for the log.
+    pub shown: String,
+    /// The name, when it could be one.
+    pub name: Option<String>,
+    /// The account sessions run as; `None` when nobody may log in by this name.
+    pub account: Option<Account>,
+    /// Keys of the account's own files count for this name.
+    pub keys_count: bool,
+    /// A one-time code is enrolled, and so compulsory.
+    pub code_wanted: bool,
+    /// The configuration for this connection and user.
+    pub options: ConnectionOptions,
+}
+
+impl Login {
+    /// Looks everything up. It blocks: accounts may live across a network.
+    pub fn look_up(shared: &Shared, ends: Ends, user: &[u8]) -> Self {
+        let shown = clean_line(user, name::MAX_NAME);
+        let name = std::str::from_utf8(user).ok().filter(|n| name::check(n).is_ok()).map(str::to_owned);
+        let found = name.as_deref().map(|name| find(shared, name)).unwrap_or_default();
+        let groups = found.account.as_ref().and_then(|a| a.group_names().ok()).unwrap_or_default();
+        let context = MatchContext {
+            user: name.clone(),
+            invalid_user: found.account.is_none(),
+            groups: groups.clone(),
+            host: None,
+            address: Some(ends.peer.ip().to_canonical()),
+            local_address: Some(ends.local.ip().to_canonical()),
+            local_port: Some(ends.local.port()),
+            rdomain: None,
+        };
+        let options = shared.options().resolve(&context);
+        let mut login = Self {
+            shown,
+            name,
+            account: found.account,
+            keys_count: found.keys_count,
+            code_wanted: found.code_wanted,
+            options,
+        };
+        login.apply_lists(&groups, ends);
+        login
+    }
+
+    /// AllowUsers and its kin: who is not let in is treated as if there were no such account.
+    fn apply_lists(&mut self, groups: &[String], ends: Ends) {
+        let (Some(name), Some(_)) = (&self.name, &self.account) else { return };
+        if let Err(denied) = self.options.may_log_in(name, groups, None, ends.peer.ip().to_canonical()) {
+            tracing::info!("User {} from {} not allowed because {denied}", self.shown, ends.peer.ip());
+            self.account = None;
+        }
+    }
+
+    /// What the protocol needs to know.
+    pub fn policy(&self, shared: &Shared, user: &[u8]) -> UserPolicy {
+        let algorithm = |name: &String| SignatureAlgorithm::from_name(name);
+        UserPolicy {
+            methods: self.ways(),
+            max_tries: self.options.max_auth_tries,
+            failure_delay: shared.failure_delay(user),
+            banner: self.options.banner.as_deref().and_then(read_banner),
+            none_succeeds: false,
+            algorithms: self.options.pubkey_accepted_algorithms.iter().filter_map(algorithm).collect(),
+        }
+    }
+
+    /// The ways to log in. Where a one-time code is enrolled it ends every one of them.
+    fn ways(&self) -> Vec<Vec<String>> {
+        let options = &self.options;
+        let enabled = |method: &str| match method {
+            AUTH_PUBLICKEY => options.pubkey_authentication,
+            AUTH_PASSWORD => options.password_authentication,
+            AUTH_KEYBOARD_INTERACTIVE => options.kbd_interactive_authentication || self.code_wanted,
+            _ => false,
+        };
+        let mut ways: Vec<Vec<String>> = if options.authentication_methods.is_empty() {
+            let all = [AUTH_PUBLICKEY, AUTH_PASSWORD, AUTH_KEYBOARD_INTERACTIVE];
+            all.iter().filter(|method| enabled(method)).map(|method| vec![(*method).to_owned()]).collect()
+        } else {
+            options.authentication_methods.iter().map(|way| way.iter().map(|m| without_device(m)).collect()).collect()
+        };
+        ways.retain(|way| way.iter().all(|method| enabled(method)));
+        if self.code_wanted {
+            for way in &mut ways {
+                if !way.iter().any(|method| method == AUTH_KEYBOARD_INTERACTIVE) {
+                    way.push(AUTH_KEYBOARD_INTERACTIVE.to_owned());
+                }
+            }
+        }
+        ways
+    }
+
+    /// Whether PermitRootLogin lets this login use a password; keys are judged with their options.
+    pub fn password_may_do(&self) -> bool {
+        !self.is_root() || self.options.permit_root_login == PermitRootLogin::Yes
+    }
+
+    /// Whether PermitRootLogin lets this login use a key.
+    pub fn key_may_do(&self, forced_command: bool) -> bool {
+        if !self.is_root() {
+            return true;
+        }
+        match self.options.permit_root_login {
+            PermitRootLogin::No => false,
+            PermitRootLogin::ForcedCommandsOnly => forced_command || self.options.force_command.is_some(),
+            _ => true,
+        }
+    }
+
+    fn is_root(&self) -> bool {
+        self.account.as_ref().is_some_and(|account| account.uid == 0)
+    }
+}
+
+/// `keyboard-interactive:pam` names a device; there is one here.
+fn without_device(method: &str) -> String {
+    method.split(':').next().unwrap_or_default().to_owned()
+}
+
+#[derive(Default)]
+struct Found {
+    account: Option<Account>,
+    keys_count: bool,
+    code_wanted: bool,
+}
+
+fn find(shared: &Shared, name: &str) -> Found {
+    let record = match passwd::open_in(&shared.state).and_then(|store| store.lookup(name)) {
+        Ok(record) => record,
+        Err(error) => {
+            // A password file that cannot be read may hold a code that is compulsory: nobody gets in.
+            tracing::error!("password file: {error}");
+            return Found::default();
+        }
+    };
+    let code_wanted = record.as_ref().is_some_and(|record| record.totp.is_some());
+    match &shared.mode {
+        Mode::User(own) if own.name == name => Found { account: Some(own.clone()), keys_count: true, code_wanted },
+        // Another name of the same account: its password counts, the account's keys do not, or a
+        // key would get round the code of the name it belongs to.
+        Mode::User(own) if record.is_some() => Found { account: Some(own.clone()), keys_count: false, code_wanted },
+        Mode::User(_) => Found::default(),
+        Mode::Root => Found { account: machine_account(name), keys_count: true, code_wanted },
+    }
+}
+
+/// An account of the machine that is not locked and has not expired.
+fn machine_account(name: &str) -> Option<Account> {
+    let account = match Account::by_name(name) {
+        Ok(account) => account?,
+        Err(error) => {
+            tracing::error!("{error}");
+            return None;
+        }
+    };
+    match Shadow::by_name(name) {
+        Ok(Some(entry)) if entry.is_locked() || entry.is_expired(shadow::today()) => {
+            tracing::info!("User {} not allowed because the account is locked or has expired", account.name);
+            None
+        }
+        Ok(_) => Some(account),
+        Err(error) => {
+            tracing::error!("{error}");
+            None
+        }
+    }
+}
+
+fn read_banner(path: &str) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path).and_then(|file| file.take(MAX_BANNER).read_to_end(&mut text));
+    match file {
+        Ok(_) => Some(text),
+        Err(error) => {
+            tracing::error!("Banner {path}: {error}");
+            None
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! `nacre serve`: the server.
+
+pub mod authority;
+mod configuration;
+mod greeting;
+mod host_keys;
+mod keys;
+mod launch;
+mod listener;
+mod log;
+mod login;
+mod passwords;
+mod shared;
+mod sockets;
+
+use crate::cli::serve::{ServeAction, ServeArgs};
+use crate::failure::Failure;
+use crate::{output, state};
+use configuration::Place;
+use host_keys::HostKeys;
+use listener::{Listener, serve_one};
+use log::Target;
+use login::Ends;
+use nacre_net::StdioStream;
+use nacre_net::server::{Order, Watcher};
+use nacre_sys::{daemon, privileges};
+use shared::{Mode, Shared};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+/// Exit code of a server that cannot start, as sshd's.
+const CANNOT_START: u8 = 255;
+
+/// Runs the server, or one of the checks that `-t`, `-T` and `-G` ask for.
+///
+/// # Errors
+/// The configuration is wrong, a key or an address cannot be had, or a check failed.
+pub fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    prepare(args).map_err(|failure| failure.code(CANNOT_START))
+}
+
+fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    let place = Place::of(args)?;
+    let options = configuration::read(args, &place)?;
+    if let ServeAction::PrintConfig { check_keys, connection, why } = &args.action {
+        if *check_keys {
+            load_host_keys(&options, &place)?;
+        }
+        output::print(&configuration::dump(&options, connection.as_ref(), *why))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for warning in &options.warnings {
+        output::complain(&format!("nacre: {warning}"));
+    }
+    let host_keys = load_host_keys(&options, &place)?;
+    if args.action == ServeAction::Test {
+        return Ok(ExitCode::SUCCESS);
+    }
+    start(args, place, options, host_keys)
+}
+
+fn load_host_keys(options: &nacre_config::server::ServerOptions, place: &Place) -> Result<HostKeys, Failure> {
+    let tell = |line: String| output::complain(&format!("nacre: {line}"));
+    let named: Vec<PathBuf> = options.host_keys.iter().map(PathBuf::from).collect();
+    if !named.is_empty() {
+        return HostKeys::read(&named, tell);
+    }
+    let system: Vec<PathBuf> = place.system_host_keys().into_iter().filter(|path| path.exists()).collect();
+    if !system.is_empty() {
+        return HostKeys::read(&system, tell);
+    }
+    state::prepare(&place.state)?;
+    HostKeys::read_or_make(&place.state, tell)
+}
+
+fn start(
+    args: &ServeArgs,
+    place: Place,
+    options: nacre_config::server::ServerOptions,
+    host_keys: HostKeys,
+) -> Result<ExitCode, Failure> {
+    let level = log::filter(options.log_level);
+    let target = match &args.log_file {
+        Some(path) => Target::file(path)?,
+        None if args.log_to_stderr || args.debug > 0 || !args.as_sshd => Target::stderr(),
+        None => Target::syslog(&options.syslog_facility),
+    };
+    let sockets = if args.inetd { Vec::new() } else { sockets::bind(&options, place.mode_is_root())? };
+    if args.as_sshd && !args.foreground && !args.inetd {
+        daemon::detach().map_err(|error| Failure::new(format!("cannot detach: {error}")))?;
+    }
+    let _ = privileges::raise_open_files();
+    log::start(target, level)?;
+    let pid_file = options.pid_file.clone().filter(|_| place.mode_is_root() && !args.inetd).map(PidFile::write);
+    if !args.as_sshd && !args.inetd {
+        output::complain(&greeting::text(&place, &host_keys, &sockets));
+    }
+    let shared = Arc::new(Shared::new(options, host_keys, place.mode.clone(), place.state.clone()));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
+    let result = runtime.block_on(async {
+        if args.inetd { serve_stdio(shared).await } else { serve(args, &place, shared, sockets, pid_file).await }
+    });
+    // What still blocks (a name service that hangs) must not keep the process.
+    runtime.shutdown_background();
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(
+    args: &ServeArgs,
+    place: &Place,
+    shared: Arc<Shared>,
+    sockets: Vec<std::net::TcpListener>,
+    pid_file: Option<PidFile>,
+) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("cannot serve: {error}"));
+    let mut listeners = Vec::new();
+    for socket in sockets {
+        listeners.push(tokio::net::TcpListener::from_std(socket).map_err(failed)?);
+    }
+    let mut listener = Listener::new(shared.clone());
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    loop {
+        let (reload, mut reloads) = mpsc::channel(1);
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = hang_up.recv() => { let _ = reload.send(()).await; }
+            }
+        };
+        listener.serve(&listeners, stop).await;
+        if reloads.try_recv().is_err() {
+            break;
+        }
+        reload_configuration(args, place, &shared, &listener);
+    }
+    tracing::info!("stopping: no new connections, running sessions have 30 s");
+    drop(listeners);
+    drop(pid_file);
+    tokio::select! {
+        () = listener.drain() => {}
+        // Who asks twice does not want to wait.
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn reload_configuration(args: &ServeArgs, place: &Place, shared: &Shared, listener: &Listener) {
+    match configuration::read(args, place) {
+        Ok(options) => {
+            shared.reload(options);
+            listener.reload();
+            tracing::info!("configuration reloaded; connections that stand keep theirs");
+        }
+        Err(failure) => tracing::error!("configuration not reloaded: {}", failure.message()),
+    }
+}
+
+/// `-i`: one connection on standard input and output.
+async fn serve_stdio(shared: Arc<Shared>) -> Result<(), Failure> {
+    let stream = StdioStream::new().map_err(|error| Failure::new(format!("standard input: {error}")))?;
+    let (_order, orders) = watch::channel(Order::Run);
+    serve_one(stream, stdio_ends(), shared, Box::new(Nobody), orders).await;
+    Ok(())
+}
+
+/// Between whom a connection on standard input is: the socket's ends, or nobody's.
+fn stdio_ends() -> Ends {
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let (peer, local) = nacre_sys::socket::ends(std::io::stdin()).unwrap_or((nowhere, nowhere));
+    Ends { peer, local }
+}
+
+/// A single connection has no listener to tell.
+struct Nobody;
+
+impl Watcher for Nobody {
+    fn ready(&mut self) {}
+    fn authenticated(&mut self) {}
+}
+
+/// The file with our process id; it goes when the server stops listening.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: String) -> Self {
+        let path = PathBuf::from(path);
+        if let Err(error) = std::fs::write(&path, format!("{}\n", std::process::id())) {
+            tracing::error!("PidFile {}: {error}", path.display());
+        }
+        Self(path)
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Whom the server serves, from who runs it.
+fn mode(args: &ServeArgs) -> Result<Mode, Failure> {
+    if privileges::is_root() && !args.user_mode {
+        return Ok(Mode::Root);
+    }
+    let own = nacre_sys::account::Account::current();
+    own.map(Mode::User).map_err(|error| Failure::new(format!("cannot tell which account this is: {error}")))
+}
+
+/// The folder of the password file and of keys that are made.
+fn state_folder(args: &ServeArgs, mode: &Mode) -> Result<PathBuf, Failure> {
+    match (mode, &args.state) {
+        (Mode::Root, None) => Ok(Path::new("/var/lib/nacre").to_owned()),
+        (_, given) => state::directory(given.as_deref()),
+    }
+}
