@@ -7,12 +7,17 @@ use nacre_wire::WriteExt;
 
 /// A secret or a public value as it stands in the hash.
 fn value(as_mpint: bool, bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut digits = bytes.to_vec();
     if as_mpint {
-        out.put_mpint(bytes);
-    } else {
-        out.put_string(bytes);
+        // RFC 4251 §5: no needless zeros, but one where the number would look negative.
+        let zeros = digits.iter().take_while(|b| **b == 0).count();
+        digits.drain(..zeros);
+        if digits.first().is_some_and(|b| b & 0x80 != 0) {
+            digits.insert(0, 0);
+        }
     }
+    let mut out = u32::try_from(digits.len()).expect("a length").to_be_bytes().to_vec();
+    out.extend(digits);
     out
 }
 

@@ -39,6 +39,8 @@ pub struct Setup {
     pub raw_provider: Arc<dyn Provider>,
     /// The host key, on whichever side the server is.
     pub host_key: &'static PrivateKey,
+    /// The key that our client signs with.
+    pub user_key: &'static PrivateKey,
     /// The name that is logged in as.
     pub user: String,
     /// How long a login may take at the machine.
@@ -60,6 +62,7 @@ impl Default for Setup {
             provider: provider.clone(),
             raw_provider: provider,
             host_key: host_key(),
+            user_key: user_key(),
             user: "alice".into(),
             login_timeout: Some(Duration::from_secs(120)),
             unused_timeout: None,
@@ -131,7 +134,7 @@ impl Raw {
                 observer: None,
             },
         );
-        let end = End::new(client.expect("a client"), setup.policy, user_key());
+        let end = End::new(client.expect("a client"), setup.policy, setup.user_key);
         Self::new(Role::Server, end, now, setup.raw_provider, setup.host_key, setup.user)
     }
 
