@@ -85,6 +85,8 @@ pub(crate) struct Transport {
     pub(crate) peer_ext_info: bool,
     our_ext_info: Vec<(&'static str, Vec<u8>)>,
     pub(crate) first_after_newkeys: bool,
+    /// The message that was handed up last came right after the first NEWKEYS.
+    pub(crate) follows_newkeys: bool,
     authenticated: bool,
     pre_auth_bytes: u64,
     urgent: VecDeque<Urgent>,
@@ -140,6 +142,7 @@ impl Transport {
             peer_ext_info: false,
             our_ext_info: start.ext_info,
             first_after_newkeys: false,
+            follows_newkeys: false,
             authenticated: false,
             pre_auth_bytes: 0,
             urgent: VecDeque::new(),
@@ -224,7 +227,7 @@ impl Transport {
     fn dispatch(&mut self, now: Instant, payload: Bytes) -> Result<Option<Incoming>, Error> {
         let number = payload.first().copied().unwrap_or(0);
         self.observe(now, &Step::Packet { by: self.role.peer(), number, size: payload.len() });
-        let first_after_newkeys = std::mem::take(&mut self.first_after_newkeys);
+        self.follows_newkeys = std::mem::take(&mut self.first_after_newkeys);
         if self.exchange.takes_guess(number) {
             return Ok(None);
         }
@@ -253,10 +256,6 @@ impl Transport {
                 if self.first_after_newkeys {
                     return Ok(Some(Incoming::Ready));
                 }
-            }
-            // RFC 8308 §2.4: right after NEWKEYS; the login layer knows the one other place.
-            number::EXT_INFO if !first_after_newkeys && self.role == Role::Server => {
-                return Err(Error::PeerMisbehaved(Misbehaviour::MisplacedExtInfo));
             }
             _ => return Ok(Some(Incoming::Message(payload))),
         }

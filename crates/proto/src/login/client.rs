@@ -179,7 +179,7 @@ impl ClientLogin {
     fn on_ext_info(&mut self, now: Instant, t: &mut Transport, payload: &[u8]) -> Result<Outcome, Error> {
         self.ext_infos += 1;
         let before_login = matches!(self.state, State::AwaitKeys | State::AwaitService);
-        if self.ext_infos > 2 || (self.ext_infos == 2 && before_login) {
+        if self.ext_infos > 2 || (before_login && !t.follows_newkeys) {
             return Err(Error::PeerMisbehaved(Misbehaviour::MisplacedExtInfo));
         }
         self.success_must_follow = !before_login;

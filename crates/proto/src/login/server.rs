@@ -15,7 +15,7 @@ use nacre_wire::message::{
     UserauthRequest, UserauthSuccess,
 };
 use nacre_wire::userauth::{self, InfoRequest, PasswordRequest, PublicKeyRequest};
-use nacre_wire::{NameList, Role, names, number};
+use nacre_wire::{NameList, Role, ext_info, names, number};
 use std::time::{Duration, Instant};
 
 /// The question what may be done to log in as a user. Answer: [`UserPolicy`].
@@ -156,9 +156,20 @@ impl ServerLogin {
                 let prompts = *prompts;
                 self.on_info_response(now, t, payload, prompts)
             }
-            (_, number::EXT_INFO) => Ok(Outcome::Continue),
+            (_, number::EXT_INFO) => Self::on_ext_info(now, t, payload),
             _ => Err(Error::PeerMisbehaved(Misbehaviour::UnexpectedMessage(number))),
         }
+    }
+
+    /// RFC 8308 §2.4: a client's stands right after its first NEWKEYS and nowhere else (threat T16).
+    /// Nothing that a client announces changes what we do, but what is malformed is refused.
+    fn on_ext_info(now: Instant, t: &mut Transport, payload: &[u8]) -> Result<Outcome, Error> {
+        if !t.follows_newkeys {
+            return Err(Error::PeerMisbehaved(Misbehaviour::MisplacedExtInfo));
+        }
+        let extensions = ext_info::decode(payload).map_err(decoding(number::EXT_INFO))?;
+        t.observe(now, &Step::ExtInfo { by: Role::Client, extensions: &extensions });
+        Ok(Outcome::Continue)
     }
 
     fn on_service(&mut self, now: Instant, t: &mut Transport, payload: &[u8]) -> Result<Outcome, Error> {
