@@ -1,5 +1,11 @@
 //! `known_hosts` against a corpus, and against the `ssh-keygen` on this machine (threats H5, H6).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
+)]
 
 mod common;
 
@@ -162,7 +168,7 @@ fn h05_ssh_keygen_sees_the_same_lines() {
         return;
     }
     let folder = Folder::new("known-hosts");
-    let mut failures = Vec::new();
+    let (mut failures, mut both) = (Vec::new(), 0);
     for (line, says) in CORPUS {
         if *says == Stricter {
             continue;
@@ -170,11 +176,13 @@ fn h05_ssh_keygen_sees_the_same_lines() {
         let line = fill(line);
         let ours = KnownHosts::parse("f", line.as_bytes()).entries.iter().any(|e| e.hosts.matches("web", hmac_sha1));
         let theirs = peer_takes(&folder, &line);
+        both += usize::from(ours && theirs);
         if ours != theirs {
             failures.push(format!("{line:?}: ours {ours}, theirs {theirs}"));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(both >= 20, "only {both} lines speak of the host");
 }
 
 fn a_file() -> String {
@@ -242,6 +250,11 @@ fn h06_a_key_of_another_type_is_a_changed_key() {
     let known = KnownHosts::parse("f", fill("web {R}\n{HASHED} {A}\n@revoked web {B}\ndb {A}\n").as_bytes());
     assert_eq!(known.key_types("WEB", 22, hmac_sha1), ["ssh-rsa", "ssh-ed25519"]);
     assert!(known.key_types("web", 2200, hmac_sha1).is_empty());
+    let own = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let offered = own(&["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256", "ecdsa-sha2-nistp256"]);
+    let wanted = own(&["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519", "ecdsa-sha2-nistp256"]);
+    assert_eq!(known_hosts::prefer_recorded(&offered, &own(&["ssh-rsa"])), wanted);
+    assert_eq!(known_hosts::prefer_recorded(&offered, &[]), offered);
 }
 
 #[test]

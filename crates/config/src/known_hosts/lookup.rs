@@ -111,3 +111,15 @@ impl KnownHosts {
         types
     }
 }
+
+/// Orders signature algorithms for a host whose key types are on record: those that the record can check come first,
+/// each group in its own order, so that a server with several keys shows the one that is known (threat H6).
+pub fn prefer_recorded(algorithms: &[String], key_types: &[String]) -> Vec<String> {
+    let recorded = |algorithm: &&String| {
+        let key_type = if algorithm.starts_with("rsa-sha2-") { "ssh-rsa" } else { algorithm.as_str() };
+        key_types.iter().any(|known| known == key_type)
+    };
+    let (mut first, rest): (Vec<&String>, Vec<&String>) = algorithms.iter().partition(recorded);
+    first.extend(rest);
+    first.into_iter().cloned().collect()
+}

@@ -6,7 +6,7 @@ mod lookup;
 
 pub use edit::{Found, Hashed, Removed, find, hash_names, remove};
 pub use line::{Entry, HashedName, Hosts, LineError, MAX_LINE, Marker};
-pub use lookup::{KnownHosts, Verdict};
+pub use lookup::{KnownHosts, Verdict, prefer_recorded};
 
 /// HMAC-SHA1 of data under a key, for hashed host names.
 pub type HmacSha1 = fn(key: &[u8], data: &[u8]) -> [u8; 20];

@@ -102,7 +102,7 @@ impl ConnectionOptions {
             false => AllowForwarding::of(&s.text(keyword)),
         };
         let mut ip_qos = s.words(Keyword::IPQoS).into_iter().map(|word| words::traffic_class(&word));
-        // Names left out were told of at the start, or are below a Match and do not widen anything.
+        // Names left out were told of at the start.
         let accepted = algorithm_list(s, Keyword::PubkeyAcceptedAlgorithms, sets, Class::UserKey, &mut Vec::new());
         Self {
             refuse_connection: s.flag(Keyword::RefuseConnection),

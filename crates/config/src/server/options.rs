@@ -83,6 +83,9 @@ impl ServerOptions {
         let block = s.text(Keyword::PerSourceNetBlockSize);
         let mut bits = block.split(':').map(|bits| bits.parse().unwrap_or(0));
         let mut warnings = warnings;
+        for settings in std::iter::once(s).chain(parsed.blocks.iter().map(|block| &block.settings)) {
+            algorithm_list(settings, Keyword::PubkeyAcceptedAlgorithms, &sets, Class::UserKey, &mut warnings);
+        }
         let mut list = |keyword, class| algorithm_list(s, keyword, &sets, class, &mut warnings);
         Self {
             host_key_algorithms: list(Keyword::HostKeyAlgorithms, Class::HostKey),

@@ -10,10 +10,18 @@ use sha1::Digest;
 
 pub struct Machine {
     pub addresses: Vec<IpAddr>,
+    /// The content of `/memory/config`, a file that is nowhere.
+    pub memory: Option<String>,
 }
+
+/// Where [`Machine::memory`] is read.
+pub const MEMORY: &str = "/memory/config";
 
 impl World for Machine {
     fn read(&self, path: &str, _check: Check) -> Result<Vec<u8>, WorldError> {
+        if let Some(content) = self.memory.as_ref().filter(|_| path == MEMORY) {
+            return Ok(content.clone().into_bytes());
+        }
         std::fs::read(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => WorldError::NotFound,
             _ => WorldError::Other(error.to_string()),
@@ -21,7 +29,11 @@ impl World for Machine {
     }
 
     fn glob(&self, pattern: &str) -> Vec<String> {
-        glob::glob(pattern).unwrap().map(|path| path.unwrap().to_string_lossy().into_owned()).collect()
+        if pattern == MEMORY && self.memory.is_some() {
+            return vec![MEMORY.to_owned()];
+        }
+        let Ok(paths) = glob::glob(pattern) else { return Vec::new() };
+        paths.map(|path| path.unwrap().to_string_lossy().into_owned()).collect()
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -43,6 +55,17 @@ impl World for Machine {
     }
 
     fn account(&self) -> LocalAccount {
+        static ACCOUNT: std::sync::OnceLock<LocalAccount> = std::sync::OnceLock::new();
+        ACCOUNT.get_or_init(|| self.ask_account()).clone()
+    }
+
+    fn sha1(&self, data: &[u8]) -> [u8; 20] {
+        sha1::Sha1::digest(data).into()
+    }
+}
+
+impl Machine {
+    fn ask_account(&self) -> LocalAccount {
         let run = |program: &str, args: &[&str]| {
             let out = Command::new(program).args(args).output().unwrap();
             String::from_utf8(out.stdout).unwrap().trim().to_owned()
@@ -52,14 +75,15 @@ impl World for Machine {
         let home = self.home_of(&name).unwrap();
         LocalAccount { home, uid: run("id", &["-u"]), host_name: run("uname", &["-n"]), name }
     }
-
-    fn sha1(&self, data: &[u8]) -> [u8; 20] {
-        sha1::Sha1::digest(data).into()
-    }
 }
 
 pub fn machine() -> Machine {
-    Machine { addresses: vec!["10.1.2.3".parse().unwrap(), "2001:db8::7".parse().unwrap()] }
+    Machine { addresses: vec!["10.1.2.3".parse().unwrap(), "2001:db8::7".parse().unwrap()], memory: None }
+}
+
+/// [`machine`] with a file in memory.
+pub fn machine_with(content: &str) -> Machine {
+    Machine { memory: Some(content.to_owned()), ..machine() }
 }
 
 /// HMAC-SHA1, for hashed host names.
