@@ -276,6 +276,30 @@ fn a20_the_values_are_those_of_ssh_g() {
     assert!(compared > 100);
 }
 
+#[test]
+fn a20_the_order_is_that_of_ssh_g() {
+    if !have("ssh") {
+        return;
+    }
+    let folder = Folder::new("ssh-order");
+    let path = folder.write("config", "User u\nIdentityAgent none\nControlPath /x\nHostKeyAlias y\nSendEnv A\nSetEnv B=1\nCertificateFile c\nLocalForward 1 a:2\n");
+    let out = Command::new("ssh").args(["-G", "-F", &path, "h"]).output().unwrap();
+    let theirs = String::from_utf8(out.stdout).unwrap();
+    let ours = ours(&path, "/nowhere", "h", &[]).unwrap().dump();
+    let keywords = |dump: &str, other: &str| -> Vec<String> {
+        let known = group(other);
+        let mut words: Vec<String> = dump
+            .lines()
+            .map(|l| l.split(' ').next().unwrap().to_owned())
+            .filter(|w| known.contains_key(&w.to_ascii_lowercase()))
+            .collect();
+        words.dedup();
+        words
+    };
+    assert!(keywords(&ours, &theirs).len() > 60);
+    assert_eq!(keywords(&ours, &theirs), keywords(&theirs, &ours));
+}
+
 /// Lines that must be refused, by us and by the peer.
 const BAD: &[&str] = &[
     "Frobnicate yes",

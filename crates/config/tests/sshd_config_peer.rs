@@ -284,6 +284,32 @@ fn a20_the_values_are_those_of_sshd_t() {
     assert!(compared > 100);
 }
 
+#[test]
+fn a20_the_order_is_that_of_sshd_t() {
+    if !have("sshd") {
+        return;
+    }
+    let folder = Folder::new("sshd-order");
+    let path = folder.write(
+        "config",
+        "AllowUsers a\nDenyGroups b\nAcceptEnv A\nSetEnv B=1\nSubsystem s /bin/false\nPerSourceMaxStartups 3\n",
+    );
+    let theirs = String::from_utf8(peer(&folder, &path, &[]).stdout).unwrap();
+    let ours = ours(&path, &peer_sets(&group(&theirs)), &[]).unwrap().dump(None);
+    let keywords = |dump: &str, other: &str| -> Vec<String> {
+        let known = group(other);
+        let mut words: Vec<String> = dump
+            .lines()
+            .map(|l| l.split(' ').next().unwrap().to_owned())
+            .filter(|w| known.contains_key(&w.to_ascii_lowercase()))
+            .collect();
+        words.dedup();
+        words
+    };
+    assert!(keywords(&ours, &theirs).len() > 60);
+    assert_eq!(keywords(&ours, &theirs), keywords(&theirs, &ours));
+}
+
 /// Lines that must be refused, by us and by the peer.
 const BAD: &[&str] = &[
     "Frobnicate yes",

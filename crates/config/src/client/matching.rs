@@ -9,7 +9,7 @@ use crate::pattern::{self, ListMatch};
 use crate::token::Line;
 
 /// The criteria that take an argument.
-const WITH_ARGUMENT: [&str; 11] = [
+const WITH_ARGUMENT: [&str; 10] = [
     "exec",
     "host",
     "originalhost",
@@ -20,7 +20,6 @@ const WITH_ARGUMENT: [&str; 11] = [
     "command",
     "version",
     "sessiontype",
-    "rdomain",
 ];
 
 fn bad(text: impl Into<String>) -> ErrorKind {

@@ -148,6 +148,10 @@ pub struct ClientOptions {
     pub proxy_jump: Vec<JumpHost>,
     /// The command that makes the connection.
     pub proxy_command: Option<String>,
+    /// The command to run here after the login; only with `permit_local_command`. Its tokens are not filled in.
+    pub local_command: Option<String>,
+    /// Whether `local_command` may run.
+    pub permit_local_command: bool,
     /// What was skipped and is worth a line, once.
     pub warnings: Vec<Warning>,
     pub(super) settings: Settings<Keyword>,
@@ -385,6 +389,8 @@ impl Builder<'_> {
             gateway_ports: self.flag(Keyword::GatewayPorts),
             proxy_jump: jump.split(',').filter_map(JumpHost::parse).collect(),
             proxy_command: self.settings.text_or_none(Keyword::ProxyCommand),
+            local_command: self.settings.text_or_none(Keyword::LocalCommand),
+            permit_local_command: self.flag(Keyword::PermitLocalCommand),
             user,
             warnings: self.warnings,
             settings: self.settings,
