@@ -6,7 +6,9 @@
 mod t_kex;
 mod t_matrix;
 mod t_packets;
+mod t_secrets;
 mod t_strict;
+mod t_time;
 
 use nacre_proto::Role;
 use nacre_testkit::raw::{Raw, Setup};
