@@ -223,6 +223,12 @@ impl MacAlgorithm {
 }
 
 impl SignatureAlgorithm {
+    /// True for RSA, of which one signature made with a fault can give the private key away, so
+    /// that none may leave unchecked (threat T21).
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::RsaSha256 | Self::RsaSha512)
+    }
+
     /// The key type that an SSH public key blob of this algorithm begins with.
     pub const fn key_type(self) -> &'static str {
         match self {

@@ -70,7 +70,6 @@ pub struct Connection {
     events: VecDeque<Event>,
     user: Option<Vec<u8>>,
     failures: u32,
-    unanswered_probes: u32,
     unused_timeout: Option<Duration>,
     eof: bool,
 }
@@ -124,7 +123,6 @@ impl Connection {
             events: VecDeque::new(),
             user: None,
             failures: 0,
-            unanswered_probes: 0,
             unused_timeout: None,
             eof: false,
         })
@@ -177,7 +175,6 @@ impl Connection {
     }
 
     fn on_incoming(&mut self, now: Instant, incoming: Incoming) -> Result<(), Error> {
-        self.unanswered_probes = 0;
         match incoming {
             Incoming::Question(question) => {
                 self.on_transport_question(question);
@@ -279,7 +276,7 @@ impl Connection {
         let (Layer::Open(mux), Some(time)) = (&self.layer, self.unused_timeout) else { return };
         if mux.channel_count() > 0 {
             self.transport.timers.stop(Timer::Unused);
-        } else {
+        } else if !self.transport.timers.is_set(Timer::Unused) {
             self.transport.timers.set(Timer::Unused, now + time);
         }
     }
@@ -319,10 +316,10 @@ impl Connection {
             self.transport.timers.set(Timer::Keepalive, due);
             return Ok(());
         }
-        if self.unanswered_probes >= keepalive.count_max {
+        if self.transport.unanswered_probes >= keepalive.count_max {
             return Err(Error::TimedOut(Timer::Keepalive));
         }
-        self.unanswered_probes += 1;
+        self.transport.unanswered_probes += 1;
         self.transport.timers.set(Timer::Keepalive, now + keepalive.interval);
         if let Layer::Open(mux) = &mut self.layer {
             mux.global(names::KEEPALIVE, b"", true)?;

@@ -65,6 +65,8 @@ pub enum Limit {
     PreAuthBytes,
     /// Authentication requests.
     AuthRequests,
+    /// The user name.
+    UserName,
     /// Failed attempts to log in.
     AuthTries,
     /// Key probes.
@@ -166,6 +168,7 @@ impl Error {
             Self::Limit(Limit::AuthTries | Limit::AuthRequests | Limit::KeyProbes) => {
                 reason::NO_MORE_AUTH_METHODS_AVAILABLE
             }
+            Self::Limit(Limit::UserName) => reason::ILLEGAL_USER_NAME,
             Self::Decode { .. } | Self::PeerMisbehaved(_) | Self::Limit(_) => reason::PROTOCOL_ERROR,
             Self::TimedOut(_) => reason::CONNECTION_LOST,
             Self::AuthFailed { .. } => reason::AUTH_CANCELLED_BY_USER,
@@ -250,6 +253,7 @@ impl std::fmt::Display for Limit {
             Self::Ident => "identification line too long",
             Self::PreAuthBytes => "too much data before login",
             Self::AuthRequests => "too many authentication requests",
+            Self::UserName => "user name too long",
             Self::AuthTries => "too many authentication failures",
             Self::KeyProbes => "too many keys asked about",
             Self::AuthRounds => "too many rounds of authentication",

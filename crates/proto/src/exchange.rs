@@ -242,6 +242,10 @@ impl Transport {
             }
         };
         let signature = signature.ok_or(Error::Crypto)?;
+        let algorithm = state.agreed.negotiated.host_key;
+        if algorithm.is_rsa() {
+            self.provider.verify(algorithm, &state.agreed.host_key, state.agreed.hash.as_bytes(), &signature)?;
+        }
         let mut message = vec![KexEcdhReply::NUMBER];
         message.put_string(&state.agreed.host_key);
         kdf::put_public(state.agreed.negotiated.kex, &state.public, &mut message);

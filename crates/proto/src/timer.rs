@@ -25,6 +25,10 @@ impl Timers {
         }
     }
 
+    pub(crate) fn is_set(&mut self, timer: Timer) -> bool {
+        self.slot(timer).is_some_and(|slot| slot.is_some())
+    }
+
     pub(crate) fn stop(&mut self, timer: Timer) {
         if let Some(slot) = self.slot(timer) {
             *slot = None;

@@ -88,6 +88,8 @@ pub(crate) struct Transport {
     /// The message that was handed up last came right after the first NEWKEYS.
     pub(crate) follows_newkeys: bool,
     authenticated: bool,
+    /// Both ends know of the login, so that a KEXINIT of ours cannot come too early.
+    may_rekey: bool,
     pre_auth_bytes: u64,
     urgent: VecDeque<Urgent>,
     control: VecDeque<Vec<u8>>,
@@ -99,6 +101,8 @@ pub(crate) struct Transport {
     question: Option<TransportQuestion>,
     paused: bool,
     last_heard: Option<Instant>,
+    /// Probes of a silent peer since it was heard last.
+    pub(crate) unanswered_probes: u32,
     error: Option<Error>,
 }
 
@@ -144,6 +148,7 @@ impl Transport {
             first_after_newkeys: false,
             follows_newkeys: false,
             authenticated: false,
+            may_rekey: false,
             pre_auth_bytes: 0,
             urgent: VecDeque::new(),
             control: VecDeque::new(),
@@ -154,6 +159,7 @@ impl Transport {
             question: None,
             paused: false,
             last_heard: None,
+            unanswered_probes: 0,
             error: None,
             config: start.config,
         };
@@ -180,6 +186,7 @@ impl Transport {
             }
             let Some(payload) = self.inbound.next(input)? else { return Ok(None) };
             self.last_heard = Some(now);
+            self.unanswered_probes = 0;
             self.count_pre_auth(payload.len())?;
             if let Some(incoming) = self.dispatch(now, payload)? {
                 return Ok(Some(incoming));
@@ -331,6 +338,7 @@ impl Transport {
         while self.may_send() && out.len() < limit {
             let Some(payload) = self.control.pop_front() else { break };
             self.control_bytes -= payload.len();
+            self.may_rekey |= payload.first() == Some(&number::USERAUTH_SUCCESS);
             self.observe_sent(now, &payload);
             self.outbound.seal(&payload, out)?;
         }
@@ -380,7 +388,7 @@ impl Transport {
     }
 
     fn rekey_if_due(&mut self, now: Instant) -> Result<(), Error> {
-        if !self.authenticated || !matches!(self.exchange, Exchange::Idle) || self.exchanges_open > 0 {
+        if !self.may_rekey || !matches!(self.exchange, Exchange::Idle) || self.exchanges_open > 0 {
             return Ok(());
         }
         let Some(negotiated) = self.negotiated else { return Ok(()) };
@@ -393,7 +401,7 @@ impl Transport {
 
     /// Starts a key re-exchange.
     pub(crate) fn rekey(&mut self, now: Instant) -> Result<(), Error> {
-        if self.error.is_some() || !self.authenticated || !matches!(self.exchange, Exchange::Idle) {
+        if self.error.is_some() || !self.may_rekey || !matches!(self.exchange, Exchange::Idle) {
             return Ok(());
         }
         self.observe(now, &Step::Rekey { by: self.role });
@@ -403,6 +411,8 @@ impl Transport {
     /// The login is done: the connection layer opens, and rekeying begins to count.
     pub(crate) fn set_authenticated(&mut self, now: Instant) {
         self.authenticated = true;
+        // A server waits until SUCCESS has left: KEXINIT would overtake it.
+        self.may_rekey = self.role == Role::Client;
         if let Some(time) = self.config.rekey.time {
             self.timers.set(Timer::RekeyDue, now + time);
         }

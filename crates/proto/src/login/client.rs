@@ -377,13 +377,22 @@ impl ClientLogin {
                 return Err(NOT_ASKED);
             }
         };
-        match signature {
+        match signature.filter(|signature| self.may_leave(t, &key, signature)) {
             Some(signature) => {
                 self.send_key(now, t, &key, Some(&signature))?;
                 Ok(Outcome::Continue)
             }
             None => Ok(self.choose(t)),
         }
+    }
+
+    /// A faulty RSA signature stays here, as if nobody had signed (threat T21).
+    fn may_leave(&self, t: &Transport, key: &Key, signature: &[u8]) -> bool {
+        let verifies = || {
+            let text = self.with_request(t, key, signed_text);
+            t.provider.verify(key.algorithm, &key.public_key, &text, signature).is_ok()
+        };
+        !key.algorithm.is_rsa() || verifies()
     }
 
     pub(crate) fn answer_prompts(

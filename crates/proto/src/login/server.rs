@@ -198,7 +198,7 @@ impl ServerLogin {
             Some(_) => self.attempt(now, t, &m),
             None => {
                 if m.user.len() > limits::MAX_USER_NAME {
-                    return Err(Error::PeerMisbehaved(Misbehaviour::UserChanged));
+                    return Err(Error::Limit(Limit::UserName));
                 }
                 let pending: Pending<LookUpUser> = t.ids.next();
                 self.state = State::AwaitPolicy { question: pending.id, payload: payload.to_vec() };
