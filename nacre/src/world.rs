@@ -18,8 +18,25 @@ pub struct Machine;
 
 /// The files that a glob(7) pattern names, sorted.
 pub fn glob(pattern: &str) -> Vec<String> {
-    let Ok(paths) = glob::glob(pattern) else { return Vec::new() };
+    let Ok(paths) = glob::glob(&without_backslashes(pattern)) else { return Vec::new() };
     paths.filter_map(|path| path.ok()?.to_str().map(str::to_owned)).collect()
+}
+
+/// glob(7) takes the meaning from a character by a backslash, the library by brackets.
+fn without_backslashes(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some(guarded) if "*?[".contains(guarded) => out.extend(['[', guarded, ']']),
+                Some(guarded) => out.push(guarded),
+                None => {}
+            },
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 /// An owner and mode that let nobody but the user and root change the file (ssh_config(5), FILES).
@@ -83,5 +100,16 @@ impl World for Machine {
 
     fn sha1(&self, data: &[u8]) -> [u8; 20] {
         nacre_crypto::sha1(data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backslash_takes_the_meaning_from_the_next_character() {
+        assert_eq!(without_backslashes(r"/home/a\*b/*.pub"), "/home/a[*]b/*.pub");
+        assert_eq!(without_backslashes(r"\\x\]\"), r"\x]");
     }
 }
