@@ -20,8 +20,11 @@ pub mod passwd;
 pub mod prompt;
 pub mod query;
 pub mod serve;
+pub mod ssh;
 pub mod state;
 pub mod version;
+pub mod trial;
+pub mod explain;
 pub mod world;
 
 use cli::Invocation;
@@ -41,24 +44,15 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
     match invocation {
         Invocation::Help(help) => help.print().map_err(|_| Failure::closed_pipe())?,
         Invocation::Text(text) => output::print(&text)?,
-        Invocation::Ssh(args) => return ssh(*args),
+        Invocation::Ssh(args) => return ssh::run(&args),
         Invocation::Serve(args) => return serve(*args),
-        Invocation::Explain(_) => return Err(absent("explain", 1)),
-        Invocation::Try(_) => return Err(absent("try", 1)),
+        Invocation::Explain(args) => return explain::run(&args),
+        Invocation::Try(args) => return trial::run(args),
         Invocation::Keygen(args) => keygen::run(&args)?,
         Invocation::Passwd(args) => passwd::run(&args)?,
         Invocation::Links { directory } => links::run(&directory)?,
         Invocation::Man(request) => man::run(&request)?,
         Invocation::Completions(shell) => completions::run(shell)?,
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn ssh(args: cli::ssh::SshArgs) -> Result<ExitCode, Failure> {
-    match args.action {
-        cli::ssh::SshAction::Version => output::complain(&version::compatible()),
-        cli::ssh::SshAction::Query(ref what) => output::print(&query::answer(what)?)?,
-        _ => return Err(absent("ssh", failure::SSH)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -41,6 +41,6 @@ fn continue_in_child() -> io::Result<()> {
     }
 }
 
-fn threads() -> io::Result<usize> {
+pub(crate) fn threads() -> io::Result<usize> {
     Ok(std::fs::read_dir("/proc/self/task").doing(|| "count threads in /proc/self/task".into())?.count())
 }

@@ -3,6 +3,7 @@
 //! The only crate that holds `unsafe`. Calls block; descriptors come out ready to be registered with an event loop.
 
 pub mod account;
+pub mod background;
 pub mod clock;
 pub mod daemon;
 mod error;

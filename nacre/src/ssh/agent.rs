@@ -1,0 +1,115 @@
+//! The connection to the agent that holds keys: a Unix socket with `nacre-agent`'s protocol on it.
+
+use super::log::Log;
+use nacre_agent::{Answer, Client, Request, SessionBind, SignFlags, SignRequest};
+use nacre_config::client::{ClientOptions, IdentityAgent};
+use nacre_proto::algorithm::SignatureAlgorithm;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+pub use nacre_agent::Identity;
+
+/// How long the agent may take to say which keys it has. Signatures may take as long as a person
+/// needs to touch a token.
+const LIST_PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes read from the agent at once.
+const READ_SIZE: usize = 16 * 1024;
+
+/// A connected agent.
+pub struct Agent {
+    stream: UnixStream,
+    client: Client,
+}
+
+/// Where the agent listens, if there is to be one.
+pub fn path(options: &ClientOptions) -> Option<PathBuf> {
+    match &options.identity_agent {
+        IdentityAgent::None => None,
+        IdentityAgent::Path(path) => Some(PathBuf::from(path)),
+        IdentityAgent::Environment => {
+            std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from)
+        }
+    }
+}
+
+impl Agent {
+    /// Connects. `None` when there is no agent, or it does not answer: its keys are then not there.
+    pub async fn connect(options: &ClientOptions, log: &Log) -> Option<Self> {
+        let path = path(options)?;
+        match UnixStream::connect(&path).await {
+            Ok(stream) => Some(Self { stream, client: Client::new() }),
+            Err(error) => {
+                log.debug(|| format!("agent {}: {}", path.display(), super::connect::plain(&error)));
+                None
+            }
+        }
+    }
+
+    /// The keys it holds.
+    pub async fn identities(&mut self, log: &Log) -> Vec<Identity> {
+        match tokio::time::timeout(LIST_PATIENCE, self.ask(&Request::RequestIdentities)).await {
+            Ok(Ok(Answer::Identities(identities))) => identities,
+            Ok(Ok(_)) => Vec::new(),
+            Ok(Err(error)) => {
+                log.info(&format!("The agent cannot be used: {error}"));
+                Vec::new()
+            }
+            Err(_) => {
+                log.info("The agent does not answer; its keys are left out.");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Tells the agent which host it signs for (OpenSSH PROTOCOL.agent §1), so that keys bound to
+    /// hosts can be used. An agent that does not know this refuses, which harms nothing.
+    pub async fn bind(&mut self, bind: &SessionBind<'_>, log: &Log) {
+        let bound = tokio::time::timeout(LIST_PATIENCE, self.ask(&Request::SessionBind(*bind))).await;
+        log.debug(|| match bound {
+            Ok(Ok(Answer::Success)) => "the agent knows which host it signs for".to_owned(),
+            _ => "the agent does not keep track of hosts".to_owned(),
+        });
+    }
+
+    /// Has the agent sign; the signature is known to be of the algorithm.
+    ///
+    /// # Errors
+    /// A line that says why there is none.
+    pub async fn sign(
+        &mut self,
+        public_key: &[u8],
+        data: &[u8],
+        algorithm: SignatureAlgorithm,
+    ) -> Result<Vec<u8>, String> {
+        let flags = SignFlags::for_algorithm(algorithm.name());
+        match self.ask(&Request::SignRequest(SignRequest { public_key, data, flags })).await? {
+            Answer::Signature(signature) => {
+                signature.into_blob(algorithm.name()).map_err(|error| format!("agent: {error}"))
+            }
+            _ => Err("agent refused operation".to_owned()),
+        }
+    }
+
+    async fn ask(&mut self, request: &Request<'_>) -> Result<Answer, String> {
+        self.client.request(request).map_err(|error| error.to_string())?;
+        let mut out = Vec::new();
+        while self.client.poll_transmit(&mut out, nacre_agent::MAX_FRAME) > 0 {}
+        self.stream.write_all(&out).await.map_err(|error| super::connect::plain(&error))?;
+        let mut chunk = vec![0; READ_SIZE];
+        loop {
+            if let Some((_, answer)) = self.client.poll_answer() {
+                return Ok(answer);
+            }
+            match self.stream.read(&mut chunk).await {
+                Ok(0) => self.client.receive_end().map_err(|error| error.to_string())?,
+                Ok(n) => {
+                    let bytes = chunk.get(..n).unwrap_or_default();
+                    self.client.receive(bytes).map_err(|error| error.to_string())?;
+                }
+                Err(error) => return Err(super::connect::plain(&error)),
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Questions to the person: on the terminal, or through the program that `SSH_ASKPASS` names
+//! (ssh(1), ENVIRONMENT). Asking blocks, so it happens on a thread of its own.
+
+use nacre_sys::terminal::Tty;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Read};
+use std::process::{Command, Stdio};
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
+
+/// The program asked for answers when `SSH_ASKPASS` names none.
+const ASKPASS: &str = "/usr/bin/ssh-askpass";
+/// The longest answer of such a program, in bytes.
+const LONGEST: u64 = 8192;
+
+/// Whether the answer shows while it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Echo {
+    /// It does.
+    Visible,
+    /// It does not.
+    Hidden,
+}
+
+/// Ctrl-C, or a signal that ends the program, came at the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interrupted;
+
+/// An answer; `None` when nobody can be asked, or end of file was typed.
+pub type Answer = Option<Zeroizing<Vec<u8>>>;
+
+/// Asks.
+///
+/// # Errors
+/// [`Interrupted`]; the terminal is as it was before.
+pub async fn ask(question: String, echo: Echo) -> Result<Answer, Interrupted> {
+    // With a handler of ours in place, SIGALRM ends the question and not the program: see `give_up`.
+    let _alarm = signal(SignalKind::alarm());
+    let asked = tokio::task::spawn_blocking(move || blocking(&question, echo)).await;
+    match asked {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => Err(Interrupted),
+        Ok(Err(_)) | Err(_) => Ok(None),
+    }
+}
+
+/// Ends a question that stands on the terminal, because its answer is not needed any more.
+pub fn give_up() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::ALARM);
+}
+
+/// How a question may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Terminal,
+    TerminalThenProgram,
+    Program,
+}
+
+/// What the environment says about it.
+fn way(require: Option<&str>, has_display: bool) -> Way {
+    match require {
+        Some("never") => Way::Terminal,
+        Some("force") => Way::Program,
+        Some("prefer") if has_display => Way::Program,
+        _ if has_display => Way::TerminalThenProgram,
+        _ => Way::Terminal,
+    }
+}
+
+fn blocking(question: &str, echo: Echo) -> io::Result<Answer> {
+    let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+    match way(std::env::var("SSH_ASKPASS_REQUIRE").ok().as_deref(), has_display) {
+        Way::Program => program(question),
+        Way::Terminal => terminal(Tty::open()?, question, echo),
+        Way::TerminalThenProgram => match Tty::open() {
+            Ok(tty) => terminal(tty, question, echo),
+            Err(_) => program(question),
+        },
+    }
+}
+
+fn terminal(tty: Tty, question: &str, echo: Echo) -> io::Result<Answer> {
+    match echo {
+        Echo::Hidden => tty.ask_hidden(question),
+        Echo::Visible => Ok(tty.ask_visible(question)?.map(|text| Zeroizing::new(text.into_bytes()))),
+    }
+}
+
+/// Runs the program with the question as its argument; its first line is the answer.
+fn program(question: &str) -> io::Result<Answer> {
+    let name = std::env::var_os("SSH_ASKPASS").filter(|name| !name.is_empty());
+    let mut child = Command::new(name.unwrap_or_else(|| OsString::from(ASKPASS)))
+        .arg(question)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut line = Zeroizing::new(Vec::with_capacity(usize::try_from(LONGEST).unwrap_or_default()));
+    if let Some(output) = child.stdout.take() {
+        output.take(LONGEST).read_to_end(&mut line)?;
+    }
+    let end = line.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(line.len());
+    line.truncate(end);
+    Ok(Some(line).filter(|_| child.wait().is_ok_and(|status| status.success())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_chooses_the_way() {
+        assert_eq!(way(None, false), Way::Terminal);
+        assert_eq!(way(None, true), Way::TerminalThenProgram);
+        assert_eq!(way(Some("never"), true), Way::Terminal);
+        assert_eq!(way(Some("prefer"), true), Way::Program);
+        assert_eq!(way(Some("prefer"), false), Way::Terminal);
+        assert_eq!(way(Some("force"), false), Way::Program);
+        assert_eq!(way(Some("other"), true), Way::TerminalThenProgram);
+    }
+}

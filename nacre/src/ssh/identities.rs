@@ -1,0 +1,156 @@
+//! The keys that can be shown to the server, in the order in which they are tried.
+
+use super::agent::Identity;
+use super::log::Log;
+use crate::keyfile::{self, KeyFileError};
+use nacre_config::client::ClientOptions;
+use nacre_crypto::{KeyError, PrivateKey, PublicKey};
+use nacre_proto::algorithm::SignatureAlgorithm;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The most keys of the agent that are tried: more than any server lets anyone ask about.
+const MAX_AGENT_KEYS: usize = 20;
+
+/// A key to try.
+pub struct Candidate {
+    /// The public key blob; `None` for a file whose public half nobody knows before it is opened.
+    pub public_key: Option<Vec<u8>>,
+    /// What to call it.
+    pub name: String,
+    /// Who can sign with it.
+    pub signer: Signer,
+}
+
+/// Who can sign.
+pub enum Signer {
+    /// The agent.
+    Agent,
+    /// A key file that needed no passphrase.
+    Loaded(Box<PrivateKey>),
+    /// A key file that is still to be opened.
+    File(PathBuf),
+}
+
+/// Reads what can be read without asking anybody, and puts everything in order:
+/// 1. keys of IdentityFile when somebody named them, as the agent's if the agent has them;
+/// 2. the agent's other keys, unless IdentitiesOnly;
+/// 3. the default files.
+///
+/// A named key comes before the agent's others, so that a full agent does not use up the attempts
+/// that a server allows.
+pub fn candidates(options: &ClientOptions, mut agent: Vec<Identity>, log: &Log) -> Vec<Candidate> {
+    let mut files = Vec::new();
+    for path in &options.identity_files {
+        let known = agent_key_of(Path::new(path), &mut agent);
+        files.extend(known.or_else(|| from_file(Path::new(path), options.identity_files_set, log)));
+    }
+    if options.identities_only {
+        agent.clear();
+    }
+    agent.truncate(MAX_AGENT_KEYS);
+    let others = agent.into_iter().map(from_agent);
+    let all: Vec<Candidate> = match options.identity_files_set {
+        true => files.into_iter().chain(others).collect(),
+        false => {
+            // The defaults that the agent has go first, as keys that are known to be wanted.
+            let (ready, rest): (Vec<_>, Vec<_>) = files.into_iter().partition(|c| matches!(c.signer, Signer::Agent));
+            ready.into_iter().chain(others).chain(rest).collect()
+        }
+    };
+    for candidate in &all {
+        log.debug(|| format!("will try the key {}", describe(candidate)));
+    }
+    all
+}
+
+/// The candidate's name with its fingerprint, for messages.
+pub fn describe(candidate: &Candidate) -> String {
+    let from = if matches!(candidate.signer, Signer::Agent) { " (agent)" } else { "" };
+    match &candidate.public_key {
+        Some(blob) => format!("{} {}{from}", candidate.name, nacre_crypto::fingerprint_sha256(blob)),
+        None => format!("{}{from}", candidate.name),
+    }
+}
+
+fn from_agent(identity: Identity) -> Candidate {
+    Candidate { public_key: Some(identity.public_key), name: identity.comment, signer: Signer::Agent }
+}
+
+/// The agent's key whose public half the file, or the one beside it, shows.
+fn agent_key_of(path: &Path, agent: &mut Vec<Identity>) -> Option<Candidate> {
+    if agent.is_empty() {
+        return None;
+    }
+    let public = public_half(path)?;
+    let place = agent.iter().position(|identity| identity.public_key == public.blob())?;
+    let mut candidate = from_agent(agent.remove(place));
+    candidate.name = path.display().to_string();
+    Some(candidate)
+}
+
+/// The public half of a key file: its own, or that of the `.pub` file beside it, or the file itself
+/// when it is a public key (whose private half the agent then has).
+fn public_half(path: &Path) -> Option<PublicKey> {
+    if let Ok(bytes) = keyfile::read_bytes(path)
+        && let Ok(key) = nacre_crypto::public_half(&bytes)
+    {
+        return Some(key);
+    }
+    let line = |path: &Path| {
+        let text = std::fs::read_to_string(path).ok()?;
+        PublicKey::parse_line(text.lines().next()?).ok()
+    };
+    line(&keyfile::public_path(path)).or_else(|| line(path))
+}
+
+fn from_file(path: &Path, named: bool, log: &Log) -> Option<Candidate> {
+    let name = path.display().to_string();
+    match keyfile::read(path, None) {
+        Ok(key) => {
+            let public_key = Some(key.public_blob().to_vec());
+            Some(Candidate { public_key, name, signer: Signer::Loaded(Box::new(key)) })
+        }
+        Err(error) if error.is_passphrase() => {
+            let public_key = public_half(path).map(|key| key.blob().to_vec());
+            Some(Candidate { public_key, name, signer: Signer::File(path.to_owned()) })
+        }
+        Err(error) => {
+            complain(path, &error, named, log);
+            None
+        }
+    }
+}
+
+fn complain(path: &Path, error: &KeyFileError, named: bool, log: &Log) {
+    match error {
+        KeyFileError::Exposed { .. } => log.error(&error.warning().unwrap_or_default()),
+        KeyFileError::Io { error, .. } if error.kind() == ErrorKind::NotFound && !named => {}
+        KeyFileError::Io { error, .. } if error.kind() == ErrorKind::NotFound => {
+            log.info(&format!("no such identity: {}: {}", path.display(), super::connect::plain(error)));
+        }
+        // A public key that the agent does not have: nobody can sign with it.
+        KeyFileError::Key { error: KeyError::Malformed(_), .. } if public_half(path).is_some() => {
+            log.info(&format!("{}: a public key, and no agent has its private half", path.display()));
+        }
+        other => log.info(&format!("Load key {other}")),
+    }
+}
+
+/// The signature algorithm to use with a key: the first that both sides take, of those the key can
+/// do. `None` when there is none.
+pub fn algorithm(
+    public_key: &[u8],
+    accepted: &[SignatureAlgorithm],
+    server: Option<&[String]>,
+) -> Option<SignatureAlgorithm> {
+    let key = PublicKey::from_blob(public_key, "").ok()?;
+    let mut fitting = accepted.iter().copied().filter(|algorithm| algorithm.key_type() == key.key_type());
+    let is_rsa = key.key_type() == SignatureAlgorithm::RsaSha256.key_type();
+    match server {
+        Some(names) if is_rsa => fitting.find(|algorithm| names.iter().any(|name| name == algorithm.name())),
+        // RFC 8332 §3.3: a server that names none may still know the older of the two.
+        None if is_rsa => fitting.min_by_key(|algorithm| *algorithm != SignatureAlgorithm::RsaSha256),
+        _ => fitting.next(),
+    }
+}

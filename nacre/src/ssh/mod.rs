@@ -1,0 +1,154 @@
+//! `nacre ssh`: the client.
+//!
+//! [`options`] works out what holds, [`connect`] reaches the host, [`owner`] is what the one loop of
+//! `nacre-net` asks: it hands questions before the login to [`login`] and runs the [`session`]
+//! afterwards. [`messages`] has the last words.
+
+mod agent;
+mod ask;
+mod auth;
+mod connect;
+mod escape;
+mod host_key;
+mod host_key_update;
+mod identities;
+mod log;
+mod login;
+mod messages;
+mod observer;
+mod offer;
+mod options;
+mod owner;
+mod plan;
+mod records;
+mod session;
+mod signals;
+mod terminal;
+
+use crate::cli::ssh::{SshAction, SshArgs};
+use crate::failure::{Failure, SSH};
+use crate::{output, query, version};
+use log::Log;
+use nacre_config::client::{ClientOptions, LogLevel};
+use nacre_crypto::AwsLc;
+use nacre_net::Driver;
+use nacre_proto::{ClientConfig, Connection};
+use nacre_sys::background::{self, Foreground};
+use owner::ClientOwner;
+use plan::Plan;
+use records::Records;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long the host may take to show its key when ConnectTimeout does not say.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs `nacre ssh`.
+///
+/// # Errors
+/// Everything that keeps it from beginning; codes are ssh's own 255. What happens on a connection
+/// is told as it happens and comes back as an exit code.
+pub fn run(args: &SshArgs) -> Result<ExitCode, Failure> {
+    match &args.action {
+        SshAction::Version => output::complain(&version::compatible()),
+        SshAction::Query(what) => output::print(&query::answer(what)?)?,
+        SshAction::PrintConfig { why } => {
+            let options = effective(args)?;
+            output::print(&if *why { options.dump_why() } else { options.dump() })?;
+        }
+        SshAction::Control(command) => {
+            return Err(Failure::with_code(
+                SSH,
+                format!("ssh: -O {command}: there is no master connection, sharing is not done yet"),
+            ));
+        }
+        SshAction::Connect => return Ok(ExitCode::from(call(args)?)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn effective(args: &SshArgs) -> Result<ClientOptions, Failure> {
+    options::effective(args).map_err(|errors| {
+        output::complain(&errors.to_string());
+        Failure::silent(SSH)
+    })
+}
+
+/// Makes the call: everything that must happen before threads exist, then the connection.
+fn call(args: &SshArgs) -> Result<u8, Failure> {
+    let options = effective(args)?;
+    let log = Log::new(options.log_level, args.log_file.as_deref()).map_err(|error| {
+        let file = args.log_file.as_deref().unwrap_or(std::path::Path::new("-")).display();
+        Failure::with_code(SSH, format!("ssh: {file}: {}", connect::plain(&error)))
+    })?;
+    let fatal = |text: &str| {
+        log.fatal(text);
+        Failure::silent(SSH)
+    };
+    options::check(&options, args).map_err(|text| fatal(&text))?;
+    for warning in &options.warnings {
+        log.info(&warning.to_string());
+    }
+    let plan = Plan::new(&options, args, nacre_sys::terminal::is_tty(std::io::stdin())).map_err(fatal)?;
+    if let Some(notice) = plan.notice {
+        log.info(notice);
+    }
+    let records = Records::load(&options, &log).map_err(|text| fatal(&text))?;
+    let front = match plan.background {
+        true => Some(background::fork_and_wait().map_err(|error| fatal(&error.to_string()))?),
+        false => None,
+    };
+    // Keys and passwords are in this memory; a kernel that refuses changes nothing else.
+    let _ = nacre_sys::privileges::set_dumpable(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| fatal(&format!("ssh: {error}")))?;
+    let code = runtime.block_on(connection(Arc::new(options), plan, records, front, &log));
+    // A question that nobody answered any more must not keep us.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+/// One connection from its first byte to its last.
+async fn connection(
+    options: Arc<ClientOptions>,
+    plan: Plan,
+    records: Records,
+    front: Option<Foreground>,
+    log: &Log,
+) -> u8 {
+    let began = Instant::now();
+    let class = if plan.terminal { options.ip_qos_interactive } else { options.ip_qos_bulk };
+    let reached = match connect::connect(&options, class, log).await {
+        Ok(reached) => reached,
+        Err(connect::NotConnected(line)) => {
+            log.error(&line);
+            return SSH;
+        }
+    };
+    let proof = observer::HostProof::default();
+    let config = ClientConfig {
+        transport: Arc::new(options::transport(&options, &records.key_types())),
+        provider: Arc::new(AwsLc::new(usize::try_from(options.required_rsa_size).unwrap_or(usize::MAX))),
+        user: options.user.clone(),
+        login_timeout: None,
+        observer: Some(Box::new(observer::Narrator::new(log.clone(), proof.clone()))),
+    };
+    let connection = match Connection::client(Instant::now(), config) {
+        Ok(connection) => connection,
+        Err(error) => {
+            log.say(LogLevel::Fatal, &format!("ssh: {error}"));
+            return SSH;
+        }
+    };
+    let patience = match options.connect_timeout {
+        Some(all) => all.saturating_sub(began.elapsed()),
+        None => HANDSHAKE_PATIENCE,
+    };
+    let address = reached.address;
+    let login = login::Login::new(Arc::clone(&options), log.clone(), records, address, proof);
+    let owner = ClientOwner::new(Arc::clone(&options), login, plan, patience, front, log.clone());
+    let (owner, ended) = Driver::new(reached.stream, connection, owner).run().await;
+    let story = owner.finish().await;
+    messages::conclude(&options, address, &story, &ended, log)
+}

@@ -1,0 +1,110 @@
+//! What the command line and the configuration files come to, and the transport's settings from that.
+
+use super::offer;
+use crate::cli::ssh::SshArgs;
+use crate::version;
+use crate::world::Machine;
+use nacre_config::client::{ClientOptions, ConfigFile, Invocation, Keyword, resolve};
+use nacre_config::origin::Origin;
+use nacre_config::{Check, Errors, World};
+use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
+use nacre_proto::{Keepalive, RekeyPolicy, TransportConfig};
+use std::path::Path;
+use std::time::Duration;
+
+/// The machine's configuration file.
+const MACHINE_FILE: &str = "/etc/ssh/ssh_config";
+/// What the core's own timer gets: [`super::owner`] keeps the time of the handshake, because a
+/// person who compares a fingerprint must not be hurried.
+const UNHURRIED: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Reads everything that holds for the destination.
+///
+/// # Errors
+/// Every mistake in the command line's options and in the files, with file and line.
+pub fn effective(args: &SshArgs) -> Result<ClientOptions, Errors> {
+    let host = args.destination.as_ref().map(|d| d.host.clone()).unwrap_or_default();
+    let command = String::from_utf8_lossy(&args.command_bytes().unwrap_or_default()).into_owned();
+    effective_for(host, args.option_lines(), command, args.config_file.as_deref())
+}
+
+/// Reads everything that holds for a host, from lines of configuration and the files.
+///
+/// # Errors
+/// As [`effective`].
+pub fn effective_for(
+    host: String,
+    options: Vec<String>,
+    command: String,
+    config_file: Option<&Path>,
+) -> Result<ClientOptions, Errors> {
+    let version = version::COMPATIBLE_WITH.to_owned();
+    let invocation = Invocation { host, options, command, files: files(config_file), version };
+    resolve(&Machine, &offer::client_sets(), &invocation)
+}
+
+fn files(config_file: Option<&Path>) -> Vec<ConfigFile> {
+    let home = format!("{}/.ssh", Machine.account().home);
+    let file = |path: String, include_base: &str, check, required| ConfigFile {
+        path,
+        include_base: include_base.to_owned(),
+        check,
+        required,
+    };
+    match config_file {
+        Some(path) if path.as_os_str().eq_ignore_ascii_case("none") => Vec::new(),
+        Some(path) => vec![file(path.to_string_lossy().into_owned(), &home, Check::None, true)],
+        None => vec![
+            file(format!("{home}/config"), &home, Check::OwnerAndMode, false),
+            file(MACHINE_FILE.to_owned(), "/etc/ssh", Check::None, false),
+        ],
+    }
+}
+
+/// The transport's settings. `on_record` are the key types known for the host: they are asked for
+/// first, so that the host shows the key that can be checked (threat H6).
+pub fn transport(options: &ClientOptions, on_record: &[String]) -> TransportConfig {
+    let mut host_keys = offer::by_name(&options.host_key_algorithms, SignatureAlgorithm::from_name);
+    if !options.host_key_algorithms_set {
+        host_keys.sort_by_key(|algorithm| !on_record.iter().any(|known| known == algorithm.key_type()));
+    }
+    let keepalive = Keepalive { interval: options.server_alive_interval, count_max: options.server_alive_count_max };
+    let rekey = options.rekey_limit;
+    TransportConfig {
+        comment: options.version_addendum.clone().unwrap_or_default(),
+        kex: offer::by_name(&options.kex_algorithms, KexMethod::from_name),
+        host_key_algorithms: host_keys,
+        ciphers: offer::by_name(&options.ciphers, CipherAlgorithm::from_name),
+        macs: offer::by_name(&options.macs, MacAlgorithm::from_name),
+        rekey: RekeyPolicy {
+            bytes: Some(rekey.bytes).filter(|bytes| *bytes > 0),
+            time: Some(Duration::from_secs(rekey.seconds)).filter(|time| !time.is_zero()),
+        },
+        kex_timeout: UNHURRIED,
+        keepalive: Some(keepalive).filter(|k| !k.interval.is_zero()),
+        ..TransportConfig::default()
+    }
+}
+
+/// What is asked for and cannot be done, or must not be.
+///
+/// # Errors
+/// The line to show.
+pub fn check(options: &ClientOptions, args: &SshArgs) -> Result<(), String> {
+    if let Some(reason) = &options.refuse_connection {
+        return Err(format!("RefuseConnection: {reason}"));
+    }
+    if args.stdio_forward.is_some() || args.tunnel.is_some() {
+        let flag = if args.tunnel.is_some() { "-w" } else { "-W" };
+        return Err(format!("ssh: {flag} is not done yet"));
+    }
+    let typed = options.origin(Keyword::User) == Origin::CommandLine;
+    let names = [Some(&options.original_host), Some(&options.user).filter(|_| typed)];
+    match names.into_iter().flatten().find(|name| name.contains(['$', '\\'])) {
+        Some(name) => Err(format!(
+            "ssh: '{}': a name with '$' or '\\' is not taken from the command line; write it into the configuration file",
+            nacre_wire::text::clean_line(name.as_bytes(), 64)
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,379 @@
+//! The owner of a client's connection: it passes questions to the login, runs the session, and
+//! decides when the connection ends.
+
+use super::ask::{self, Interrupted};
+use super::host_key::Checked;
+use super::host_key_update::HostKeyUpdate;
+use super::log::Log;
+use super::login::Login;
+use super::plan::Plan;
+use super::session::{Exit, Outcome, Session};
+use super::signals::{Came, Signals};
+use nacre_config::client::{ClientOptions, LogLevel};
+use nacre_net::{Owner, Port, PumpEvent};
+use nacre_proto::crypto::SecretBytes;
+use nacre_proto::login::client::{AnswerPrompts, Attempt, ChangePassword, ChooseMethod, PasswordChange, SignRequest};
+use nacre_proto::{Event, HostKeyDecision, HostKeyQuestion, OpenAnswer, Pending};
+use nacre_sys::background::Foreground;
+use nacre_wire::text::{clean, clean_line};
+use nacre_wire::{names, reason};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Sleep;
+
+/// How long a question that is not needed any more gets to leave the terminal.
+const PROMPT_GRACE: Duration = Duration::from_secs(1);
+/// The longest text of the server that is shown in a line, in bytes.
+const MAX_TEXT: usize = 256;
+/// The longest banner shown, in bytes.
+const MAX_BANNER: usize = nacre_proto::limits::MAX_BANNER;
+
+/// An answer, with the question it belongs to.
+enum Answered {
+    HostKey(Pending<HostKeyQuestion>, HostKeyDecision),
+    Attempt(Pending<ChooseMethod>, Attempt),
+    Signature(Pending<SignRequest>, Option<Vec<u8>>),
+    Prompts(Pending<AnswerPrompts>, Option<Vec<SecretBytes>>),
+    NewPassword(Pending<ChangePassword>, PasswordChange),
+}
+
+/// A question that somebody thinks about; the login comes back with the answer.
+type Asking = Pin<Box<dyn Future<Output = (Login, Result<Answered, Interrupted>)>>>;
+
+/// Why we ended the connection ourselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The session is over.
+    Done,
+    /// The person pressed Ctrl-C at a question.
+    Interrupted,
+    /// A signal came.
+    Signal(i32),
+    /// The handshake took longer than ConnectTimeout.
+    HandshakeTimeout,
+    /// The server does not do what was asked for.
+    Refused(String),
+}
+
+/// What is left to tell when the connection is over.
+pub struct Story {
+    /// Why we ended it; `None` when something else did.
+    pub end: Option<End>,
+    /// How the remote process ended.
+    pub exit: Option<Exit>,
+    /// There was a terminal.
+    pub had_terminal: bool,
+    /// The login was done.
+    pub authenticated: bool,
+}
+
+/// The owner.
+pub struct ClientOwner {
+    options: Arc<ClientOptions>,
+    log: Log,
+    plan: Option<Plan>,
+    login: Option<Login>,
+    asking: Option<Asking>,
+    handshake: Option<Pin<Box<Sleep>>>,
+    updates: HostKeyUpdate,
+    session: Option<Session>,
+    signals: Option<Signals>,
+    background: Option<Foreground>,
+    authenticated: bool,
+    end: Option<End>,
+}
+
+impl ClientOwner {
+    /// An owner for one login. `handshake` bounds the time until the host has shown its key;
+    /// `background` is whom to tell when the login is done.
+    pub fn new(
+        options: Arc<ClientOptions>,
+        login: Login,
+        plan: Plan,
+        handshake: Duration,
+        background: Option<Foreground>,
+        log: Log,
+    ) -> Self {
+        Self {
+            updates: HostKeyUpdate::new(&options, log.clone()),
+            options,
+            log,
+            plan: Some(plan),
+            login: Some(login),
+            asking: None,
+            handshake: Some(Box::pin(tokio::time::sleep(handshake))),
+            session: None,
+            signals: None,
+            background,
+            authenticated: false,
+            end: None,
+        }
+    }
+
+    /// The connection is over: the terminal is given back, and what is left is told.
+    pub async fn finish(mut self) -> Story {
+        if let Some(asking) = self.asking.take() {
+            ask::give_up();
+            let _ = tokio::time::timeout(PROMPT_GRACE, asking).await;
+        }
+        if let Some(session) = &mut self.session {
+            session.leave_terminal();
+        }
+        Story {
+            end: self.end,
+            exit: self.session.as_ref().and_then(|session| session.exit().cloned()),
+            had_terminal: self.session.as_ref().is_some_and(Session::has_terminal),
+            authenticated: self.authenticated,
+        }
+    }
+
+    /// Begins to answer a question.
+    fn begin<F, R>(&mut self, think: F)
+    where
+        F: FnOnce(Login) -> R,
+        R: Future<Output = (Login, Result<Answered, Interrupted>)> + 'static,
+    {
+        if let Some(login) = self.login.take() {
+            self.asking = Some(Box::pin(think(login)));
+        }
+    }
+
+    /// Questions of the login. Hands other events back.
+    fn on_question(&mut self, port: &Port<'_>, event: Event) -> Option<Event> {
+        match event {
+            Event::HostKey { pending, host_key, .. } => {
+                // From here on it is the person who takes time.
+                self.handshake = None;
+                self.begin(|mut login| async move {
+                    let decision = login.host_key(&host_key).await;
+                    (login, decision.map(|d| Answered::HostKey(pending, d)))
+                });
+            }
+            Event::ChooseMethod { pending, methods, server_sig_algs, .. } => {
+                let id = port.connection.session_id().map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+                self.begin(|mut login| async move {
+                    let attempt = login.choose(&id, &methods, server_sig_algs.as_deref()).await;
+                    (login, attempt.map(|a| Answered::Attempt(pending, a)))
+                });
+            }
+            Event::SignRequest { pending, algorithm, public_key, data } => {
+                self.begin(|mut login| async move {
+                    let signature = login.sign(algorithm, &public_key, &data).await;
+                    (login, signature.map(|s| Answered::Signature(pending, s)))
+                });
+            }
+            Event::Prompts { pending, request } => {
+                self.begin(|mut login| async move {
+                    let answers = login.prompts(&request).await;
+                    (login, answers.map(|a| Answered::Prompts(pending, a)))
+                });
+            }
+            Event::ChangePassword { pending, prompt } => {
+                self.begin(|mut login| async move {
+                    let change = login.change_password(&prompt).await;
+                    (login, change.map(|c| Answered::NewPassword(pending, c)))
+                });
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Passes on an answer that is there. An error ends the connection, which keeps it.
+    fn poll_answer(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
+        let Some(asking) = &mut self.asking else { return false };
+        let Poll::Ready((login, answered)) = asking.as_mut().poll(cx) else { return false };
+        self.asking = None;
+        self.login = Some(login);
+        let (connection, now) = (&mut *port.connection, port.now);
+        let _ = match answered {
+            Ok(Answered::HostKey(pending, answer)) => connection.answer(now, pending, answer),
+            Ok(Answered::Attempt(pending, answer)) => connection.answer(now, pending, answer),
+            Ok(Answered::Signature(pending, answer)) => connection.answer(now, pending, answer),
+            Ok(Answered::Prompts(pending, answer)) => connection.answer(now, pending, answer),
+            Ok(Answered::NewPassword(pending, answer)) => connection.answer(now, pending, answer),
+            Err(Interrupted) => {
+                self.end(port, End::Interrupted);
+                Ok(())
+            }
+        };
+        true
+    }
+
+    /// Ends the connection on purpose. The first reason stays.
+    fn end(&mut self, port: &mut Port<'_>, end: End) {
+        self.end.get_or_insert(end);
+        port.connection.disconnect(port.now, reason::disconnect::BY_APPLICATION, "disconnected by user");
+    }
+
+    fn on_outcome(&mut self, port: &mut Port<'_>, outcome: Option<Outcome>) {
+        match outcome {
+            None => {}
+            Some(Outcome::Done | Outcome::Disconnect) => self.end(port, End::Done),
+            Some(Outcome::Refused(what)) => self.end(port, End::Refused(what)),
+        }
+    }
+
+    fn on_authenticated(&mut self, port: &mut Port<'_>, methods: &[String]) {
+        self.authenticated = true;
+        let host = &self.options.host_name;
+        let by = methods.join(",");
+        self.log.verbose(&format!("Authenticated to {host} using \"{by}\"."));
+        // Threat H9: nobody proved anything to this server, and a question that follows is its own.
+        if methods.iter().all(|method| method == names::AUTH_NONE) {
+            self.log.info(&format!(
+                "NOTICE: {host} let this login in without any credential. A password or passphrase that is \
+                 asked for from here on is asked for by the server."
+            ));
+        }
+        match Signals::new() {
+            Ok(signals) => self.signals = Some(signals),
+            Err(error) => self.log.error(&format!("signals cannot be caught: {error}")),
+        }
+        let Some(plan) = self.plan.take() else { return };
+        if plan.start.is_none() {
+            return self.to_background();
+        }
+        let known = port.connection.peer_ident().unwrap_or_default();
+        let knows_extensions = ["OpenSSH", "Nacre"].iter().any(|name| known.contains(name));
+        match port.connection.open_channel(port.now, names::CHANNEL_SESSION, b"") {
+            Ok(channel) => self.session = Some(Session::new(channel, plan, knows_extensions, self.log.clone())),
+            Err(error) => return self.end(port, End::Refused(error.to_string())),
+        }
+        if knows_extensions {
+            let _ = port.connection.global_request(port.now, names::NO_MORE_SESSIONS, b"", false);
+        }
+    }
+
+    fn on_opened(&mut self, port: &mut Port<'_>) {
+        let Some(session) = &mut self.session else { return };
+        match session.start(port, &self.options) {
+            Ok(()) => self.to_background(),
+            Err(what) => self.end(port, End::Refused(what)),
+        }
+    }
+
+    /// `-f`: whoever waits in the front may go on.
+    fn to_background(&mut self) {
+        let Some(front) = self.background.take() else { return };
+        self.log.debug(|| "going to the background".to_owned());
+        let keep_stderr = self.log.is_on_stderr() && self.log.wants(LogLevel::Debug1);
+        if let Err(error) = front.release(keep_stderr) {
+            self.log.error(&format!("cannot go to the background: {error}"));
+        }
+    }
+
+    fn on_global(&mut self, port: &mut Port<'_>, name: &str, data: &[u8]) {
+        let Some(login) = &self.login else { return };
+        if name == names::HOSTKEYS && matches!(login.checked(), Some(Checked::Known { by_user: true })) {
+            self.updates.on_announcement(port, data, login.records());
+        }
+    }
+
+    fn on_session_event(&mut self, port: &mut Port<'_>, event: Event) {
+        let Some(session) = &mut self.session else { return };
+        let outcome = match event {
+            Event::RequestReply { channel, kind, success } if session.is(channel) => session.on_reply(&kind, success),
+            Event::Request { channel, request, pending } => {
+                if session.is(channel) {
+                    session.on_request(port, request);
+                }
+                if let Some(pending) = pending {
+                    let _ = port.connection.answer(port.now, pending, false);
+                }
+                None
+            }
+            Event::OpenFailed { channel, description, .. } if session.is(channel) => {
+                let text = clean_line(description.as_bytes(), MAX_TEXT);
+                Some(Outcome::Refused(format!("channel {}: open failed: {text}", channel.number())))
+            }
+            Event::Closed { channel } if session.is(channel) => session.on_closed(),
+            _ => None,
+        };
+        self.on_outcome(port, outcome);
+    }
+
+    fn poll_handshake(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
+        let over = self.handshake.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+        if over {
+            self.handshake = None;
+            self.end(port, End::HandshakeTimeout);
+        }
+        over
+    }
+
+    fn poll_signals(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
+        match self.signals.as_mut().and_then(|signals| signals.poll(cx)) {
+            None => false,
+            Some(Came::End(number)) => {
+                self.end(port, End::Signal(number));
+                true
+            }
+            Some(Came::WindowChanged) => {
+                if let Some(session) = &self.session {
+                    session.resize(port);
+                }
+                true
+            }
+        }
+    }
+}
+
+impl Owner for ClientOwner {
+    fn on_event(&mut self, port: &mut Port<'_>, event: Event) {
+        let Some(event) = self.on_question(port, event) else { return };
+        match event {
+            Event::Banner { message } => {
+                if self.log.wants(LogLevel::Info) {
+                    self.log.tell(&clean(&message, MAX_BANNER));
+                }
+            }
+            Event::Authenticated { methods } => self.on_authenticated(port, &methods),
+            Event::Opened { .. } => self.on_opened(port),
+            Event::Global { name, data, pending } => {
+                self.on_global(port, &name, &data);
+                if let Some(pending) = pending {
+                    let _ = port.connection.answer(port.now, pending, None);
+                }
+            }
+            Event::GlobalReply { name, data } if name == names::HOSTKEYS_PROVE.as_bytes() => {
+                self.updates.on_proof(port, data.as_deref());
+            }
+            // Nothing was asked for that a server could open a channel for (threat H11).
+            Event::OpenRequest { pending, kind, .. } => {
+                self.log.debug(|| format!("the server wants a channel of type {kind}: refused"));
+                let answer = OpenAnswer::Reject {
+                    reason: reason::open::ADMINISTRATIVELY_PROHIBITED,
+                    description: "not asked for".to_owned(),
+                };
+                let _ = port.connection.answer(port.now, pending, answer);
+            }
+            Event::Data { channel, data, .. } => {
+                if let Some(mut channel) = port.connection.channel(channel) {
+                    channel.consumed(data.len());
+                }
+            }
+            other => self.on_session_event(port, other),
+        }
+    }
+
+    fn on_pump(&mut self, port: &mut Port<'_>, event: PumpEvent) {
+        let outcome = self.session.as_mut().and_then(|session| session.on_pump(port, &event));
+        self.on_outcome(port, outcome);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
+        let mut moved = self.poll_handshake(cx, port);
+        moved |= self.poll_answer(cx, port);
+        moved |= self.poll_signals(cx, port);
+        if let Some(session) = &mut self.session {
+            let (did, outcome) = session.poll(cx, port);
+            moved |= did;
+            self.on_outcome(port, outcome);
+        }
+        moved
+    }
+}

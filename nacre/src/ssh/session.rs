@@ -1,0 +1,229 @@
+//! The session channel of a client (RFC 4254 §6): what is asked for, what flows, and how it ends.
+
+use super::escape::Action;
+use super::log::Log;
+use super::plan::{self, Plan};
+use super::terminal::{self, Terminal, Typed};
+use nacre_config::client::ClientOptions;
+use nacre_net::{Descriptor, Port, Pump, PumpEvent};
+use nacre_proto::{LocalChannel, Stream};
+use nacre_sys::stdio;
+use nacre_wire::session::SessionRequest;
+use nacre_wire::text::clean_line;
+use std::fs::File;
+use std::io;
+use std::task::Context;
+
+/// The longest text of an exit signal that is shown, in bytes.
+const MAX_TEXT: usize = 256;
+
+/// How the remote process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// With this status.
+    Status(u32),
+    /// By a signal; the text says which.
+    Signal(String),
+}
+
+/// What the session wants of its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything has come and was written: the connection may end.
+    Done,
+    /// The person wants it to end now.
+    Disconnect,
+    /// The server does not do what was asked for; the text says what.
+    Refused(String),
+}
+
+/// The session.
+pub struct Session {
+    channel: LocalChannel,
+    plan: Plan,
+    terminal: Option<Terminal>,
+    /// The peer understands that its output is not wanted any more (OpenSSH PROTOCOL §2.1).
+    knows_eow: bool,
+    closed: bool,
+    drained: bool,
+    exit: Option<Exit>,
+    log: Log,
+}
+
+impl Session {
+    /// A session whose channel was asked for.
+    pub fn new(channel: LocalChannel, plan: Plan, knows_eow: bool, log: Log) -> Self {
+        Self { channel, plan, terminal: None, knows_eow, closed: false, drained: false, exit: None, log }
+    }
+
+    /// Whether this is its channel.
+    pub fn is(&self, channel: LocalChannel) -> bool {
+        self.channel == channel
+    }
+
+    /// How the remote process ended, if the server has said.
+    pub fn exit(&self) -> Option<&Exit> {
+        self.exit.as_ref()
+    }
+
+    /// Whether the person has a terminal in it.
+    pub fn has_terminal(&self) -> bool {
+        self.plan.terminal
+    }
+
+    /// The channel stands: asks for everything at once, without waiting for answers, and connects
+    /// standard input and output.
+    ///
+    /// # Errors
+    /// The line to show.
+    pub fn start(&mut self, port: &mut Port<'_>, options: &ClientOptions) -> Result<(), String> {
+        let mut requests = Vec::new();
+        if self.plan.terminal {
+            requests.push((terminal::request(), true));
+        }
+        requests.extend(plan::environment(options, std::env::vars_os()).into_iter().map(|env| (env, false)));
+        requests.extend(self.plan.start.clone().map(|start| (start, true)));
+        for (request, want_reply) in requests {
+            let channel = port.connection.channel(self.channel);
+            let sent = channel.map(|mut channel| channel.request(port.now, &request, want_reply));
+            if let Some(Err(error)) = sent {
+                return Err(error.to_string());
+            }
+        }
+        self.connect(port, options).map_err(|error| format!("standard input and output: {error}"))
+    }
+
+    fn connect(&mut self, port: &mut Port<'_>, options: &ClientOptions) -> io::Result<()> {
+        let mut pump = Pump::new(self.channel)
+            .sink(Stream::Main, Descriptor::new(stdio::stdout()?)?)
+            .sink(Stream::Stderr, Descriptor::new(stdio::stderr()?)?);
+        if self.plan.terminal {
+            self.terminal = Some(Terminal::new(options.escape_char, self.plan.stdin_null, self.log.clone())?);
+            pump = pump.interactive();
+        } else {
+            let input = if self.plan.stdin_null { stdio::reopen(File::open("/dev/null")?) } else { stdio::stdin() };
+            pump = pump.source(Stream::Main, Descriptor::new(input?)?);
+        }
+        port.pumps.attach(port.connection, pump);
+        Ok(())
+    }
+
+    /// The server answered a request.
+    pub fn on_reply(&mut self, kind: &[u8], success: bool) -> Option<Outcome> {
+        if success {
+            return None;
+        }
+        if kind == b"pty-req" {
+            self.log.info(&format!("PTY allocation request failed on channel {}", self.channel.number()));
+            self.leave_terminal();
+            self.plan.terminal = false;
+            return None;
+        }
+        let kind = clean_line(kind, MAX_TEXT);
+        Some(Outcome::Refused(format!("{kind} request failed on channel {}", self.channel.number())))
+    }
+
+    /// The server tells something about the session.
+    pub fn on_request(&mut self, port: &mut Port<'_>, request: SessionRequest) {
+        match request {
+            SessionRequest::ExitStatus { status } => self.exit = Some(Exit::Status(status)),
+            SessionRequest::ExitSignal { name, core_dumped, message } => {
+                self.exit = Some(Exit::Signal(exit_signal(&name, core_dumped, &message)));
+            }
+            SessionRequest::Eow => {
+                port.pumps.close_sources(self.channel);
+                if let Some(terminal) = &mut self.terminal {
+                    terminal.stop_input();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The channel is gone.
+    pub fn on_closed(&mut self) -> Option<Outcome> {
+        self.closed = true;
+        if let Some(terminal) = &mut self.terminal {
+            terminal.stop_input();
+        }
+        self.done()
+    }
+
+    /// A pump has something to tell.
+    pub fn on_pump(&mut self, port: &mut Port<'_>, event: &PumpEvent) -> Option<Outcome> {
+        match event {
+            PumpEvent::SinksDrained { .. } => self.drained = true,
+            PumpEvent::SinkBroken { stream: Stream::Main, error, .. } => {
+                self.log.debug(|| format!("standard output takes no more: {error}"));
+                self.refuse_output(port);
+            }
+            PumpEvent::SinkBroken { .. } | PumpEvent::SourcesEnded { .. } => {}
+        }
+        self.done()
+    }
+
+    /// Nobody reads standard output any more: the remote process must learn of it, or it would write
+    /// for ever.
+    fn refuse_output(&self, port: &mut Port<'_>) {
+        let Some(mut channel) = port.connection.channel(self.channel) else { return };
+        if self.knows_eow {
+            let _ = channel.request(port.now, &SessionRequest::Eow, false);
+        } else {
+            channel.close();
+        }
+    }
+
+    fn done(&self) -> Option<Outcome> {
+        (self.closed && self.drained).then_some(Outcome::Done)
+    }
+
+    /// Looks after the terminal. True when something was done.
+    pub fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> (bool, Option<Outcome>) {
+        let Some(terminal) = &mut self.terminal else { return (false, None) };
+        match terminal.poll(cx, port, self.channel) {
+            Typed::Nothing => (false, None),
+            Typed::Sent => (true, None),
+            Typed::Wants(Action::Disconnect) => (true, Some(Outcome::Disconnect)),
+            Typed::Wants(action) => {
+                terminal.act(action, port, self.channel);
+                (true, None)
+            }
+        }
+    }
+
+    /// The window has another size.
+    pub fn resize(&self, port: &mut Port<'_>) {
+        if let Some(terminal) = &self.terminal {
+            terminal.resize(port, self.channel);
+        }
+    }
+
+    /// Gives the terminal back to the person.
+    pub fn leave_terminal(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.leave();
+        }
+    }
+}
+
+fn exit_signal(name: &str, core_dumped: bool, message: &[u8]) -> String {
+    let core = if core_dumped { " (core dumped)" } else { "" };
+    let name = clean_line(name.as_bytes(), MAX_TEXT);
+    match clean_line(message, MAX_TEXT).as_str() {
+        "" => format!("The remote command was ended by signal {name}{core}."),
+        text => format!("The remote command was ended by signal {name}{core}: {text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn u01_the_text_of_a_signal_is_cleaned() {
+        assert_eq!(exit_signal("KILL", false, b""), "The remote command was ended by signal KILL.");
+        let text = exit_signal("X\x1b[2J", true, b"a\x1b]0;b\x07\nc");
+        assert!(!text.contains(|c: char| c.is_control()), "{text:?}");
+        assert!(text.contains("(core dumped): a"), "{text:?}");
+    }
+}

@@ -1,0 +1,169 @@
+//! The person's terminal during a session: raw mode, keys with their escapes, and the window's size.
+
+use super::escape::{Action, Escapes};
+use super::log::Log;
+use nacre_net::{Descriptor, Port};
+use nacre_proto::{LocalChannel, Stream};
+use nacre_sys::terminal::{self, RawMode};
+use nacre_sys::{pty, stdio};
+use nacre_wire::session::{SessionRequest, WindowSize};
+use std::io;
+use std::task::{Context, Poll};
+
+/// Bytes of typing read at once.
+const READ_SIZE: usize = 16 * 1024;
+/// How long a break lasts, in milliseconds.
+const BREAK: u32 = 1000;
+
+/// Standard input while the session has a terminal.
+pub struct Terminal {
+    /// `None` once it has ended.
+    input: Option<Descriptor>,
+    raw: Option<RawMode>,
+    escapes: Escapes,
+    /// Typed and not taken by the channel yet.
+    waiting: Vec<u8>,
+    /// Typed behind an escape that is to be done first.
+    behind: Vec<u8>,
+    log: Log,
+}
+
+/// What a turn of the keyboard led to.
+pub enum Typed {
+    /// Nothing.
+    Nothing,
+    /// Something was sent.
+    Sent,
+    /// The person wants this.
+    Wants(Action),
+}
+
+/// What `pty-req` tells of the terminal here (RFC 4254 §6.2).
+pub fn request() -> SessionRequest {
+    let modes = terminal::encoded_modes(io::stdin()).unwrap_or_default();
+    SessionRequest::PtyReq { term: std::env::var("TERM").unwrap_or_default(), size: size(), modes }
+}
+
+/// The size of the window; zeros without a terminal.
+fn size() -> WindowSize {
+    let size = pty::window_size(io::stdin()).unwrap_or_default();
+    WindowSize { columns: size.columns, rows: size.rows, width: size.width_px, height: size.height_px }
+}
+
+impl Terminal {
+    /// Takes over standard input, or with `stdin_null` none, and makes the terminal raw if it is one.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn new(escape: Option<u8>, stdin_null: bool, log: Log) -> io::Result<Self> {
+        let input = if stdin_null { None } else { Some(Descriptor::new(stdio::stdin()?)?) };
+        let raw = if stdin_null { None } else { RawMode::enter(io::stdin()).ok() };
+        log.set_raw(raw.is_some());
+        Ok(Self { input, raw, escapes: Escapes::new(escape), waiting: Vec::new(), behind: Vec::new(), log })
+    }
+
+    /// Gives the terminal back.
+    pub fn leave(&mut self) {
+        self.raw = None;
+        self.log.set_raw(false);
+    }
+
+    /// The server sees nobody at the terminal any more, or wants no more input.
+    pub fn stop_input(&mut self) {
+        self.input = None;
+    }
+
+    /// Passes on what was typed, up to the first escape.
+    pub fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>, channel: LocalChannel) -> Typed {
+        let mut sent = false;
+        loop {
+            if !self.waiting.is_empty() {
+                let Some(mut channel) = port.connection.channel(channel) else { return Typed::Nothing };
+                let taken = channel.write(Stream::Main, &self.waiting);
+                self.waiting.drain(..taken);
+                sent |= taken > 0;
+                if !self.waiting.is_empty() {
+                    break;
+                }
+            }
+            if self.behind.is_empty() && !self.read(cx, port, channel) {
+                break;
+            }
+            let (taken, action) = self.escapes.take(&self.behind, &mut self.waiting);
+            self.behind.drain(..taken);
+            if let Some(action) = action {
+                return Typed::Wants(action);
+            }
+        }
+        if sent { Typed::Sent } else { Typed::Nothing }
+    }
+
+    /// Reads what was typed; false when there is nothing.
+    fn read(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>, channel: LocalChannel) -> bool {
+        let Some(input) = &self.input else { return false };
+        let mut chunk = vec![0; READ_SIZE];
+        match input.poll_read(cx, &mut chunk) {
+            Poll::Ready(Ok(n)) if n > 0 => {
+                self.behind.extend_from_slice(chunk.get(..n).unwrap_or_default());
+                true
+            }
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => false,
+            Poll::Ready(_) => {
+                self.input = None;
+                if let Some(mut channel) = port.connection.channel(channel) {
+                    channel.eof();
+                }
+                false
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    /// Tells the server the window's new size.
+    pub fn resize(&self, port: &mut Port<'_>, channel: LocalChannel) {
+        if let Some(mut channel) = port.connection.channel(channel) {
+            let _ = channel.request(port.now, &SessionRequest::WindowChange { size: size() }, false);
+        }
+    }
+
+    /// Does what an escape asks for, except [`Action::Disconnect`], which is the caller's.
+    pub fn act(&mut self, action: Action, port: &mut Port<'_>, channel: LocalChannel) {
+        match action {
+            Action::Disconnect => {}
+            Action::Suspend => self.suspend(port, channel),
+            Action::Help => self.log.tell(&self.escapes.help()),
+            Action::List => {
+                let number = channel.number();
+                self.log.tell(&format!("The following connections are open:\n  #{number} client-session"));
+            }
+            Action::Rekey => {
+                // An error ends the connection, and is told then.
+                let _ = port.connection.rekey(port.now);
+            }
+            Action::Break => {
+                if let Some(mut channel) = port.connection.channel(channel) {
+                    let _ = channel.request(port.now, &SessionRequest::Break { length: BREAK }, false);
+                }
+            }
+            Action::More | Action::Less => {
+                let level = self.log.change(action == Action::More);
+                self.log.tell(&format!("[LogLevel {}]", format!("{level:?}").to_uppercase()));
+            }
+            Action::Unsupported(letter) => self.log.tell(&format!("The escape {letter} is not done here.")),
+        }
+    }
+
+    /// Stops this process group as the shell would, and goes on when it is brought back.
+    fn suspend(&mut self, port: &mut Port<'_>, channel: LocalChannel) {
+        if let Some(raw) = &mut self.raw {
+            let _ = raw.restore();
+        }
+        self.log.set_raw(false);
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        if let Some(raw) = &mut self.raw {
+            let _ = raw.resume();
+        }
+        self.log.set_raw(self.raw.is_some());
+        self.resize(port, channel);
+    }
+}
