@@ -41,7 +41,7 @@ pub struct Policy {
     pub consumes: bool,
     /// Whether data that arrives is sent back.
     pub echoes: bool,
-    /// Passwords by user; when there are any, `password` opens nothing.
+    /// Passwords by user; when there are any, nobody else is known and `password` opens nothing.
     pub passwords: HashMap<Vec<u8>, String>,
     /// Whether the question about the host key is answered at all.
     pub answers_host_key: bool,
@@ -249,7 +249,9 @@ impl End {
                 c.answer(now, pending, policy)?;
             }
             Event::CheckKey { pending, public_key, signed, .. } => {
-                let accepted = self.policy.keys.contains(&public_key);
+                let user = c.user().unwrap_or_default();
+                let known = self.policy.passwords.is_empty() || self.policy.passwords.contains_key(user);
+                let accepted = known && self.policy.keys.contains(&public_key);
                 self.checked_keys.push((public_key, signed));
                 self.log.push(format!("key signed={signed} accepted={accepted}"));
                 self.connection.answer(now, pending, accepted)?;

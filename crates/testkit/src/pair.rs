@@ -78,6 +78,11 @@ impl Default for Pair {
 impl Pair {
     /// Both ends before the first byte.
     pub fn new(setup: Setup) -> Self {
+        Self::try_new(setup).expect("two ends")
+    }
+
+    /// As [`Pair::new`]; `None` when an end cannot even begin.
+    pub fn try_new(setup: Setup) -> Option<Self> {
         let now = Instant::now();
         let client = Connection::client(
             now,
@@ -101,13 +106,13 @@ impl Pair {
                 observer: None,
             },
         );
-        Self {
-            client: End::new(client.expect("a client"), setup.client_policy, user_key()),
-            server: End::new(server.expect("a server"), setup.server_policy, host_key()),
+        Some(Self {
+            client: End::new(client.ok()?, setup.client_policy, user_key()),
+            server: End::new(server.ok()?, setup.server_policy, host_key()),
             now,
             to_server: Link::new(setup.chunk),
             to_client: Link::new(setup.chunk),
-        }
+        })
     }
 
     /// Carries bytes both ways until nothing moves and nothing is on its way.

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::cast_possible_truncation)]
 
+mod a_auth;
+mod a_proof;
+mod h_client;
 mod t_kex;
 mod t_matrix;
 mod t_packets;
