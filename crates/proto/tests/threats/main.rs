@@ -5,6 +5,8 @@
 
 mod a_auth;
 mod a_proof;
+mod c_channels;
+mod c_cut;
 mod h_client;
 mod t_kex;
 mod t_matrix;
@@ -24,11 +26,9 @@ mod reason {
     pub const PROTOCOL_ERROR: u32 = 2;
     pub const KEY_EXCHANGE_FAILED: u32 = 3;
     pub const MAC_ERROR: u32 = 5;
-    pub const SERVICE_NOT_AVAILABLE: u32 = 7;
     pub const HOST_KEY_NOT_VERIFIABLE: u32 = 9;
     pub const CONNECTION_LOST: u32 = 10;
     pub const BY_APPLICATION: u32 = 11;
-    pub const AUTH_CANCELLED_BY_USER: u32 = 13;
     pub const NO_MORE_AUTH_METHODS_AVAILABLE: u32 = 14;
     pub const ILLEGAL_USER_NAME: u32 = 15;
 }
