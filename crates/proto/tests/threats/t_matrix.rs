@@ -282,7 +282,7 @@ fn unimplemented_that_waited_for_an_exchange_names_the_right_packet() {
         raw.recv_kexinit();
         raw.send(&sample::of(200));
         raw.finish_exchange();
-        raw.expect(number::EXT_INFO);
+        raw.take_ext_info();
         assert_eq!(raw.skip_to(number::UNIMPLEMENTED), [3, 0, 0, 0, 1]);
         // In a rekey, where counting goes on.
         let mut raw = Raw::of(machine.peer(), Setup::default());

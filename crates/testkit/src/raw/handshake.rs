@@ -284,9 +284,14 @@ impl Raw {
         self.send_kexinit();
         self.recv_kexinit();
         self.finish_exchange();
-        if self.offer.ext_info {
-            self.ext_info = Some(self.expect(number::EXT_INFO));
-        }
+        self.take_ext_info();
+    }
+
+    /// Takes EXT_INFO where it may stand: a server that was asked for it sends it, a client may.
+    #[track_caller]
+    pub fn take_ext_info(&mut self) {
+        self.ext_info = self.take_if(number::EXT_INFO);
+        assert!(self.ext_info.is_some() || self.server_role() || !self.offer.ext_info, "no EXT_INFO");
     }
 
     /// Everything after both KEXINITs.

@@ -99,6 +99,8 @@ pub struct Raw {
     sending: Sending,
     receiving: Receiving,
     handshake: Handshake,
+    /// A message that was looked at and not taken.
+    put_back: Option<Vec<u8>>,
 }
 
 impl Raw {
@@ -167,6 +169,7 @@ impl Raw {
             sending: Sending::default(),
             receiving: Receiving::default(),
             handshake: Handshake::default(),
+            put_back: None,
         }
     }
 
@@ -225,11 +228,24 @@ impl Raw {
 
     /// The machine's next message.
     pub fn take(&mut self) -> Option<Vec<u8>> {
+        if let Some(payload) = self.put_back.take() {
+            return Some(payload);
+        }
         let payload = self.receiving.open()?;
         if payload.first() == Some(&number::NEWKEYS) {
             self.take_inbound_keys();
         }
         Some(payload)
+    }
+
+    /// The machine's next message if it has this number; otherwise it stays the next.
+    pub fn take_if(&mut self, number: u8) -> Option<Vec<u8>> {
+        let payload = self.take()?;
+        if payload.first() == Some(&number) {
+            return Some(payload);
+        }
+        self.put_back = Some(payload);
+        None
     }
 
     /// The machine's next message, which must have this number.
