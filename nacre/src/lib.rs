@@ -10,6 +10,7 @@ pub mod algorithms;
 pub mod atomic;
 pub mod cli;
 pub mod completions;
+pub mod explain;
 pub mod failure;
 pub mod keyfile;
 pub mod keygen;
@@ -22,9 +23,8 @@ pub mod query;
 pub mod serve;
 pub mod ssh;
 pub mod state;
-pub mod version;
 pub mod trial;
-pub mod explain;
+pub mod version;
 pub mod world;
 
 use cli::Invocation;
@@ -63,9 +63,4 @@ fn serve(args: cli::serve::ServeArgs) -> Result<ExitCode, Failure> {
         _ => return serve::run(&args),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The answer of a subcommand whose command line is known but whose work is not part of the build.
-fn absent(name: &str, code: u8) -> Failure {
-    Failure::with_code(code, format!("{name}: not part of this build"))
 }

@@ -1,10 +1,8 @@
 //! A descriptor of the operating system, read and written from a task.
 
 use nacre_sys::stdio::Stdio;
-use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::unix::AsyncFd;
 
@@ -84,10 +82,8 @@ impl Descriptor {
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.0 {
             Kind::AlwaysReady(_) => Poll::Ready(Ok(())),
-            Kind::Watched(fd) => {
-                let wait = pin!(async { fd.readable().await.map(|_guard| ()) });
-                wait.poll(cx)
-            }
+            // Not `readable()`: that future takes its waker with it when it is dropped.
+            Kind::Watched(fd) => fd.poll_read_ready(cx).map_ok(|_guard| ()),
         }
     }
 }

@@ -50,6 +50,7 @@ pub mod limits;
 pub mod login;
 mod mux;
 mod negotiate;
+pub mod negotiate_names;
 pub mod observe;
 mod packet;
 mod question;

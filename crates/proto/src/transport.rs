@@ -290,6 +290,9 @@ impl Transport {
     }
 
     pub(crate) fn push_ext_info(&mut self, now: Instant) {
+        if self.our_ext_info.is_empty() {
+            return;
+        }
         let extensions: Vec<(&str, &[u8])> =
             self.our_ext_info.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         let message = ext_info::encode(&extensions);

@@ -1,0 +1,169 @@
+//! The records as a story in the terminal, and as JSON lines.
+
+use super::record::{Record, Row, Who};
+use std::fmt::Write as _;
+
+/// Columns of the story.
+const WIDTH: usize = 100;
+/// Characters of a value that the story shows; `--json` has all of it.
+const MAX_VALUE: usize = 128;
+
+/// Whether the story is coloured.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// Use colours.
+    pub colour: bool,
+}
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// The whole story: seven rows, each with what happened in it.
+pub fn story(records: &[Record], style: Style) -> String {
+    let mut out = String::new();
+    for (row, place) in Row::ALL.iter().zip(1..) {
+        let inside: Vec<&Record> = records.iter().filter(|record| record.row == *row).collect();
+        let _ = writeln!(out, "{}", heading(place, *row, &inside, style));
+        if inside.is_empty() {
+            let _ = writeln!(out, "    {}", style.paint("2", "not reached"));
+        }
+        for record in inside {
+            tell(&mut out, record, style);
+        }
+    }
+    out
+}
+
+fn heading(place: usize, row: Row, inside: &[&Record], style: Style) -> String {
+    let mut steps: Vec<u8> = inside.iter().map(|record| record.step).collect();
+    steps.dedup();
+    steps.sort_unstable();
+    steps.dedup();
+    let steps: Vec<String> = steps.iter().map(u8::to_string).collect();
+    let steps = match steps.len() {
+        0 => String::new(),
+        1 => format!(" (step {})", steps.join("")),
+        _ => format!(" (steps {})", steps.join(", ")),
+    };
+    let title = style.paint("1;36", &format!("{place}. {}", row.title()));
+    format!("{title}{}: {}", style.paint("36", &steps), row.purpose())
+}
+
+fn tell(out: &mut String, record: &Record, style: Style) {
+    let arrow = match record.who {
+        Who::Client => "client ->",
+        Who::Server => "server <-",
+        Who::Both => "both   ==",
+    };
+    let time = style.paint("2", &format!("{:>8.1} ms", record.at.as_secs_f64() * 1000.0));
+    let _ = writeln!(out, "  {time}  {} {}", style.paint("1", arrow), record.text);
+    for (label, value) in &record.details {
+        for (line, first) in
+            wrap(&shortened(value), WIDTH - 34).iter().zip(std::iter::once(true).chain(std::iter::repeat(false)))
+        {
+            let label = if first { label.as_str() } else { "" };
+            let _ = writeln!(out, "{:16}{:<30}  {line}", "", style.paint("2", &format!("{label:<30}")));
+        }
+    }
+}
+
+/// A long value without blanks (a public value, a hash) by its beginning and its length.
+fn shortened(value: &str) -> String {
+    if value.len() <= MAX_VALUE || value.contains(' ') {
+        return value.to_owned();
+    }
+    let start: String = value.chars().take(MAX_VALUE / 2).collect();
+    format!("{start}... ({} more characters)", value.chars().count() - MAX_VALUE / 2)
+}
+
+/// Breaks text at blanks, or within a word that is longer than a line.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut rest: Vec<char> = word.chars().collect();
+        loop {
+            let Some(line) = lines.last_mut() else { break };
+            let used = line.chars().count();
+            let gap = usize::from(used > 0);
+            if used + gap + rest.len() <= width {
+                if gap > 0 {
+                    line.push(' ');
+                }
+                line.extend(rest);
+                break;
+            }
+            if used == 0 {
+                line.extend(rest.drain(..width.min(rest.len())));
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+/// One JSON object a record.
+pub fn json(records: &[Record]) -> String {
+    let mut out = String::new();
+    for record in records {
+        let details: serde_json::Map<String, serde_json::Value> =
+            record.details.iter().map(|(label, value)| (label.clone(), value.clone().into())).collect();
+        let object = serde_json::json!({
+            "row": record.row.title(),
+            "step": record.step,
+            "at_ms": record.at.as_secs_f64() * 1000.0,
+            "who": record.who.word(),
+            "name": record.name,
+            "text": record.text,
+            "details": details,
+        });
+        let _ = writeln!(out, "{object}");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn record(row: Row, text: &str) -> Record {
+        Record {
+            at: Duration::from_micros(1500),
+            row,
+            step: 2,
+            who: Who::Server,
+            name: "ident",
+            text: text.to_owned(),
+            details: vec![("value".to_owned(), "ab ".repeat(60))],
+        }
+    }
+
+    #[test]
+    fn the_story_has_seven_rows_and_says_what_was_not_reached() {
+        let story = story(&[record(Row::Versions, "SSH-2.0-x")], Style { colour: false });
+        for (row, place) in Row::ALL.iter().zip(1..) {
+            assert!(story.contains(&format!("{place}. {}", row.title())));
+        }
+        assert_eq!(story.matches("not reached").count(), 6);
+        assert!(story.contains("SSH-2.0-x") && !story.contains('\x1b'));
+        assert!(story.lines().all(|line| line.chars().count() <= WIDTH + 16));
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let lines = json(&[record(Row::Versions, "a\"b"), record(Row::End, "x")]);
+        assert_eq!(lines.lines().count(), 2);
+        for line in lines.lines() {
+            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok());
+        }
+    }
+
+    #[test]
+    fn long_words_are_broken() {
+        assert_eq!(wrap("aaaaaaaaaa b", 4), ["aaaa", "aaaa", "aa b"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+}
