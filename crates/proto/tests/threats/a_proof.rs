@@ -22,8 +22,9 @@ fn sign(request: &KeyRequest) -> Vec<u8> {
 
 #[test]
 fn a06_a_signature_holds_for_its_own_request_only() {
+    type Change = fn(&mut KeyRequest);
     // What was signed, as opposed to what is sent.
-    let changes: [(&str, fn(&mut KeyRequest)); 7] = [
+    let changes: [(&str, Change); 7] = [
         ("session identifier", |r| r.session_id[0] ^= 1),
         ("no session identifier", |r| r.session_id.clear()),
         ("user", |r| r.user = b"bob".to_vec()),

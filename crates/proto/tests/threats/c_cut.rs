@@ -1,10 +1,13 @@
-//! Connections that are cut off in the middle of everything: C12.
+//! Connections that are cut off in the middle of everything, and streams that go on for long:
+//! C3, C12.
 
 use nacre_proto::algorithm::KexMethod;
-use nacre_proto::{Error, RekeyPolicy, Stream};
+use nacre_proto::{Error, Event, Fill, RekeyPolicy, Stream};
 use nacre_testkit::Pair;
 use nacre_testkit::link::Fault;
+use nacre_testkit::provider::NoMaths;
 use nacre_wire::session::SessionRequest;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Three channels with data both ways, requests and closes, and keys renewed all the time.
@@ -94,4 +97,59 @@ fn c12_a_dead_connection_takes_every_call_and_does_nothing() {
     let _ = c.poll_transmit(now, &mut out, 1 << 20);
     assert!(out.is_empty(), "nothing is said any more");
     assert_eq!(c.poll_timeout(), None);
+}
+
+#[test]
+fn c03_more_than_four_gibibytes_on_one_channel() {
+    const TOTAL: u64 = 5 << 30;
+    let mut setup = nacre_testkit::pair::Setup {
+        client_provider: Arc::new(NoMaths::new(1)),
+        server_provider: Arc::new(NoMaths::new(2)),
+        ..Default::default()
+    };
+    for config in [&mut setup.client, &mut setup.server] {
+        config.kex = vec![KexMethod::Curve25519];
+    }
+    let mut pair = Pair::logged_in(setup);
+    let (id, _) = pair.open_session();
+    let now = pair.now;
+    let (mut sent, mut received) = (0u64, 0u64);
+    let mut out = nacre_proto::TransmitBuffer::new();
+    while received < TOTAL {
+        let before = received;
+        while out.len() < 1 << 20 {
+            let mut channel = pair.client.connection.channel(id).unwrap();
+            // The first bytes of each message tell where it belongs in the stream.
+            let mark = |space: &mut [u8]| {
+                let n = space.len().min(usize::try_from(TOTAL - sent).unwrap());
+                if n >= 8 {
+                    space[..8].copy_from_slice(&sent.to_be_bytes());
+                }
+                n
+            };
+            match channel.fill(now, Stream::Main, &mut out, 64 * 1024, mark).unwrap() {
+                Fill::Filled(n) => sent += n as u64,
+                Fill::Empty | Fill::Blocked => break,
+            }
+        }
+        pair.client.connection.poll_transmit(now, &mut out, 1 << 20).unwrap();
+        pair.server.input.extend_from_slice(out.as_slice());
+        out.consume(out.len());
+        pair.server.connection.receive(now, &mut pair.server.input).unwrap();
+        while let Some(event) = pair.server.connection.poll_event() {
+            let Event::Data { channel, data, .. } = event else { continue };
+            if data.len() >= 8 {
+                assert_eq!(data[..8], received.to_be_bytes());
+            }
+            received += data.len() as u64;
+            pair.server.connection.channel(channel).unwrap().consumed(data.len());
+        }
+        pair.server.connection.poll_transmit(now, &mut pair.server.output, 1 << 20).unwrap();
+        pair.client.input.extend_from_slice(pair.server.output.as_slice());
+        let n = pair.server.output.len();
+        pair.server.output.consume(n);
+        pair.client.connection.receive(now, &mut pair.client.input).unwrap();
+        assert!(received > before, "stalled after {received} bytes");
+    }
+    assert_eq!((sent, received), (TOTAL, TOTAL));
 }

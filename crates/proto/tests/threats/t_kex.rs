@@ -200,9 +200,7 @@ fn t12_real_curves_whose_secrets_begin_with_zeros() {
 }
 
 fn curve() -> TransportConfig {
-    let mut config = TransportConfig::default();
-    config.kex = vec![KexMethod::Curve25519];
-    config
+    TransportConfig { kex: vec![KexMethod::Curve25519], ..TransportConfig::default() }
 }
 
 #[test]

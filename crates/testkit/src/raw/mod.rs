@@ -52,8 +52,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         // A plain curve: the cheapest of the real exchanges, and any will do.
-        let mut config = TransportConfig::default();
-        config.kex = vec![KexMethod::Curve25519];
+        let config = TransportConfig { kex: vec![KexMethod::Curve25519], ..TransportConfig::default() };
         let policy = Policy { failure_delay: Duration::ZERO, ..Policy::default() };
         let provider: Arc<dyn Provider> = Arc::new(AwsLc::default());
         Self {
