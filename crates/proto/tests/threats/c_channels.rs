@@ -1,4 +1,4 @@
-//! Channels: C1 to C6, C10, H10's replies.
+//! The life of channels: C1, C4, C6, C10, H10's replies.
 
 use crate::{ROLES, logged_in, reason};
 use nacre_proto::{Role, Stream};
@@ -25,11 +25,11 @@ fn close(recipient: u32) -> Vec<u8> {
     ChannelClose { recipient }.to_bytes()
 }
 
-fn adjust(recipient: u32, bytes: u32) -> Vec<u8> {
+pub fn adjust(recipient: u32, bytes: u32) -> Vec<u8> {
     ChannelWindowAdjust { recipient, bytes }.to_bytes()
 }
 
-fn write(raw: &mut Raw, channel: Numbers, data: &[u8]) -> usize {
+pub fn write(raw: &mut Raw, channel: Numbers, data: &[u8]) -> usize {
     let n = raw.end.connection.channel(channel.local).unwrap().write(Stream::Main, data);
     raw.settle();
     n
@@ -114,29 +114,8 @@ fn c01_a_second_answer_to_an_open_is_the_end() {
     }
 }
 
-#[test]
-fn c02_the_peers_window_cannot_pass_its_32_bits() {
-    for role in ROLES {
-        for (initial, more, legal) in [
-            (0, u32::MAX, true),
-            (1, u32::MAX, false),
-            (u32::MAX, 1, false),
-            (u32::MAX, 0, true),
-            (5, u32::MAX - 5, true),
-        ] {
-            let mut raw = logged_in(role);
-            let channel = raw.open_session_with(initial, 32 * 1024);
-            raw.send(&adjust(channel.theirs, more));
-            match legal {
-                true => raw.assert_alive(),
-                false => raw.assert_disconnected(reason::PROTOCOL_ERROR),
-            }
-        }
-    }
-}
-
 /// Fills the machine's window with one kind of data but for `less` bytes.
-fn fill_window(raw: &mut Raw, channel: Numbers, less: usize, extended: bool) {
+pub fn fill_window(raw: &mut Raw, channel: Numbers, less: usize, extended: bool) {
     let mut left = channel.window as usize - less;
     while left > 0 {
         let n = left.min(32 * 1024);
@@ -147,114 +126,6 @@ fn fill_window(raw: &mut Raw, channel: Numbers, less: usize, extended: bool) {
         };
         raw.send(&message);
         left -= n;
-    }
-}
-
-#[test]
-fn c02_our_window_is_what_it_says_to_the_byte() {
-    for role in ROLES {
-        for extended in [false, true] {
-            let unread = || {
-                let mut setup = Setup::default();
-                setup.policy.consumes = false;
-                let mut raw = Raw::of(role, setup);
-                raw.log_in();
-                let channel = raw.open_session();
-                (raw, channel)
-            };
-            // A server has no use for extended data: it gives the room back by itself.
-            if extended && role == Role::Client {
-                continue;
-            }
-            let (mut raw, channel) = unread();
-            fill_window(&mut raw, channel, 0, extended);
-            raw.assert_alive();
-            raw.expect_silence();
-            raw.send(&sample::data(channel.theirs, b"x"));
-            raw.assert_disconnected(reason::PROTOCOL_ERROR);
-            // The last byte and one more in one message.
-            let (mut raw, channel) = unread();
-            fill_window(&mut raw, channel, 1, extended);
-            raw.send(&sample::data(channel.theirs, b"xy"));
-            raw.assert_disconnected(reason::PROTOCOL_ERROR);
-        }
-    }
-}
-
-#[test]
-fn c02_more_in_one_message_than_was_agreed_is_the_end() {
-    for role in ROLES {
-        let mut raw = logged_in(role);
-        let channel = raw.open_session();
-        raw.send(&sample::data(channel.theirs, &[0; 64 * 1024]));
-        raw.assert_alive();
-        let mut raw = logged_in(role);
-        let channel = raw.open_session();
-        raw.send(&sample::data(channel.theirs, &[0; 64 * 1024 + 1]));
-        raw.assert_disconnected(reason::PROTOCOL_ERROR);
-    }
-}
-
-#[test]
-fn c02_one_huge_window_that_never_grows_is_enough() {
-    for role in ROLES {
-        let mut raw = logged_in(role);
-        let channel = raw.open_session_with(u32::MAX, u32::MAX);
-        let mut sent = 0;
-        while sent < 5_000_000 {
-            sent += write(&mut raw, channel, &[7; 100_000]);
-            let said = raw.numbers();
-            assert!(said.iter().all(|n| *n == number::CHANNEL_DATA), "{said:?}");
-        }
-        raw.assert_alive();
-    }
-}
-
-#[test]
-fn c02_nothing_is_sent_beyond_the_peers_window_or_in_larger_pieces() {
-    for role in ROLES {
-        let mut raw = logged_in(role);
-        let channel = raw.open_session_with(10, 4);
-        write(&mut raw, channel, b"0123456789abcdef");
-        let pieces = |raw: &mut Raw| -> Vec<usize> {
-            std::iter::from_fn(|| raw.take()).filter(|m| m[0] == number::CHANNEL_DATA).map(|m| m.len() - 9).collect()
-        };
-        assert_eq!(pieces(&mut raw), [4, 4, 2]);
-        raw.send(&adjust(channel.theirs, 1));
-        assert_eq!(pieces(&mut raw), [1]);
-        raw.send(&adjust(channel.theirs, 100));
-        assert_eq!(pieces(&mut raw), [4, 1]);
-    }
-}
-
-#[test]
-fn c03_a_peer_that_takes_nothing_in_a_message_gets_no_channel() {
-    let mut raw = logged_in(Role::Client);
-    raw.send(&sample::open_with("session", 1, 1 << 20, 0));
-    raw.expect(number::CHANNEL_OPEN_FAILURE);
-    assert_eq!(raw.end.connection.channel_count(), 0);
-    raw.open_session();
-    // In the answer to our own open it is the end.
-    for role in ROLES {
-        let mut raw = logged_in(role);
-        let now = raw.now;
-        raw.end.connection.open_channel(now, "x@example.com", b"").unwrap();
-        raw.settle();
-        let answer =
-            ChannelOpenConfirmation { recipient: 0, sender: 0, initial_window: 9, max_packet: 0, rest: Rest(b"") };
-        raw.send(&answer.to_bytes());
-        raw.assert_disconnected(reason::PROTOCOL_ERROR);
-    }
-}
-
-#[test]
-fn c03_one_byte_in_a_message_is_slow_and_correct() {
-    for role in ROLES {
-        let mut raw = logged_in(role);
-        let channel = raw.open_session_with(1 << 20, 1);
-        write(&mut raw, channel, &[7; 5_000]);
-        let said = raw.numbers();
-        assert_eq!(said, [number::CHANNEL_DATA; 5_000]);
     }
 }
 
@@ -302,34 +173,6 @@ fn c04_a_stuck_channel_stops_nobody_else() {
         raw.send(&sample::of(number::PING));
         raw.expect(number::PONG);
         assert_eq!(raw.end.data[&(other.theirs, Stream::Main)], b"moves");
-    }
-}
-
-#[test]
-fn c05_extended_data_that_nobody_reads_gives_its_room_back() {
-    for role in ROLES {
-        for code in [0, 1, 7, u32::MAX] {
-            let mut raw = logged_in(role);
-            let channel = raw.open_session();
-            let total = if code == 7 { 100 << 20 } else { 4 << 20 };
-            let data = vec![7; 32 * 1024];
-            let message = ChannelExtendedData { recipient: channel.theirs, code, data: &data }.to_bytes();
-            let mut window = channel.window as usize;
-            let mut sent = 0;
-            while sent < total {
-                if window < data.len() {
-                    let m = raw.expect(number::CHANNEL_WINDOW_ADJUST);
-                    window += ChannelWindowAdjust::decode(&m).unwrap().bytes as usize;
-                    continue;
-                }
-                raw.send(&message);
-                window -= data.len();
-                sent += data.len();
-            }
-            raw.assert_alive();
-            let kept: usize = raw.end.data.values().map(Vec::len).sum();
-            assert_eq!(kept, if code == 1 && role == Role::Server { sent } else { 0 });
-        }
     }
 }
 

@@ -4,9 +4,11 @@
 #![allow(clippy::cast_possible_truncation)]
 
 mod a_auth;
+mod a_counts;
 mod a_proof;
 mod c_channels;
 mod c_cut;
+mod c_windows;
 mod h_client;
 mod t_kex;
 mod t_matrix;
@@ -14,6 +16,7 @@ mod t_packets;
 mod t_secrets;
 mod t_strict;
 mod t_time;
+mod u_text;
 
 use nacre_proto::Role;
 use nacre_testkit::raw::{Raw, Setup};
