@@ -271,42 +271,31 @@ impl Place<'_> {
 
     /// The same command, in a view of the files of its own where other lists of accounts hold.
     fn with_accounts(&self, command: &Command) -> Command {
-        let home = self.folder.join("home");
-        let ssh = home.join(".ssh");
-        std::fs::create_dir_all(&ssh).expect("a home folder");
-        self.write("home/.ssh/authorized_keys", &authorized());
-        for path in [&home, &ssh, &ssh.join("authorized_keys")] {
-            std::os::unix::fs::chown(path, Some(GUEST_ID), Some(GUEST_ID)).expect("a home folder of its owner");
-        }
         // The guest goes through the folder to its home, and the server reads its keys as the guest.
         std::fs::set_permissions(self.folder, std::fs::Permissions::from_mode(0o755)).expect("an open folder");
-        let home = home.display();
-        self.write(
-            "passwd",
-            &accounts(
-                "/etc/passwd",
-                &format!(
-                    "root:x:0:0::{home}:/bin/sh\n\
-             {GUEST}:x:{GUEST_ID}:{GUEST_ID}::{home}:/bin/sh\n"
-                ),
-            ),
-        );
-        self.write(
-            "shadow",
-            &accounts(
-                "/etc/shadow",
-                &format!(
-                    "root:{PASSWORD_HASH}:19000:0:99999:7:::\n\
-             {GUEST}:{PASSWORD_HASH}:19000:0:99999:7:::\n"
-                ),
-            ),
-        );
+        let (root, guest) = (self.home("root-home", 0), self.home("home", GUEST_ID));
+        let passwd = format!("root:x:0:0::{root}:/bin/sh\n{GUEST}:x:{GUEST_ID}:{GUEST_ID}::{guest}:/bin/sh\n");
+        let shadow = ["root", GUEST].map(|name| format!("{name}:{PASSWORD_HASH}:19000:0:99999:7:::\n")).concat();
+        self.write("passwd", &accounts("/etc/passwd", &passwd));
+        self.write("shadow", &accounts("/etc/shadow", &shadow));
         let mut wrapped = Command::new("unshare");
         let script = "mount --bind \"$1\" /etc/passwd && mount --bind \"$2\" /etc/shadow && shift 2 && exec \"$@\"";
         wrapped.args(["--mount", "sh", "-c", script, "sh"]);
         wrapped.arg(self.folder.join("passwd")).arg(self.folder.join("shadow"));
         wrapped.arg(command.get_program()).args(command.get_args());
         wrapped
+    }
+
+    /// A home folder with keys in it that belongs to `owner`, as strict servers want it.
+    fn home(&self, name: &str, owner: u32) -> String {
+        let home = self.folder.join(name);
+        let ssh = home.join(".ssh");
+        std::fs::create_dir_all(&ssh).expect("a home folder");
+        std::fs::write(ssh.join("authorized_keys"), authorized()).expect("a user's keys");
+        for path in [&home, &ssh, &ssh.join("authorized_keys")] {
+            std::os::unix::fs::chown(path, Some(owner), Some(owner)).expect("a home folder of its owner");
+        }
+        home.display().to_string()
     }
 
     fn russh(&self, setup: &Setup) -> Command {
