@@ -155,7 +155,7 @@ impl Session {
             PumpEvent::SinksDrained { .. } => self.drained = true,
             PumpEvent::SinkBroken { stream: Stream::Main, error, .. } => {
                 self.log.debug(|| format!("standard output takes no more: {error}"));
-                self.refuse_output(port);
+                return self.refuse_output(port);
             }
             PumpEvent::SinkBroken { .. } | PumpEvent::SourcesEnded { .. } => {}
         }
@@ -163,14 +163,14 @@ impl Session {
     }
 
     /// Nobody reads standard output any more: the remote process must learn of it, or it would write
-    /// for ever.
-    fn refuse_output(&self, port: &mut Port<'_>) {
-        let Some(mut channel) = port.connection.channel(self.channel) else { return };
-        if self.knows_eow {
-            let _ = channel.request(port.now, &SessionRequest::Eow, false);
-        } else {
-            channel.close();
+    /// for ever. A server that has no ear for that learns of it by the end of the connection.
+    fn refuse_output(&self, port: &mut Port<'_>) -> Option<Outcome> {
+        if !self.knows_eow {
+            return Some(Outcome::Disconnect);
         }
+        let mut channel = port.connection.channel(self.channel)?;
+        let _ = channel.request(port.now, &SessionRequest::Eow, false);
+        None
     }
 
     fn done(&self) -> Option<Outcome> {
