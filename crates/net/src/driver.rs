@@ -23,6 +23,8 @@ const READ_SIZE: usize = 256 * 1024;
 const TRANSMIT_LIMIT: usize = 256 * 1024;
 /// Turns before other tasks of the thread get theirs.
 const MAX_TURNS: usize = 64;
+/// The most bytes of an incomplete packet that are copied out of the read buffer at rest.
+const MAX_TAIL: usize = 8 * 1024;
 /// How long the peer gets to take our last words and close.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -155,9 +157,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Owner> Driver<S, O> {
                 return true;
             }
         }
-        if self.input.capacity() == 0
-            && let Some(buffer) = READ_BUFFER.with_borrow_mut(Option::take)
+        if self.input.capacity() <= MAX_TAIL
+            && let Some(mut buffer) = READ_BUFFER.with_borrow_mut(Option::take)
         {
+            buffer.extend_from_slice(&self.input);
             self.input = buffer;
         }
         self.input.reserve(READ_SIZE);
@@ -258,11 +261,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Owner> Driver<S, O> {
         moved
     }
 
-    /// Nothing moves: buffers that hold nothing go back to the thread.
+    /// Nothing moves: buffers go back to the thread. Only what cannot be used yet is kept, without
+    /// the large buffer it came in, or half a packet from each of many strangers would hold one each.
     fn rest(&mut self) {
-        if self.input.is_empty() && self.input.capacity() > 0 {
-            let buffer = std::mem::take(&mut self.input);
-            READ_BUFFER.with_borrow_mut(|slot| slot.get_or_insert(buffer).clear());
+        if self.input.len() <= MAX_TAIL && self.input.capacity() > MAX_TAIL {
+            let tail = BytesMut::from(self.input.as_ref());
+            let mut buffer = std::mem::replace(&mut self.input, tail);
+            buffer.clear();
+            READ_BUFFER.with_borrow_mut(|slot| {
+                slot.get_or_insert(buffer);
+            });
         }
         if self.output.is_empty() {
             let buffer = std::mem::take(&mut self.output);

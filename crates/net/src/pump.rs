@@ -137,8 +137,15 @@ impl Pump {
 
     /// Writes what comes as the given stream into the descriptor.
     #[must_use]
-    pub fn sink(mut self, stream: Stream, descriptor: Descriptor) -> Self {
-        self.sinks.push(Sink { stream, descriptor: Some(descriptor), waiting: VecDeque::new() });
+    pub fn sink(self, stream: Stream, descriptor: Descriptor) -> Self {
+        self.sink_after(stream, descriptor, VecDeque::new())
+    }
+
+    /// As [`Pump::sink`], for a stream of which something came before there was a descriptor: that
+    /// is written first. Its bytes must not have been given back yet.
+    #[must_use]
+    pub fn sink_after(mut self, stream: Stream, descriptor: Descriptor, waiting: VecDeque<Bytes>) -> Self {
+        self.sinks.push(Sink { stream, descriptor: Some(descriptor), waiting });
         self
     }
 
@@ -225,7 +232,7 @@ impl Pumps {
     }
 
     /// The peer sends nothing more on this channel: its sinks end once they are drained.
-    pub(crate) fn end_inbound(&mut self, channel: LocalChannel) {
+    pub fn end_inbound(&mut self, channel: LocalChannel) {
         if let Some(pump) = self.find(channel) {
             pump.inbound_ended = true;
         }

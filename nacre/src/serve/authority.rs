@@ -26,6 +26,8 @@ pub struct Progress {
     pub attempted: bool,
     /// The name belongs to nobody.
     pub invalid_user: bool,
+    /// The configuration refuses the connection (`RefuseConnection`).
+    pub refused: bool,
     /// The login is done.
     pub logged_in: bool,
 }
@@ -202,6 +204,7 @@ impl Authority for LocalAuthority {
                 }
                 let mut state = lock(&state);
                 state.progress.invalid_user = login.account.is_none();
+                state.progress.refused = login.options.refuse_connection;
                 state.login = Some(Arc::new(login));
                 policy
             });

@@ -224,6 +224,7 @@ fn log_end(span: &tracing::Span, ended: &Ended, progress: Progress) {
 fn ending(error: &Error, progress: Progress) -> Ending {
     match error {
         _ if progress.logged_in => Ending::LoggedIn,
+        _ if progress.refused => Ending::RefusedByPolicy,
         Error::TimedOut(Timer::Login | Timer::FirstKex) => Ending::GraceExceeded,
         Error::Limit(Limit::AuthTries) => Ending::AuthFailed { invalid_user: progress.invalid_user },
         _ if progress.attempted || progress.invalid_user => Ending::AuthFailed { invalid_user: progress.invalid_user },

@@ -97,6 +97,9 @@ impl Login {
     /// The ways to log in. Where a one-time code is enrolled it ends every one of them.
     fn ways(&self) -> Vec<Vec<String>> {
         let options = &self.options;
+        if options.refuse_connection {
+            return Vec::new();
+        }
         let enabled = |method: &str| match method {
             AUTH_PUBLICKEY => options.pubkey_authentication,
             AUTH_PASSWORD => options.password_authentication,
@@ -174,7 +177,8 @@ fn find(shared: &Shared, name: &str) -> Found {
     }
 }
 
-/// An account of the machine that is not locked and has not expired.
+/// An account of the machine that is not locked, has not expired and has a shell to run: one without
+/// a shell could run nothing, but might still forward.
 fn machine_account(name: &str) -> Option<Account> {
     let account = match Account::by_name(name) {
         Ok(account) => account?,
@@ -188,12 +192,23 @@ fn machine_account(name: &str) -> Option<Account> {
             tracing::info!("User {} not allowed because the account is locked or has expired", account.name);
             None
         }
-        Ok(_) => Some(account),
+        Ok(_) => has_shell(&account).then_some(account),
         Err(error) => {
             tracing::error!("{error}");
             None
         }
     }
+}
+
+fn has_shell(account: &Account) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let runs = |shell: std::fs::Metadata| shell.is_file() && shell.permissions().mode() & 0o111 != 0;
+    let has = std::fs::metadata(&account.shell).is_ok_and(runs);
+    if !has {
+        let shell = account.shell.display();
+        tracing::info!("User {} not allowed because shell {shell} is missing or not executable", account.name);
+    }
+    has
 }
 
 fn read_banner(path: &str) -> Option<Vec<u8>> {

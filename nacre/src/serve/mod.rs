@@ -21,6 +21,8 @@ use host_keys::HostKeys;
 use listener::{Listener, serve_one};
 use log::Target;
 use login::Ends;
+use nacre_config::origin::Origin;
+use nacre_config::server::Keyword;
 use nacre_net::StdioStream;
 use nacre_net::server::{Order, Watcher};
 use nacre_sys::{daemon, privileges};
@@ -95,7 +97,7 @@ fn start(
     }
     let _ = privileges::raise_open_files();
     log::start(target, level)?;
-    let pid_file = options.pid_file.clone().filter(|_| place.mode_is_root() && !args.inetd).map(PidFile::write);
+    let pid_file = pid_file(args, &place, &options).map(PidFile::write);
     if !args.as_sshd && !args.inetd {
         output::complain(&greeting::text(&place, &host_keys, &sockets));
     }
@@ -110,6 +112,14 @@ fn start(
     // What still blocks (a name service that hangs) must not keep the process.
     runtime.shutdown_background();
     result.map(|()| ExitCode::SUCCESS)
+}
+
+/// The usual file belongs to the machine's sshd: a server that was not called by that name writes
+/// one only where it was told to.
+fn pid_file(args: &ServeArgs, place: &Place, options: &nacre_config::server::ServerOptions) -> Option<String> {
+    let usual = options.origin(Keyword::PidFile) == Origin::Default;
+    let is_sshd = args.as_sshd && place.mode_is_root();
+    options.pid_file.clone().filter(|_| !args.inetd && (is_sshd || !usual))
 }
 
 async fn serve(

@@ -9,8 +9,9 @@ use super::refusal::Offence;
 /// and in that loopback is exempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmissionConfig {
-    /// `MaxStartups` as (begin, rate in percent, full): connections not yet logged in. From `begin` on a newcomer is
-    /// turned away with a chance that rises in a straight line from `rate` to 100 at `full`.
+    /// `MaxStartups` as (begin, rate in percent, full): connections not yet logged in. From `begin` on a newcomer
+    /// costs somebody the place with a chance that rises in a straight line from `rate` to 100 at `full`: the oldest
+    /// connection that has not finished key exchange, and itself when there is none.
     pub max_startups: (u32, u32, u32),
     /// `PerSourceMaxStartups`: connections not yet logged in from one source. `None`: no limit.
     pub per_source_max_startups: Option<u32>,

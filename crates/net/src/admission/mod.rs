@@ -8,7 +8,8 @@
 //!   └─ Admit { evict: Some(ticket) }: close that connection, too, then report its end like any other's
 //! ```
 //! A newcomer is judged in this order: the penalties of its source (`PerSourcePenalties`), the connections its source
-//! has open before login (`PerSourceMaxStartups`), those of everyone (`MaxStartups`).
+//! has open before login (`PerSourceMaxStartups`), those of everyone (`MaxStartups`). Where the last turns it away, the oldest
+//! connection that has not finished key exchange goes instead, if there is one.
 //!
 //! Memory is bounded by the penalties remembered, and one small entry for each connection until its end is reported.
 
@@ -151,8 +152,11 @@ impl Admissions {
         }
         match self.startups.room(self.config.max_startups, percent) {
             Room::Free => Ok(None),
-            Room::Dropped => Err(Refusal::TooManyStartups),
-            Room::Full => self.startups.evict(self.config.net_block).map(Some).ok_or(Refusal::TooManyStartups),
+            // Of two strangers the one that has shown nothing since it came is the worse bet: thousands of idle
+            // connections must not keep a login out by the draw. Only where nobody can go does the draw decide.
+            Room::Dropped | Room::Full => {
+                self.startups.evict(self.config.net_block).map(Some).ok_or(Refusal::TooManyStartups)
+            }
         }
     }
 

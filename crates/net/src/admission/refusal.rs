@@ -86,7 +86,7 @@ pub enum Refusal {
     },
     /// Its source has `PerSourceMaxStartups` connections that are not logged in.
     TooManyFromSource,
-    /// `MaxStartups`: the random early drop, or full with nobody to evict.
+    /// `MaxStartups`: full, or the random early drop hit, with nobody to evict.
     TooManyStartups,
 }
 

@@ -1,6 +1,6 @@
 //! The owner of one server connection: it passes questions to the authority and runs sessions.
 
-use super::authority::{Authority, Exit, KeyCheck, Permissions, PtyRequest, SessionRequests, Start};
+use super::authority::{Answer, Authority, Exit, KeyCheck, Permissions, PtyRequest, SessionRequests, Start};
 use super::session::{Session, Starting};
 use super::tasks::Tasks;
 use crate::driver::{Owner, Port};
@@ -10,12 +10,12 @@ use nacre_proto::login::server::{
     CheckKey, CheckKeyboardInteractive, CheckPassword, KeyboardInteractiveVerdict, LookUpUser, PasswordVerdict,
     UserPolicy,
 };
-use nacre_proto::{Event, GrantRequest, LocalChannel, OpenAnswer, Pending, SignExchange};
+use nacre_proto::{Event, GrantRequest, LocalChannel, OpenAnswer, Pending, SignExchange, Stream};
 use nacre_wire::reason;
 use nacre_wire::session::SessionRequest;
 use nacre_wire::text::clean_line;
 use nacre_wire::{Reader, WriteExt, names};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -65,8 +65,12 @@ pub struct ServerOwner {
     watcher: Box<dyn Watcher>,
     host_keys: Vec<AnnouncedKey>,
     order: watch::Receiver<Order>,
+    next_order: Option<Answer<()>>,
     tasks: Tasks<Answered>,
     sessions: Vec<Session>,
+    /// Sessions whose channel is gone, with the time their processes have to go by themselves; without
+    /// one they were ended and only have to be reaped.
+    leaving: Vec<(Session, Option<Pin<Box<Sleep>>>)>,
     permissions: Option<Permissions>,
     drain: Option<Pin<Box<Sleep>>>,
     log: tracing::Span,
@@ -85,9 +89,11 @@ impl ServerOwner {
             authority,
             watcher,
             host_keys,
+            next_order: Some(changed(order.clone())),
             order,
             tasks: Tasks::default(),
             sessions: Vec::new(),
+            leaving: Vec::new(),
             permissions: None,
             drain: None,
             log,
@@ -96,17 +102,48 @@ impl ServerOwner {
 
     /// The connection is over: its sessions are told, given a moment, and ended.
     pub async fn end(mut self) {
-        self.sessions.retain(Session::is_running);
-        if self.sessions.is_empty() {
-            return;
+        // What is still being started is nobody's any more.
+        while self.sessions.iter().any(Session::is_starting) {
+            let answers = poll_fn(|cx| self.tasks.poll_any(cx)).await;
+            if answers.is_empty() {
+                break;
+            }
+            for answered in answers {
+                if let Answered::Started(starting) = answered {
+                    self.sessions.retain(|session| session.channel != starting.channel);
+                    abandon(starting);
+                }
+            }
         }
-        for session in &mut self.sessions {
+        for session in std::mem::take(&mut self.sessions) {
+            self.let_go(session);
+        }
+        poll_fn(|cx| {
+            self.poll_leaving(cx);
+            if self.leaving.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Tells a session whose channel is gone; what does not go by itself is ended (threat C12).
+    fn let_go(&mut self, mut session: Session) {
+        if session.is_running() {
             session.hang_up();
+            self.leaving.push((session, Some(Box::pin(tokio::time::sleep(HANG_UP_GRACE)))));
         }
-        tokio::time::sleep(HANG_UP_GRACE).await;
-        for session in &mut self.sessions {
-            session.kill();
-        }
+    }
+
+    fn poll_leaving(&mut self, cx: &mut Context<'_>) {
+        self.leaving.retain_mut(|(session, grace)| {
+            if session.poll_gone(cx) {
+                return false;
+            }
+            if grace.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
+                *grace = None;
+                session.kill();
+            }
+            true
+        });
     }
 
     fn session(&mut self, channel: LocalChannel) -> Option<&mut Session> {
@@ -160,7 +197,7 @@ impl ServerOwner {
             return reject(reason::open::UNKNOWN_CHANNEL_TYPE, "unknown channel type");
         }
         let most = self.permissions.as_ref().map_or(0, |p| p.max_sessions);
-        if self.sessions.len() >= most {
+        if self.sessions.len() + self.leaving.len() >= most {
             return reject(reason::open::ADMINISTRATIVELY_PROHIBITED, "too many sessions (MaxSessions)");
         }
         if matches!(*self.order.borrow(), Order::Drain(_)) {
@@ -259,11 +296,7 @@ impl ServerOwner {
         let log = self.log.clone();
         let Some(session) = self.session(channel) else {
             // The client left while its session was starting.
-            if let Ok(mut started) = result {
-                started.process.hang_up();
-                started.process.kill();
-            }
-            return;
+            return abandon(Starting { channel, pending, result });
         };
         match result {
             Ok(started) => {
@@ -325,10 +358,12 @@ impl ServerOwner {
 
     /// Looks at what the server as a whole wants.
     fn obey(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
-        let changed = matches!(std::pin::pin!(self.order.changed()).poll(cx), Poll::Ready(Ok(())));
-        let order = changed.then(|| *self.order.borrow_and_update());
-        if let Some(Order::Drain(deadline)) = order {
-            self.drain = Some(Box::pin(tokio::time::sleep_until(deadline)));
+        let changed = self.next_order.as_mut().is_some_and(|next| next.as_mut().poll(cx).is_ready());
+        if changed {
+            self.next_order = None;
+            if let Order::Drain(deadline) = *self.order.borrow() {
+                self.drain = Some(Box::pin(tokio::time::sleep_until(deadline)));
+            }
         }
         let Some(sleep) = &mut self.drain else { return false };
         if self.sessions.is_empty() || sleep.as_mut().poll(cx).is_ready() {
@@ -336,7 +371,26 @@ impl ServerOwner {
             port.connection.disconnect(port.now, reason::disconnect::BY_APPLICATION, "the server is stopping");
             return true;
         }
-        order.is_some()
+        changed
+    }
+}
+
+/// Done once the server wants something else; kept from turn to turn, since a future that is
+/// dropped takes its waker with it.
+fn changed(mut order: watch::Receiver<Order>) -> Answer<()> {
+    Box::pin(async move {
+        // A server that is gone without an order wants nothing more.
+        if order.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+/// Ends what was started for somebody who has left.
+fn abandon(starting: Starting) {
+    if let Ok(mut started) = starting.result {
+        started.process.hang_up();
+        started.process.kill();
     }
 }
 
@@ -376,17 +430,23 @@ impl Owner for ServerOwner {
                     let _ = port.connection.answer(port.now, pending, None);
                 }
             }
-            // Input for a session that has no sink (none was started yet) is given back unread.
-            Event::Data { channel, data, .. } => {
-                if let Some(mut channel) = port.connection.channel(channel) {
+            Event::Data { channel, stream, data } => {
+                let kept = stream == Stream::Main && self.session(channel).is_some_and(|s| s.take_early(&data));
+                // Input that nothing will read is given back unread.
+                if !kept && let Some(mut channel) = port.connection.channel(channel) {
                     channel.consumed(data.len());
+                }
+            }
+            Event::Eof { channel } => {
+                if let Some(session) = self.session(channel) {
+                    session.take_eof();
                 }
             }
             Event::Closed { channel } => {
                 if let Some(place) = self.sessions.iter().position(|s| s.channel == channel) {
-                    let mut session = self.sessions.swap_remove(place);
+                    let session = self.sessions.swap_remove(place);
                     port.pumps.detach(channel);
-                    session.hang_up();
+                    self.let_go(session);
                 }
             }
             _ => {}
@@ -416,6 +476,7 @@ impl Owner for ServerOwner {
         for answered in answers {
             self.on_answered(port, answered);
         }
+        self.poll_leaving(cx);
         let log = &self.log;
         for session in &mut self.sessions {
             if let Some(exit) = session.poll_exit(cx, port) {

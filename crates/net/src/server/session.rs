@@ -4,14 +4,18 @@ use super::authority::{Exit, Process, PtyRequest, SessionRequests, SessionStream
 use crate::descriptor::Descriptor;
 use crate::driver::Port;
 use crate::pump::Pump;
+use bytes::Bytes;
 use nacre_proto::{GrantRequest, LocalChannel, Pending, Stream};
 use nacre_sys::pty;
 use nacre_wire::session::{SessionRequest, WindowSize};
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll};
 
 /// The most variables a session may set (threat C9).
 const MAX_ENV: usize = 128;
+/// The most bytes they may have together: what Linux takes as one string for a new program.
+const MAX_ENV_BYTES: usize = 128 * 1024;
 
 /// How far a session is.
 enum Stage {
@@ -34,6 +38,11 @@ pub(super) struct Session {
     /// For the size of the terminal.
     terminal: Option<OwnedFd>,
     sources_ended: bool,
+    /// Input that came before there was anything to read it: clients do not wait for the answer to
+    /// `exec`. Its bytes are not given back, so the channel's first window bounds it.
+    early: VecDeque<Bytes>,
+    /// The input was over before there was anything to read it.
+    early_eof: bool,
     /// What it runs, for the log.
     pub(super) what: String,
 }
@@ -47,6 +56,8 @@ impl Session {
             stage: Stage::Asked,
             terminal: None,
             sources_ended: false,
+            early: VecDeque::new(),
+            early_eof: false,
             what: String::new(),
         }
     }
@@ -62,7 +73,9 @@ impl Session {
 
     /// Remembers a variable.
     pub(super) fn take_env(&mut self, name: Vec<u8>, value: Vec<u8>) -> bool {
-        if self.env.len() >= MAX_ENV || !matches!(self.stage, Stage::Asked) {
+        let bytes: usize = self.env.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let fits = self.env.len() < MAX_ENV && bytes + name.len() + value.len() <= MAX_ENV_BYTES;
+        if !fits || !matches!(self.stage, Stage::Asked) {
             return false;
         }
         self.env.push((name, value));
@@ -78,22 +91,42 @@ impl Session {
         Some(SessionRequests { pty: self.pty.clone(), env: std::mem::take(&mut self.env), start })
     }
 
+    /// Keeps input until something runs that reads it. False when nothing ever will.
+    pub(super) fn take_early(&mut self, data: &[u8]) -> bool {
+        let waits = matches!(self.stage, Stage::Asked | Stage::Starting);
+        if waits {
+            // A copy, so that a few bytes do not pin the buffer a whole read came in.
+            self.early.push_back(Bytes::copy_from_slice(data));
+        }
+        waits
+    }
+
+    /// The client sends no more input.
+    pub(super) fn take_eof(&mut self) {
+        self.early_eof = true;
+    }
+
     /// Connects what was started with the channel.
     pub(super) fn run(&mut self, port: &mut Port<'_>, started: StartedSession) {
         let mut pump = Pump::new(self.channel);
+        let early = std::mem::take(&mut self.early);
         if let Some(mut channel) = port.connection.channel(self.channel) {
             channel.write(Stream::Main, &started.preamble);
         }
         pump = match started.streams {
             SessionStreams::Terminal { read, write } => {
                 self.terminal = write.as_fd().try_clone_to_owned().ok();
-                pump.interactive().source(Stream::Main, read).sink(Stream::Main, write)
+                pump.interactive().source(Stream::Main, read).sink_after(Stream::Main, write, early)
             }
             SessionStreams::Pipes { stdin, stdout, stderr } => {
-                pump.source(Stream::Main, stdout).source(Stream::Stderr, stderr).sink(Stream::Main, stdin)
+                let pump = pump.source(Stream::Main, stdout).source(Stream::Stderr, stderr);
+                pump.sink_after(Stream::Main, stdin, early)
             }
         };
         port.pumps.attach(port.connection, pump);
+        if self.early_eof {
+            port.pumps.end_inbound(self.channel);
+        }
         self.stage = Stage::Running(started.process);
     }
 
@@ -123,8 +156,8 @@ impl Session {
     pub(super) fn poll_exit(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> Option<Exit> {
         let Stage::Running(process) = &mut self.stage else { return None };
         let Poll::Ready(exit) = process.poll_exit(cx) else { return None };
-        // What the process left behind in its group goes with it, as with a terminal that hangs up.
-        process.hang_up();
+        // What it left behind runs on, as OpenSSH's users expect of `nohup job &`: with a terminal the
+        // kernel hangs up, and without one nothing does.
         self.stage = Stage::Ended;
         if let Some(mut channel) = port.connection.channel(self.channel) {
             let request = match exit.clone() {
@@ -170,9 +203,22 @@ impl Session {
         }
     }
 
+    /// True once what ran has ended, for a session whose channel is gone.
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.stage {
+            Stage::Running(process) => process.poll_exit(cx).is_ready(),
+            _ => true,
+        }
+    }
+
     /// True while something runs.
     pub(super) fn is_running(&self) -> bool {
-        matches!(self.stage, Stage::Running(_) | Stage::Starting)
+        matches!(self.stage, Stage::Running(_))
+    }
+
+    /// True while the authority starts something.
+    pub(super) fn is_starting(&self) -> bool {
+        matches!(self.stage, Stage::Starting)
     }
 }
 

@@ -32,4 +32,10 @@ impl<T: 'static> Tasks<T> {
         });
         done
     }
+
+    /// Waits for some; ready at once when nothing is under way.
+    pub(super) fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Vec<T>> {
+        let done = self.poll(cx);
+        if done.is_empty() && !self.running.is_empty() { Poll::Pending } else { Poll::Ready(done) }
+    }
 }

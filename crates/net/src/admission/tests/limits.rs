@@ -103,7 +103,9 @@ fn dropped_at(max_startups: (u32, u32, u32), open: u32) -> usize {
     let now = Instant::now();
     let mut admissions = with_startups((u32::MAX, 0, u32::MAX));
     for n in 0..open {
-        admitted(admissions.admit(now, stranger(n), SPARED));
+        // Past key exchange, so that nobody can go for the newcomer.
+        let (ticket, _) = admitted(admissions.admit(now, stranger(n), SPARED));
+        admissions.key_exchange_done(ticket);
     }
     admissions.reload(AdmissionConfig { max_startups, ..AdmissionConfig::default() });
     let mut dropped = 0;
@@ -129,6 +131,16 @@ fn p03_random_early_drop_rises_from_rate_to_100() {
     assert_eq!([99, 100, 550, 999].map(|open| dropped_at(ours, open)), [0, 30, 65, 99]);
     // A rate of 100 is a hard limit at `begin`.
     assert_eq!([4, 5].map(|open| dropped_at((5, 100, 10), open)), [0, 100]);
+}
+
+#[test]
+fn p03_the_draw_hits_the_oldest_unfinished_before_it_hits_a_newcomer() {
+    let now = Instant::now();
+    let mut admissions = with_startups((2, 30, 10));
+    let tickets = [0, 1, 2, 3].map(|n| admitted(admissions.admit(now, stranger(n), SPARED)).0);
+    admissions.key_exchange_done(tickets[0]);
+    assert_eq!(admitted(admissions.admit(now, stranger(4), HIT)).1, Some(tickets[1]));
+    assert_eq!(admitted(admissions.admit(now, stranger(5), SPARED)).1, None);
 }
 
 #[test]
