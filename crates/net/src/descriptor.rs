@@ -1,6 +1,6 @@
 //! A descriptor of the operating system, read and written from a task.
 
-use nacre_sys::stdio::Stdio;
+use nacre_sys::stdio::{self, Stdio};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::task::{Context, Poll, ready};
@@ -22,7 +22,11 @@ pub struct Descriptor(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Watched(AsyncFd<Watched>),
+    Watched {
+        fd: AsyncFd<Watched>,
+        /// A read shorter than asked for has emptied it, so the next one can wait to be told.
+        short_read_empties: bool,
+    },
     /// Files and devices that never keep anybody waiting; epoll refuses them.
     AlwaysReady(Stdio),
 }
@@ -38,7 +42,7 @@ impl Descriptor {
             // descriptor each time; ours owns one and returns that one until it is dropped.
             #[expect(deprecated, reason = "`Watched` keeps the promise that the new function asks for")]
             let watched = AsyncFd::new(Watched(stdio))?;
-            Ok(Self(Kind::Watched(watched)))
+            Ok(Self(Kind::Watched { short_read_empties: stdio::is_pipe(&watched), fd: watched }))
         } else {
             Ok(Self(Kind::AlwaysReady(stdio)))
         }
@@ -56,11 +60,13 @@ impl Descriptor {
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         match &self.0 {
             Kind::AlwaysReady(stdio) => Poll::Ready(stdio.read(buf)),
-            Kind::Watched(fd) => loop {
+            Kind::Watched { fd, short_read_empties } => loop {
                 let mut guard = ready!(fd.poll_read_ready(cx))?;
-                if let Ok(result) = guard.try_io(|fd| fd.get_ref().0.read(buf)) {
-                    return Poll::Ready(result);
+                let Ok(result) = guard.try_io(|fd| fd.get_ref().0.read(buf)) else { continue };
+                if *short_read_empties && result.as_ref().is_ok_and(|n| (1..buf.len()).contains(n)) {
+                    guard.clear_ready();
                 }
+                return Poll::Ready(result);
             },
         }
     }
@@ -69,7 +75,7 @@ impl Descriptor {
     pub fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match &self.0 {
             Kind::AlwaysReady(stdio) => Poll::Ready(stdio.write(buf)),
-            Kind::Watched(fd) => loop {
+            Kind::Watched { fd, .. } => loop {
                 let mut guard = ready!(fd.poll_write_ready(cx))?;
                 if let Ok(result) = guard.try_io(|fd| fd.get_ref().0.write(buf)) {
                     return Poll::Ready(result);
@@ -83,7 +89,7 @@ impl Descriptor {
         match &self.0 {
             Kind::AlwaysReady(_) => Poll::Ready(Ok(())),
             // Not `readable()`: that future takes its waker with it when it is dropped.
-            Kind::Watched(fd) => fd.poll_read_ready(cx).map_ok(|_guard| ()),
+            Kind::Watched { fd, .. } => fd.poll_read_ready(cx).map_ok(|_guard| ()),
         }
     }
 }
@@ -91,7 +97,7 @@ impl Descriptor {
 impl AsFd for Descriptor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.0 {
-            Kind::Watched(fd) => fd.get_ref().0.as_fd(),
+            Kind::Watched { fd, .. } => fd.get_ref().0.as_fd(),
             Kind::AlwaysReady(stdio) => stdio.as_fd(),
         }
     }

@@ -53,6 +53,19 @@ pub fn reopen(fd: impl AsFd) -> io::Result<Stdio> {
     }
 }
 
+/// Whether this is a pipe or FIFO, which a read shorter than asked for has emptied.
+pub fn is_pipe(fd: impl AsFd) -> bool {
+    rustix::fs::fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+}
+
+/// Asks the kernel for a larger buffer in a pipe that somebody else made, so that one wake-up moves much; a refusal, or
+/// something that is no pipe, changes nothing.
+pub fn widen_pipe(fd: impl AsFd) {
+    if is_pipe(&fd) {
+        let _ = rustix::pipe::fcntl_setpipe_size(fd, crate::spawn::PIPE_BYTES);
+    }
+}
+
 /// [`reopen`] of fd 0.
 ///
 /// # Errors

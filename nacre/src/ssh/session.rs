@@ -94,6 +94,8 @@ impl Session {
     }
 
     fn connect(&mut self, port: &mut Port<'_>, options: &ClientOptions) -> io::Result<()> {
+        stdio::widen_pipe(io::stdin());
+        stdio::widen_pipe(io::stdout());
         let mut pump = Pump::new(self.channel)
             .sink(Stream::Main, Descriptor::new(stdio::stdout()?)?)
             .sink(Stream::Stderr, Descriptor::new(stdio::stderr()?)?);

@@ -15,6 +15,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 pub use launch::spawn;
+pub(crate) use pipes::PIPE_BYTES;
 pub use pipes::{ParentPipe, pipe_from_child, pipe_to_child, socket_pair};
 pub use signals::{signal_group, signal_name, signal_number};
 pub use wait::{Child, ExitStatus, reap_orphans};

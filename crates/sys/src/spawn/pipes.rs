@@ -10,7 +10,7 @@ use crate::error::Doing;
 use crate::pty::set_nonblocking;
 
 /// Asked of the kernel so that one wake-up moves much; refused beyond `fs.pipe-user-pages-soft`, which is fine.
-const PIPE_BYTES: usize = 1 << 20;
+pub(crate) const PIPE_BYTES: usize = 1 << 20;
 
 /// A pipe between parent and child. Both ends are close-on-exec; only the parent's does not block.
 #[derive(Debug)]
