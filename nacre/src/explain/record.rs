@@ -357,7 +357,7 @@ impl Watching {
                 self.add(now, (Row::End, 9, Who::Both), "end", error.to_string(), vec![]);
             }
             Step::Packet { by, number: n @ number::DISCONNECT, .. } => {
-                self.add(now, (Row::End, 9, (*by).into()), "disconnect", format!("{}", number::name(*n)), vec![]);
+                self.add(now, (Row::End, 9, (*by).into()), "disconnect", number::name(*n), vec![]);
             }
             _ => {}
         }

@@ -81,26 +81,23 @@ fn shortened(value: &str) -> String {
 
 /// Breaks text at blanks, or within a word that is longer than a line.
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let mut lines = Vec::new();
+    let mut line = String::new();
     for word in text.split(' ') {
         let mut rest: Vec<char> = word.chars().collect();
-        loop {
-            let Some(line) = lines.last_mut() else { break };
-            let used = line.chars().count();
-            let gap = usize::from(used > 0);
-            if used + gap + rest.len() <= width {
-                if gap > 0 {
-                    line.push(' ');
-                }
-                line.extend(rest);
-                break;
-            }
-            if used == 0 {
-                line.extend(rest.drain(..width.min(rest.len())));
-            }
-            lines.push(String::new());
+        let gap = usize::from(!line.is_empty());
+        if line.chars().count() + gap + rest.len() > width && gap > 0 {
+            lines.push(std::mem::take(&mut line));
         }
+        while rest.len() > width {
+            lines.push(rest.drain(..width).collect());
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(rest);
     }
+    lines.push(line);
     lines
 }
 
