@@ -8,7 +8,7 @@ use nacre_proto::error::{Limit, Misbehaviour};
 use nacre_testkit::keys::other_key;
 use nacre_testkit::raw::{Raw, Setup};
 use nacre_testkit::{sample, user_key};
-use nacre_wire::message::{Message, Rest, UserauthFailure, UserauthRequest};
+use nacre_wire::message::{Message, Rest, ServiceRequest, UserauthFailure, UserauthRequest};
 use nacre_wire::number;
 
 const ED25519: SignatureAlgorithm = SignatureAlgorithm::Ed25519;
@@ -366,4 +366,17 @@ fn a16_two_hundred_logins_at_once_never_mix_two_users() {
             false => assert_eq!(raw.end.error, Some(Error::Limit(Limit::AuthTries))),
         }
     }
+}
+
+#[test]
+fn a04_there_is_one_service_to_ask_for_and_it_is_asked_for_once() {
+    for service in ["ssh-connection", "ssh-userauth2", "", "shell"] {
+        let mut raw = Raw::client(Setup::default());
+        raw.handshake();
+        raw.send(&ServiceRequest { service: service.as_bytes() }.to_bytes());
+        raw.assert_disconnected(reason::SERVICE_NOT_AVAILABLE);
+    }
+    let mut raw = at_login(Setup::default());
+    raw.send(&sample::of(number::SERVICE_REQUEST));
+    raw.assert_disconnected(reason::PROTOCOL_ERROR);
 }

@@ -29,6 +29,7 @@ mod reason {
     pub const PROTOCOL_ERROR: u32 = 2;
     pub const KEY_EXCHANGE_FAILED: u32 = 3;
     pub const MAC_ERROR: u32 = 5;
+    pub const SERVICE_NOT_AVAILABLE: u32 = 7;
     pub const HOST_KEY_NOT_VERIFIABLE: u32 = 9;
     pub const CONNECTION_LOST: u32 = 10;
     pub const BY_APPLICATION: u32 = 11;

@@ -1,4 +1,4 @@
-//! What the key exchange is fed with and what comes out: T9, T12, T13, T16.
+//! What the key exchange is fed with and what comes out: T8, T9, T12, T13, T16.
 
 use crate::{ROLES, logged_in, reason};
 use nacre_proto::algorithm::{KexMethod, SignatureAlgorithm};
@@ -241,6 +241,41 @@ fn t13_the_session_identifier_is_the_first_exchange_hash_for_life() {
         raw.send(&sample::of(number::PING));
         raw.expect(number::PONG);
     }
+}
+
+#[test]
+fn t08_one_wrongly_guessed_packet_is_dropped_and_one_only() {
+    let guessing = |strict: bool, kex: &[&str]| {
+        let mut raw = Raw::client(Setup::default());
+        raw.offer.strict = strict;
+        raw.offer.follows = true;
+        raw.offer.kex = kex.iter().map(|name| (*name).to_owned()).collect();
+        raw.exchange_idents();
+        raw.send_kexinit();
+        raw.recv_kexinit();
+        raw
+    };
+    let wrong = ["ecdh-sha2-nistp256", "curve25519-sha256"];
+    for strict in [true, false] {
+        // Wrong: dropped unread, and the exchange goes on.
+        let mut raw = guessing(strict, &wrong);
+        raw.send(&[number::KEX_ECDH_INIT, 0xff, 0xff]);
+        raw.finish_exchange();
+        raw.take_ext_info();
+        raw.service();
+        // A second one is the answer itself, and must be good.
+        let mut raw = guessing(strict, &wrong);
+        raw.send(&[number::KEX_ECDH_INIT]);
+        raw.send(&[number::KEX_ECDH_INIT, 0xff]);
+        raw.assert_disconnected(reason::PROTOCOL_ERROR);
+        // Nothing but a message of a key exchange can have been guessed.
+        let mut raw = guessing(strict, &wrong);
+        raw.send(&sample::auth_none());
+        raw.assert_disconnected(reason::PROTOCOL_ERROR);
+    }
+    // Right: it is the answer.
+    let mut raw = guessing(true, &["curve25519-sha256"]);
+    raw.finish_exchange();
 }
 
 #[test]
