@@ -19,7 +19,7 @@ const MAX_FILL: usize = 64 * 1024;
 /// What a pump tells the owner of the connection.
 #[derive(Debug)]
 pub enum PumpEvent {
-    /// Every source of the channel has ended; EOF was said.
+    /// Every source of the channel has ended; EOF was said unless the owner does that.
     SourcesEnded {
         /// Which channel.
         channel: LocalChannel,
@@ -102,6 +102,8 @@ pub struct Pump {
     drained_told: bool,
     /// Keep a sink's descriptor open after the peer's EOF (a terminal has no half to close).
     keep_sinks: bool,
+    /// The owner says EOF itself.
+    holds_eof: bool,
 }
 
 impl Pump {
@@ -116,6 +118,7 @@ impl Pump {
             inbound_ended: false,
             drained_told: false,
             keep_sinks: false,
+            holds_eof: false,
         }
     }
 
@@ -124,6 +127,13 @@ impl Pump {
     pub fn interactive(mut self) -> Self {
         self.interactive = true;
         self.keep_sinks = true;
+        self
+    }
+
+    /// Leaves it to the owner to say EOF once the sources have ended.
+    #[must_use]
+    pub fn holding_eof(mut self) -> Self {
+        self.holds_eof = true;
         self
     }
 
@@ -324,7 +334,9 @@ impl Pumps {
             if pump.had_sources && pump.sources.is_empty() {
                 pump.had_sources = false;
                 moved = true;
-                if let Some(mut channel) = connection.channel(pump.channel) {
+                if !pump.holds_eof
+                    && let Some(mut channel) = connection.channel(pump.channel)
+                {
                     channel.eof();
                 }
                 self.events.push_back(PumpEvent::SourcesEnded { channel: pump.channel });

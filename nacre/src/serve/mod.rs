@@ -97,17 +97,24 @@ fn start(
     }
     let _ = privileges::raise_open_files();
     log::start(target, level)?;
-    let pid_file = pid_file(args, &place, &options).map(PidFile::write);
-    if !args.as_sshd && !args.inetd {
-        output::complain(&greeting::text(&place, &host_keys, &sockets));
-    }
+    let pid_file = pid_file(args, &place, &options);
+    let greeting = (!args.as_sshd && !args.inetd).then(|| greeting::text(&place, &host_keys, &sockets));
     let shared = Arc::new(Shared::new(options, host_keys, place.mode.clone(), place.state.clone()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
     let result = runtime.block_on(async {
-        if args.inetd { serve_stdio(shared).await } else { serve(args, &place, shared, sockets, pid_file).await }
+        if args.inetd {
+            return serve_stdio(shared).await;
+        }
+        let ready = move || {
+            if let Some(text) = greeting {
+                output::complain(&text);
+            }
+            pid_file.map(PidFile::write)
+        };
+        serve(args, &place, shared, sockets, ready).await
     });
     // What still blocks (a name service that hangs) must not keep the process.
     runtime.shutdown_background();
@@ -127,7 +134,7 @@ async fn serve(
     place: &Place,
     shared: Arc<Shared>,
     sockets: Vec<std::net::TcpListener>,
-    pid_file: Option<PidFile>,
+    ready: impl FnOnce() -> Option<PidFile>,
 ) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(format!("cannot serve: {error}"));
     let mut listeners = Vec::new();
@@ -138,6 +145,8 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    // Whoever reads that we are there, or our process id, may send a signal at once.
+    let pid_file = ready();
     loop {
         let (reload, mut reloads) = mpsc::channel(1);
         let stop = async {

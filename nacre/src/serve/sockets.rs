@@ -37,14 +37,14 @@ pub fn bind(options: &ServerOptions, root: bool) -> Result<Vec<TcpListener>, Fai
             // A machine without IPv6 is no reason not to serve.
             Err(error) if !needed && error.kind() == ErrorKind::Unsupported => {}
             Err(error) if !needed && !sockets.is_empty() && error.kind() != ErrorKind::AddrInUse => {}
-            Err(error) => return Err(cannot_listen(address, &error)),
+            Err(error) => return Err(cannot_listen(&error)),
         }
     }
     Ok(sockets)
 }
 
-fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
-    let failure = Failure::new(format!("cannot listen on {address}: {error}"));
+fn cannot_listen(error: &std::io::Error) -> Failure {
+    let failure = Failure::new(format!("cannot {error}"));
     match error.kind() {
         ErrorKind::AddrInUse => failure.hint("another server has that port; choose another with -p PORT"),
         ErrorKind::PermissionDenied => failure.hint("ports below 1024 need root; choose another with -p PORT"),

@@ -6,6 +6,7 @@ use nacre::passwd::store::Store;
 use nacre_proto::crypto::SecretBytes;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::DirBuilderExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -127,6 +128,8 @@ impl Server {
     /// Starts one in a folder that [`Server::start`] made ready before, or the like.
     pub fn start_in(place: Scratch, lines: &str) -> Self {
         configure(&place, lines);
+        // As the server makes it; tests put passwords there first.
+        let _ = std::fs::DirBuilder::new().mode(0o700).create(place.path("state"));
         for _ in 0..10 {
             let port = free_port();
             let mut child = serve(&place, port).spawn().unwrap();
@@ -206,6 +209,7 @@ impl Server {
     pub fn logs(&self, text: &str) {
         let end = Instant::now() + PATIENCE;
         while !self.log().contains(text) {
+            assert!(is_alive(self.pid()), "the server is gone: {}", self.log());
             assert!(Instant::now() < end, "{text:?} is not in the log: {}", self.log());
             sleep(TICK);
         }

@@ -9,13 +9,21 @@ use nacre_proto::{GrantRequest, LocalChannel, Pending, Stream};
 use nacre_sys::pty;
 use nacre_wire::session::{SessionRequest, WindowSize};
 use std::collections::VecDeque;
+use std::future::Future;
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Sleep;
 
 /// The most variables a session may set (threat C9).
 const MAX_ENV: usize = 128;
 /// The most bytes they may have together: what Linux takes as one string for a new program.
 const MAX_ENV_BYTES: usize = 128 * 1024;
+
+/// How long EOF waits for the exit status. A process that closes its output mostly ends at once, and
+/// some clients (Dropbear's) close the channel at EOF without waiting for the status.
+const EOF_GRACE: Duration = Duration::from_millis(100);
 
 /// How far a session is.
 enum Stage {
@@ -38,6 +46,8 @@ pub(super) struct Session {
     /// For the size of the terminal.
     terminal: Option<OwnedFd>,
     sources_ended: bool,
+    /// When EOF is said though the process still runs.
+    eof_due: Option<Pin<Box<Sleep>>>,
     /// Input that came before there was anything to read it: clients do not wait for the answer to
     /// `exec`. Its bytes are not given back, so the channel's first window bounds it.
     early: VecDeque<Bytes>,
@@ -56,6 +66,7 @@ impl Session {
             stage: Stage::Asked,
             terminal: None,
             sources_ended: false,
+            eof_due: None,
             early: VecDeque::new(),
             early_eof: false,
             what: String::new(),
@@ -108,7 +119,7 @@ impl Session {
 
     /// Connects what was started with the channel.
     pub(super) fn run(&mut self, port: &mut Port<'_>, started: StartedSession) {
-        let mut pump = Pump::new(self.channel);
+        let mut pump = Pump::new(self.channel).holding_eof();
         let early = std::mem::take(&mut self.early);
         if let Some(mut channel) = port.connection.channel(self.channel) {
             channel.write(Stream::Main, &started.preamble);
@@ -154,6 +165,9 @@ impl Session {
 
     /// Tells the client how the process ended, once it has. True when it just did.
     pub(super) fn poll_exit(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> Option<Exit> {
+        if self.eof_due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready()) {
+            self.say_eof(port);
+        }
         let Stage::Running(process) = &mut self.stage else { return None };
         let Poll::Ready(exit) = process.poll_exit(cx) else { return None };
         // What it left behind runs on, as OpenSSH's users expect of `nohup job &`: with a terminal the
@@ -175,13 +189,22 @@ impl Session {
     /// All output of the process was sent.
     pub(super) fn sources_ended(&mut self, port: &mut Port<'_>) {
         self.sources_ended = true;
+        self.eof_due = Some(Box::pin(tokio::time::sleep(EOF_GRACE)));
         self.close_if_done(port);
+    }
+
+    fn say_eof(&mut self, port: &mut Port<'_>) {
+        self.eof_due = None;
+        if let Some(mut channel) = port.connection.channel(self.channel) {
+            channel.eof();
+        }
     }
 
     fn close_if_done(&mut self, port: &mut Port<'_>) {
         if !self.sources_ended || !matches!(self.stage, Stage::Ended) {
             return;
         }
+        self.say_eof(port);
         port.pumps.detach(self.channel);
         if let Some(mut channel) = port.connection.channel(self.channel) {
             channel.close();
