@@ -69,6 +69,10 @@ pub fn run(args: &SshArgs) -> Result<ExitCode, Failure> {
 }
 
 fn effective(args: &SshArgs) -> Result<ClientOptions, Failure> {
+    options::check_names(args).map_err(|text| {
+        output::complain(&text);
+        Failure::silent(SSH)
+    })?;
     options::effective(args).map_err(|errors| {
         output::complain(&errors.to_string());
         Failure::silent(SSH)

@@ -1,11 +1,11 @@
 //! What the command line and the configuration files come to, and the transport's settings from that.
 
 use super::offer;
+use crate::cli::setting::Setting;
 use crate::cli::ssh::SshArgs;
 use crate::version;
 use crate::world::Machine;
-use nacre_config::client::{ClientOptions, ConfigFile, Invocation, Keyword, resolve};
-use nacre_config::origin::Origin;
+use nacre_config::client::{ClientOptions, ConfigFile, Invocation, resolve};
 use nacre_config::{Check, Errors, World};
 use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
 use nacre_proto::{Keepalive, RekeyPolicy, TransportConfig};
@@ -98,9 +98,22 @@ pub fn check(options: &ClientOptions, args: &SshArgs) -> Result<(), String> {
         let flag = if args.tunnel.is_some() { "-w" } else { "-W" };
         return Err(format!("ssh: {flag} is not done yet"));
     }
-    let typed = options.origin(Keyword::User) == Origin::CommandLine;
-    let names = [Some(&options.original_host), Some(&options.user).filter(|_| typed)];
-    match names.into_iter().flatten().find(|name| name.contains(['$', '\\'])) {
+    Ok(())
+}
+
+/// Refuses names from the command line that a shell would read as something else (threat H8):
+/// `Match exec` and the like hand them to one. The command line's own reading has refused all other
+/// such characters already.
+///
+/// # Errors
+/// The line to show.
+pub fn check_names(args: &SshArgs) -> Result<(), String> {
+    let users = args.settings.iter().filter_map(|setting| match setting {
+        Setting::Value { keyword: "User", argument, .. } => Some(argument),
+        Setting::Value { .. } | Setting::Line(_) => None,
+    });
+    let mut names = users.chain(args.destination.as_ref().map(|destination| &destination.host));
+    match names.find(|name| name.contains(['$', '\\'])) {
         Some(name) => Err(format!(
             "ssh: '{}': a name with '$' or '\\' is not taken from the command line; write it into the configuration file",
             nacre_wire::text::clean_line(name.as_bytes(), 64)

@@ -167,7 +167,7 @@ impl Peer {
         format!("[127.0.0.1]:{}", self.port)
     }
 
-    /// `nacre ssh` for this server as root with the key `id`: nothing is asked, nothing of the
+    /// `nacre ssh` for this server, as the tester who is root, with the key `id`: nothing is asked, nothing of the
     /// tester's own is read. Options, then the host, then the command follow.
     pub fn client(&self, place: &Scratch) -> Command {
         let mut command = nacre();
@@ -183,7 +183,7 @@ impl Peer {
     /// The words that every call needs.
     pub fn words(&self, place: &Scratch) -> Vec<String> {
         let known = format!("UserKnownHostsFile={}", place.path("known_hosts").display());
-        let words = ["ssh", "-F", "none", "-p", &self.port.to_string(), "-l", "root", "-o", &known];
+        let words = ["ssh", "-F", "none", "-p", &self.port.to_string(), "-o", &known];
         let none = ["-o", "GlobalKnownHostsFile=none"];
         words.into_iter().chain(none).map(str::to_owned).collect()
     }

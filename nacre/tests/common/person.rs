@@ -1,7 +1,7 @@
 //! A person at a terminal: the program runs on a real pty and is typed to.
 #![allow(dead_code)]
 
-use nacre_sys::pty::Pty;
+use nacre_sys::pty::{self, Pty, WindowSize};
 use nacre_sys::spawn::{Child, ChildStdio, ExitStatus, SpawnSpec, spawn};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
@@ -22,14 +22,20 @@ pub struct Person {
 impl Person {
     /// Starts `nacre` with `args` on a new terminal, with `home` as home folder.
     pub fn runs(home: &Path, args: &[&str]) -> Self {
+        Self::starts(Path::new(env!("CARGO_BIN_EXE_nacre")), home, args, &[])
+    }
+
+    /// Starts a program with more variables than the usual ones.
+    pub fn starts(program: &Path, home: &Path, args: &[&str], more: &[(&str, &str)]) -> Self {
         let pty = Pty::open().unwrap();
-        let program = Path::new(env!("CARGO_BIN_EXE_nacre"));
-        let env = [("PATH", "/usr/bin:/bin"), ("TERM", "xterm-256color"), ("HOME", home.to_str().unwrap())];
+        pty.resize(WindowSize { columns: 80, rows: 24, ..WindowSize::default() }).unwrap();
+        let usual = [("PATH", "/usr/bin:/bin"), ("TERM", "xterm-256color"), ("HOME", home.to_str().unwrap())];
+        let env = usual.iter().chain(more);
         let spec = SpawnSpec {
             program: program.to_owned(),
-            arg0: "nacre".into(),
+            arg0: program.file_name().unwrap().to_owned(),
             args: args.iter().map(OsString::from).collect(),
-            env: env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect(),
+            env: env.map(|(name, value)| (OsString::from(name), OsString::from(value))).collect(),
             cwd: home.to_owned(),
             stdio: ChildStdio::Pty(pty.slave),
             credentials: None,
@@ -55,6 +61,38 @@ impl Person {
     /// Types a line and Enter.
     pub fn types(&mut self, line: &str) {
         self.presses(format!("{line}\r").as_bytes());
+    }
+
+    /// Gives the terminal's window another size.
+    pub fn resizes(&self, columns: u32, rows: u32) {
+        let size = WindowSize { columns, rows, ..WindowSize::default() };
+        pty::set_window_size(&self.master, size).unwrap();
+    }
+
+    /// Whether the terminal shows what is typed and acts on Ctrl-C, as at a shell's prompt.
+    pub fn terminal_is_cooked(&self) -> bool {
+        let modes = rustix::termios::tcgetattr(&self.master).unwrap().local_modes;
+        modes.contains(rustix::termios::LocalModes::ECHO | rustix::termios::LocalModes::ISIG)
+    }
+
+    /// Waits until [`Self::terminal_is_cooked`].
+    #[track_caller]
+    pub fn awaits_cooked_terminal(&self) {
+        let end = Instant::now() + PATIENCE;
+        while !self.terminal_is_cooked() {
+            assert!(Instant::now() < end, "the terminal was not given back; on the screen: {:?}", self.seen);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The process.
+    pub fn pid(&self) -> i32 {
+        self.child.pid()
+    }
+
+    /// Everything that was on the screen so far.
+    pub fn screen(&self) -> &str {
+        &self.seen
     }
 
     /// Presses keys.

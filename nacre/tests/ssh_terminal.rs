@@ -1,0 +1,220 @@
+//! `nacre ssh` with a person at a terminal: a shell there, its size, escapes, and the terminal given
+//! back at the end.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+#[path = "common/peer.rs"]
+mod peer;
+#[path = "common/person.rs"]
+mod person;
+
+use common::Scratch;
+use peer::{Peer, place, run};
+use person::Person;
+
+const HOST: &str = "127.0.0.1";
+
+/// Runs a test against both servers.
+fn each(test: impl Fn(&Scratch, &Peer)) {
+    let place = place();
+    for peer in [Peer::sshd(&place, ""), Peer::dropbear(&place, &[])] {
+        test(&place, &peer);
+    }
+}
+
+/// A person who calls with these words.
+fn person(peer: &Peer, place: &Scratch, words: &[&str]) -> Person {
+    let mut all = peer.words(place);
+    let id = place.path("id");
+    all.extend(["-i", id.to_str().unwrap(), "-o", "StrictHostKeyChecking=accept-new"].map(str::to_owned));
+    all.extend(words.iter().map(|word| (*word).to_owned()));
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    Person::runs(&place.path("home"), &all)
+}
+
+#[test]
+fn a_shell_with_its_size_and_type() {
+    each(|place, peer| {
+        let mut person = person(peer, place, &[HOST]);
+        person.sees("# ");
+        person.types("echo a$((1+1))b; tty; echo $TERM; stty size");
+        person.sees("a2b\r\n");
+        person.sees("/dev/pts/");
+        person.sees("xterm-256color");
+        person.sees("24 80\r\n");
+        person.resizes(100, 30);
+        // The change travels by itself; the shell is asked until it has come.
+        person.types("while [ \"$(stty size)\" != '30 100' ]; do sleep 0.05; done; echo re''sized");
+        person.sees("resized\r\n");
+        assert!(!person.terminal_is_cooked());
+        person.types("exit 3");
+        person.sees("Connection to 127.0.0.1 closed.");
+        person.awaits_cooked_terminal();
+        assert_eq!(person.ends().0, 3);
+    });
+}
+
+#[test]
+fn keys_go_to_the_other_side() {
+    each(|place, peer| {
+        let mut person = person(peer, place, &[HOST]);
+        person.sees("# ");
+        // Ctrl-C ends what runs there and not the client.
+        person.types("cat");
+        person.types("round trip");
+        person.sees("round trip\r\nround trip\r\n");
+        person.presses(b"\x03");
+        person.sees("# ");
+        person.types("echo still he''re");
+        person.sees("still here");
+        // The modes of this terminal are those of that one: erase is what it is here.
+        person.presses(b"echo wrong\x7f\x7f\x7f\x7f\x7frig''ht\r");
+        person.sees("# right\r\n");
+        person.presses(b"\x04");
+        person.sees("Connection to 127.0.0.1 closed.");
+        assert_eq!(person.ends().0, 0);
+    });
+}
+
+#[test]
+fn escapes() {
+    each(|place, peer| {
+        let mut person = person(peer, place, &[HOST]);
+        person.sees("# ");
+        person.presses(b"\r~?");
+        person.sees("Supported escape sequences:");
+        person.presses(b"\r~#");
+        person.sees("#0 client-session");
+        person.presses(b"\r~R");
+        person.types("\recho after re''keying");
+        person.sees("after rekeying");
+        person.types("echo a ~~. b");
+        person.sees("a ~~. b");
+        person.presses(b"\r~v\r~V");
+        person.sees("[LogLevel VERBOSE]");
+        person.sees("[LogLevel INFO]");
+        person.presses(b"\r~.");
+        person.sees("Connection to 127.0.0.1 closed.");
+        person.awaits_cooked_terminal();
+        assert_eq!(person.ends().0, 255);
+    });
+}
+
+#[test]
+fn another_escape_character_and_none() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let mut one = person(&peer, &place, &["-e", "^B", HOST]);
+    one.sees("# ");
+    one.presses(b"\r~.\x15echo no es''cape\r");
+    one.sees("no escape");
+    one.presses(b"\r\x02.");
+    one.sees("closed.");
+    assert_eq!(one.ends().0, 255);
+    let mut two = person(&peer, &place, &["-e", "none", HOST]);
+    two.sees("# ");
+    two.presses(b"\r~.\x15exit 6\r");
+    assert_eq!(two.ends().0, 6);
+}
+
+#[test]
+fn suspended_and_brought_back() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let mut words = peer.words(&place);
+    words.extend(
+        ["-i", place.path("id").to_str().unwrap(), "-o", "StrictHostKeyChecking=accept-new"].map(str::to_owned),
+    );
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    // A shell with job control, as a person has it.
+    let mut person = Person::starts(std::path::Path::new("/bin/bash"), &place.path("home"), &["--norc", "-i"], &[]);
+    person.sees("# ");
+    person.types("PS1='he''re> '");
+    person.sees("here> ");
+    person.types(&format!("'{}' {} {HOST}", env!("CARGO_BIN_EXE_nacre"), quoted.join(" ")));
+    person.sees("# ");
+    person.presses(b"\r~\x1a");
+    person.sees("Stopped");
+    person.awaits_cooked_terminal();
+    person.types("echo at ho''me");
+    person.sees("at home");
+    person.types("fg");
+    person.types("echo a$((2+3))b");
+    person.sees("a5b");
+    person.types("exit 9");
+    person.sees("closed.");
+    person.types("echo code $?");
+    person.sees("code 9");
+    person.types("exit");
+    assert_eq!(person.ends().0, 0);
+}
+
+#[test]
+fn a_terminal_on_demand() {
+    each(|place, peer| {
+        let mut one = person(peer, place, &["-t", HOST, "tty && exit 4"]);
+        one.sees("/dev/pts/");
+        one.sees("Connection to 127.0.0.1 closed.");
+        assert_eq!(one.ends().0, 4);
+        let two = person(peer, place, &["-T", HOST, "tty"]);
+        let (code, screen) = two.ends();
+        assert_eq!(code, 1);
+        assert!(screen.contains("not a tty") && !screen.contains("Connection to"), "{screen}");
+        // Twice asked for, there is one even without one here; escapes do their work in what is piped in.
+        let done = run(peer.client(place).args(["-tt", HOST, "tty; exit 5"]), b"");
+        assert_eq!(done.code, 5, "{}", done.err);
+        assert!(done.text().contains("/dev/pts/"), "{}", done.text());
+        let done = run(peer.client(place).args(["-tt", HOST, "sleep 60"]), b"~.");
+        assert_eq!(done.code, 255);
+    });
+}
+
+#[test]
+fn a_flood_of_output_can_be_stopped() {
+    each(|place, peer| {
+        let mut person = person(peer, place, &[HOST]);
+        person.sees("# ");
+        person.types("yes flood");
+        person.sees("flood\r\nflood");
+        person.presses(b"\x03");
+        person.types("echo the en''d");
+        person.sees("the end");
+        person.types("exit");
+        assert_eq!(person.ends().0, 0);
+    });
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let mut person = person(&peer, &place, &[HOST]);
+    person.sees("# ");
+    assert!(!person.terminal_is_cooked());
+    let pid = rustix::process::Pid::from_raw(person.pid()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    person.awaits_cooked_terminal();
+    assert_eq!(person.ends().0, 255);
+}
+
+#[test]
+fn a_server_that_vanishes_gives_the_terminal_back() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let mut person = person(&peer, &place, &[HOST]);
+    person.sees("# ");
+    person.types("kill -9 $PPID");
+    person.sees("Connection to 127.0.0.1 closed by remote host.");
+    person.awaits_cooked_terminal();
+    assert_eq!(person.ends().0, 255);
+}
+
+#[test]
+fn a_terminal_that_is_refused() {
+    let place = place();
+    let peer = Peer::sshd(&place, "PermitTTY no");
+    let mut person = person(&peer, &place, &["-t", HOST, "tty; exit 2"]);
+    person.sees("PTY allocation request failed on channel 0");
+    person.sees("not a tty");
+    assert_eq!(person.ends().0, 2);
+}
