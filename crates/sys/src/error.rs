@@ -1,8 +1,7 @@
-//! What failed, where, and with which errno: the text behind every `io::Error` this crate makes itself.
+//! What failed, and with which errno: the text behind every `io::Error` this crate makes itself.
 
 use std::fmt;
 use std::io;
-use std::panic::Location;
 
 /// An operating-system call that failed, with what it was for. Found inside an [`io::Error`] of the same
 /// [`io::ErrorKind`]: `err.get_ref().and_then(|e| e.downcast_ref::<SysError>())`.
@@ -10,7 +9,6 @@ use std::panic::Location;
 pub struct SysError {
     doing: String,
     source: io::Error,
-    at: &'static Location<'static>,
 }
 
 impl SysError {
@@ -22,7 +20,9 @@ impl SysError {
 
 impl fmt::Display for SysError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({}:{})", self.doing, self.source, self.at.file(), self.at.line())
+        // The errno's number helps nobody who reads a message; `{:?}` has it.
+        let why = self.source.to_string();
+        write!(f, "{}: {}", self.doing, why.split(" (os error").next().unwrap_or(&why))
     }
 }
 
@@ -44,19 +44,16 @@ pub(crate) trait Doing<T> {
 }
 
 impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
-    #[track_caller]
     fn doing(self, doing: impl FnOnce() -> String) -> io::Result<T> {
-        let at = Location::caller();
         self.map_err(|err| {
             let source: io::Error = err.into();
-            io::Error::new(source.kind(), SysError { doing: doing(), source, at })
+            io::Error::new(source.kind(), SysError { doing: doing(), source })
         })
     }
 }
 
 /// A refusal of our own (no system call failed), in the same shape.
-#[track_caller]
 pub(crate) fn refused(kind: io::ErrorKind, doing: impl Into<String>, why: impl Into<String>) -> io::Error {
     let source = io::Error::other(why.into());
-    io::Error::new(kind, SysError { doing: doing.into(), source, at: Location::caller() })
+    io::Error::new(kind, SysError { doing: doing.into(), source })
 }
