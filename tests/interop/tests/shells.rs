@@ -40,7 +40,8 @@ fn a_shell_does_as_typed(pair: Pair) {
 fn the_terminal_s_size_follows(pair: Pair) {
     let server = pair.start();
     let mut terminal = shell(pair, &server);
-    terminal.type_in("trap 'stty size; exit 0' WINCH; echo 'tra''pped'; while :; do sleep 0.05; done\n");
+    // A shell of its own, as one at a prompt gives the terminal to each command in turn.
+    terminal.type_in("exec sh -c 'trap \"stty size; exit 0\" WINCH; echo tra\"\"pped; while :; do sleep 0.05; done'\n");
     terminal.expect("trapped");
     terminal.resize(133, 44);
     terminal.expect("44 133");
@@ -50,9 +51,12 @@ fn the_terminal_s_size_follows(pair: Pair) {
 fn an_interrupt_reaches_the_command(pair: Pair) {
     let server = pair.start();
     let mut terminal = shell(pair, &server);
-    terminal.type_in("echo 'sle''eping'; sleep 600\n");
+    terminal.type_in(
+        "sh -c 'trap \"echo inter\"\"rupted; exit 0\" INT; echo sle\"\"eping; while :; do sleep 0.05; done'\n",
+    );
     terminal.expect("sleeping");
     terminal.type_in("\x03");
+    terminal.expect("interrupted");
     terminal.expect("ready> ");
     terminal.type_in("exit 9\n");
     assert_eq!(terminal.end(), 9);

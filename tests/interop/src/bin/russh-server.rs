@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::{ChildStdin, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 type Problem = Box<dyn std::error::Error + Send + Sync>;
 
@@ -50,7 +51,9 @@ impl server::Server for House {
 struct Guest {
     rules: Arc<Rules>,
     key_held: bool,
-    inputs: HashMap<ChannelId, ChildStdin>,
+    /// What commands are to read. Unbounded: the session must not wait for a command that itself
+    /// waits for the session to take its output.
+    inputs: HashMap<ChannelId, UnboundedSender<Vec<u8>>>,
 }
 
 impl Guest {
@@ -114,7 +117,9 @@ impl server::Handler for Guest {
         let Ok(mut child) = sh.kill_on_drop(true).spawn() else { return session.channel_failure(id) };
         session.channel_success(id)?;
         if let Some(input) = child.stdin.take() {
-            self.inputs.insert(id, input);
+            let (sender, receiver) = unbounded_channel();
+            self.inputs.insert(id, sender);
+            tokio::spawn(feed(input, receiver));
         }
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let handle = session.handle();
@@ -134,11 +139,9 @@ impl server::Handler for Guest {
     }
 
     async fn data(&mut self, id: ChannelId, data: &[u8], _: &mut Session) -> Result<(), Self::Error> {
-        if let Some(input) = self.inputs.get_mut(&id)
-            && input.write_all(data).await.is_err()
-        {
-            // The command reads no more; what else comes is not for anyone.
-            self.inputs.remove(&id);
+        if let Some(input) = self.inputs.get(&id) {
+            // A command that reads no more leaves the rest to nobody.
+            let _ = input.send(data.to_vec());
         }
         Ok(())
     }
@@ -146,6 +149,15 @@ impl server::Handler for Guest {
     async fn channel_eof(&mut self, id: ChannelId, _: &mut Session) -> Result<(), Self::Error> {
         self.inputs.remove(&id);
         Ok(())
+    }
+}
+
+/// Passes what came from the client on to a command until either ends.
+async fn feed(mut input: ChildStdin, mut blocks: UnboundedReceiver<Vec<u8>>) {
+    while let Some(block) = blocks.recv().await {
+        if input.write_all(&block).await.is_err() {
+            break;
+        }
     }
 }
 
