@@ -43,6 +43,8 @@ pub struct Policy {
     pub echoes: bool,
     /// Passwords by user; when there are any, nobody else is known and `password` opens nothing.
     pub passwords: HashMap<Vec<u8>, String>,
+    /// Whether the server asks again after every answer, right or wrong.
+    pub asks_for_ever: bool,
     /// Whether the question about the host key is answered at all.
     pub answers_host_key: bool,
     /// Whether what happens is written down; not when a test counts memory.
@@ -76,6 +78,7 @@ impl Default for Policy {
             consumes: true,
             echoes: false,
             passwords: HashMap::new(),
+            asks_for_ever: false,
             answers_host_key: true,
             logs: true,
             signature: Some,
@@ -272,6 +275,7 @@ impl End {
                 self.connection.answer(now, pending, verdict)?;
             }
             Event::CheckKeyboardInteractive { pending, answers } => {
+                let answers = answers.filter(|_| !self.policy.asks_for_ever);
                 let verdict = match answers.as_deref() {
                     None => KeyboardInteractiveVerdict::Ask(InfoRequest {
                         prompts: vec![Prompt { text: b"Code: ".to_vec(), echo: false }],

@@ -63,6 +63,17 @@ fn a13_every_kind_of_request_has_an_end() {
 }
 
 #[test]
+fn a13_answers_to_endless_questions_count_as_requests() {
+    let mut setup = patient();
+    setup.policy.asks_for_ever = true;
+    let mut raw = at_login(setup);
+    let message = raw.keyboard_interactive("alice", "");
+    raw.send(&message);
+    assert_eq!(until_the_end(&mut raw, &sample::of(number::USERAUTH_INFO_RESPONSE)), 128);
+    assert_eq!(raw.end.error, Some(Error::Limit(Limit::AuthRequests)));
+}
+
+#[test]
 fn a13_failures_have_their_own_end() {
     for (method, ways) in [("password", 6), ("hostbased", 6)] {
         let mut raw = at_login(Setup::default());
