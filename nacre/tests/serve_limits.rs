@@ -42,6 +42,79 @@ fn a20_mistakes_in_the_configuration_name_the_line_and_the_nearest_word() {
     }
 }
 
+/// What `-T` prints for a configuration, of a connection when one is named.
+fn dump(place: &Scratch, config: &str, connection: Option<&str>) -> String {
+    let file = place.write("config", config);
+    let mut command = nacre();
+    command.args(["serve", "--user-mode", "-G", "--state"]).arg(place.path("state")).arg("-f").arg(file);
+    if let Some(connection) = connection {
+        command.args(["-C", connection]);
+    }
+    let done = finish(&mut command, b"");
+    assert_eq!(done.code, 0, "{config}: {}", done.err);
+    done.out
+}
+
+#[test]
+fn a20_what_the_server_obeys_shows_in_its_dump_in_and_out_of_match() {
+    let place = Scratch::new();
+    let everybody = dump(&place, "", None);
+    let alice = "user=alice,host=h,addr=192.0.2.1";
+    for line in [
+        "LoginGraceTime 7",
+        "MaxStartups 3:4:5",
+        "PerSourceMaxStartups 3",
+        "PerSourceNetBlockSize 24:48",
+        "PerSourcePenalties noauth:9s",
+        "PerSourcePenaltyExemptList 192.0.2.0/24",
+        "Ciphers aes128-ctr",
+        "KexAlgorithms curve25519-sha256",
+        "MACs hmac-sha2-256-etm@openssh.com",
+        "StrictModes no",
+        "PrintMotd no",
+        "TCPKeepAlive no",
+        "PidFile none",
+        "VersionAddendum x",
+        "Port 2",
+        "AddressFamily inet6",
+    ] {
+        assert_ne!(dump(&place, line, None), everybody, "{line}");
+        assert!(refused(&format!("Match User alice\n{line}\n")).err.contains("line 2"), "{line}");
+    }
+    for line in [
+        "MaxAuthTries 3",
+        "MaxSessions 3",
+        "ClientAliveInterval 3",
+        "ClientAliveCountMax 9",
+        "RequiredRSASize 4096",
+        "UnusedConnectionTimeout 9",
+        "PermitRootLogin no",
+        "PubkeyAuthentication no",
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+        "PermitTTY no",
+        "RefuseConnection yes",
+        "Banner /x",
+        "ForceCommand x",
+        "AuthorizedKeysFile /x",
+        "AllowUsers alice",
+        "DenyUsers bob",
+        "AllowGroups x",
+        "DenyGroups x",
+        "AcceptEnv X",
+        "SetEnv X=1",
+        "AuthenticationMethods publickey,password",
+        "Subsystem x /x",
+        "RekeyLimit 1G",
+        "PubkeyAcceptedAlgorithms ssh-ed25519",
+    ] {
+        assert_ne!(dump(&place, line, None), everybody, "{line}");
+        let matched = format!("Match User alice\n{line}\n");
+        assert_ne!(dump(&place, &matched, Some(alice)), dump(&place, "", Some(alice)), "{line} in Match");
+        assert_eq!(dump(&place, &matched, Some("user=bob,host=h,addr=192.0.2.1")), dump(&place, "", None), "{line}");
+    }
+}
+
 #[test]
 fn a_port_in_use_is_one_line_and_255() {
     let server = Server::start("");
@@ -156,7 +229,6 @@ fn p03_two_thousand_idle_sockets_keep_no_login_out_and_cost_little() {
     let took = since.elapsed();
     let held = u64::try_from(server.descriptors().len()).unwrap();
     let grown = server.status("VmRSS").saturating_sub(before);
-    eprintln!("p03: {grown} KiB for {held} descriptors, login {took:?}");
     assert!(grown <= 16 * held.max(1000), "{grown} KiB for {held} connections");
     // A second on an idle machine; tests share theirs.
     assert!(took < Duration::from_secs(20), "the login took {took:?}");
