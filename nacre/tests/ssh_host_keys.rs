@@ -291,7 +291,7 @@ fn h06_other_keys_are_learned_when_proved_and_only_then() {
 
     place.write("known_hosts", &known);
     assert_eq!(call(&["StrictHostKeyChecking=yes"]).code, 0);
-    assert_eq!(recorded(), [known.clone()], "a file that was named is not added to unasked");
+    assert_eq!(recorded(), std::slice::from_ref(&known), "a file that was named is not added to unasked");
 
     let done = call(&learn);
     assert!(done.err.contains("Learned new hostkey"), "{}", done.err);

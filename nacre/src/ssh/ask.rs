@@ -5,6 +5,7 @@ use nacre_sys::terminal::Tty;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
@@ -12,6 +13,9 @@ use zeroize::Zeroizing;
 const ASKPASS: &str = "/usr/bin/ssh-askpass";
 /// The longest answer of such a program, in bytes.
 const LONGEST: u64 = 8192;
+
+/// A question stands, and SIGALRM has a handler.
+static STANDING: AtomicBool = AtomicBool::new(false);
 
 /// Whether the answer shows while it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +39,10 @@ pub type Answer = Option<Zeroizing<Vec<u8>>>;
 /// [`Interrupted`]; the terminal is as it was before.
 pub async fn ask(question: String, echo: Echo) -> Result<Answer, Interrupted> {
     // With a handler of ours in place, SIGALRM ends the question and not the program: see `give_up`.
-    let _alarm = signal(SignalKind::alarm());
+    let alarm = signal(SignalKind::alarm());
+    STANDING.store(alarm.is_ok(), Ordering::SeqCst);
     let asked = tokio::task::spawn_blocking(move || blocking(&question, echo)).await;
+    STANDING.store(false, Ordering::SeqCst);
     match asked {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => Err(Interrupted),
@@ -44,8 +50,11 @@ pub async fn ask(question: String, echo: Echo) -> Result<Answer, Interrupted> {
     }
 }
 
-/// Ends a question that stands on the terminal, because its answer is not needed any more.
+/// Ends the question that stands on the terminal, if one does: its answer is not needed any more.
 pub fn give_up() {
+    if !STANDING.load(Ordering::SeqCst) {
+        return;
+    }
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::ALARM);
 }
 

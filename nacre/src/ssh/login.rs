@@ -144,6 +144,10 @@ impl Login {
     /// The next key that can be used with this server; `None` when the one at hand cannot.
     async fn next_key(&mut self, server: Option<&[String]>) -> Result<Option<Attempt>, Interrupted> {
         let Some(mut candidate) = self.candidates.as_mut().and_then(VecDeque::pop_front) else { return Ok(None) };
+        if matches!(candidate.signer, Signer::File(_)) && self.options.batch_mode {
+            self.log.debug(|| format!("{} wants a passphrase, and BatchMode asks nothing", candidate.name));
+            return Ok(None);
+        }
         if let (Signer::File(path), None) = (&candidate.signer, &candidate.public_key) {
             let Some(key) = self.open(&path.clone()).await? else { return Ok(None) };
             candidate.public_key = Some(key.public_blob().to_vec());
@@ -192,9 +196,6 @@ impl Login {
 
     /// Opens a key file that wants a passphrase.
     async fn open(&mut self, path: &Path) -> Result<Option<PrivateKey>, Interrupted> {
-        if self.options.batch_mode {
-            return Ok(None);
-        }
         for _ in 0..self.options.number_of_password_prompts {
             let question = format!("Enter passphrase for key '{}': ", path.display());
             let Some(passphrase) = ask::ask(question, Echo::Hidden).await?.filter(|p| !p.is_empty()) else {

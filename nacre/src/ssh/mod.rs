@@ -29,7 +29,7 @@ use crate::cli::ssh::{SshAction, SshArgs};
 use crate::failure::{Failure, SSH};
 use crate::{output, query, version};
 use log::Log;
-use nacre_config::client::{ClientOptions, LogLevel};
+use nacre_config::client::{AddKeysToAgent, ClientOptions, LogLevel};
 use nacre_crypto::AwsLc;
 use nacre_net::Driver;
 use nacre_proto::{ClientConfig, Connection};
@@ -93,6 +93,9 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
     options::check(&options, args).map_err(|text| fatal(&text))?;
     for warning in &options.warnings {
         log.info(&warning.to_string());
+    }
+    if options.add_keys_to_agent != AddKeysToAgent::No {
+        log.verbose("AddKeysToAgent: not done yet, keys stay out of the agent");
     }
     let plan = Plan::new(&options, args, nacre_sys::terminal::is_tty(std::io::stdin())).map_err(fatal)?;
     if let Some(notice) = plan.notice {

@@ -235,7 +235,7 @@ impl ClientOwner {
         }
         let Some(plan) = self.plan.take() else { return };
         if plan.start.is_none() {
-            return self.to_background();
+            return self.leave_the_front();
         }
         let known = port.connection.peer_ident().unwrap_or_default();
         let knows_extensions = ["OpenSSH", "Nacre"].iter().any(|name| known.contains(name));
@@ -251,13 +251,13 @@ impl ClientOwner {
     fn on_opened(&mut self, port: &mut Port<'_>) {
         let Some(session) = &mut self.session else { return };
         match session.start(port, &self.options) {
-            Ok(()) => self.to_background(),
+            Ok(()) => self.leave_the_front(),
             Err(what) => self.end(port, End::Refused(what)),
         }
     }
 
     /// `-f`: whoever waits in the front may go on.
-    fn to_background(&mut self) {
+    fn leave_the_front(&mut self) {
         let Some(front) = self.background.take() else { return };
         self.log.debug(|| "going to the background".to_owned());
         let keep_stderr = self.log.is_on_stderr() && self.log.wants(LogLevel::Debug1);

@@ -84,7 +84,7 @@ pub fn environment(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::cli::{self, Invocation};
 

@@ -21,6 +21,8 @@ pub struct Terminal {
     input: Option<Descriptor>,
     raw: Option<RawMode>,
     escapes: Escapes,
+    /// What typing is read into.
+    chunk: Vec<u8>,
     /// Typed and not taken by the channel yet.
     waiting: Vec<u8>,
     /// Typed behind an escape that is to be done first.
@@ -59,7 +61,9 @@ impl Terminal {
         let input = if stdin_null { None } else { Some(Descriptor::new(stdio::stdin()?)?) };
         let raw = if stdin_null { None } else { RawMode::enter(io::stdin()).ok() };
         log.set_raw(raw.is_some());
-        Ok(Self { input, raw, escapes: Escapes::new(escape), waiting: Vec::new(), behind: Vec::new(), log })
+        let escapes = Escapes::new(escape);
+        let chunk = vec![0; READ_SIZE];
+        Ok(Self { input, raw, escapes, chunk, waiting: Vec::new(), behind: Vec::new(), log })
     }
 
     /// Gives the terminal back.
@@ -101,10 +105,9 @@ impl Terminal {
     /// Reads what was typed; false when there is nothing.
     fn read(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>, channel: LocalChannel) -> bool {
         let Some(input) = &self.input else { return false };
-        let mut chunk = vec![0; READ_SIZE];
-        match input.poll_read(cx, &mut chunk) {
+        match input.poll_read(cx, &mut self.chunk) {
             Poll::Ready(Ok(n)) if n > 0 => {
-                self.behind.extend_from_slice(chunk.get(..n).unwrap_or_default());
+                self.behind.extend_from_slice(self.chunk.get(..n).unwrap_or_default());
                 true
             }
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => false,
