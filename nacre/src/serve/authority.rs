@@ -19,6 +19,9 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::spawn_blocking;
 
+/// Variables taken when `AcceptEnv` says nothing: language and colour, which harm nobody (threat C9).
+const USUAL_ENV: [&str; 4] = ["LANG", "LC_*", "COLORTERM", "NO_COLOR"];
+
 /// How the login went, for the listener's penalties.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -251,7 +254,9 @@ impl Authority for LocalAuthority {
         let Some(login) = self.login() else { return false };
         let Ok(name) = std::str::from_utf8(name) else { return false };
         let sane = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains(&0);
-        sane && login.options.accept_env.iter().any(|pattern| nacre_config::pattern::matches(name, pattern))
+        let configured = login.options.accept_env.iter().map(String::as_str);
+        let usual = USUAL_ENV.iter().copied().filter(|_| login.options.accept_env.is_empty());
+        sane && configured.chain(usual).any(|pattern| nacre_config::pattern::matches(name, pattern))
     }
 
     fn start(&mut self, requests: SessionRequests) -> Answer<io::Result<StartedSession>> {

@@ -55,6 +55,11 @@ fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
         output::print(&configuration::dump(&options, connection.as_ref(), *why))?;
         return Ok(ExitCode::SUCCESS);
     }
+    if options.use_dns {
+        // Without names, `Match Host` and `DenyUsers user@host` would let in whom they are to keep out.
+        let failure = Failure::new("UseDNS yes: looking up clients' names is not there yet");
+        return Err(failure.hint("take the line out and write addresses where names stand"));
+    }
     for warning in &options.warnings {
         output::complain(&format!("nacre: {warning}"));
     }
