@@ -22,14 +22,17 @@ pub struct Forced {
 /// A call of a client.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
-    make: Make,
+    /// Who made it.
+    pub make: Make,
     server: &'a Server,
+    port: u16,
     user: String,
     key: Option<PathBuf>,
     forced: Forced,
     options: Vec<String>,
     words: Vec<String>,
     secrets: Option<Secrets>,
+    agent: Option<PathBuf>,
 }
 
 /// What a person would type.
@@ -47,18 +50,26 @@ impl<'a> Call<'a> {
         Self {
             make,
             server,
+            port: server.port,
             user: account(),
             key: Some(key),
             forced: Forced::default(),
             options: Vec::new(),
             words: Vec::new(),
             secrets: None,
+            agent: None,
         }
     }
 
     /// As another user.
     pub fn user(mut self, user: &str) -> Self {
         user.clone_into(&mut self.user);
+        self
+    }
+
+    /// At another port than the server's.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 
@@ -108,6 +119,13 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// With the agent at this socket and no key file.
+    pub fn agent(mut self, socket: &Path) -> Self {
+        self.agent = Some(socket.to_path_buf());
+        self.key = None;
+        self
+    }
+
     /// Runs `command` there with `input`.
     pub fn run(&self, command: &str, input: &[u8]) -> Done {
         run(&mut self.command(&[command]), input)
@@ -123,6 +141,9 @@ impl<'a> Call<'a> {
         command.args(words);
         // No agent, terminal or home folder of whoever runs the tests has a part in them.
         command.env_remove("SSH_AUTH_SOCK").env("HOME", self.server.folder.path()).env("TERM", "xterm");
+        if let Some(socket) = &self.agent {
+            command.env("SSH_AUTH_SOCK", socket);
+        }
         command
     }
 
@@ -135,7 +156,7 @@ impl<'a> Call<'a> {
             }
             _ => Command::new(system("ssh")),
         };
-        command.args(["-F", "none", "-p", &self.server.port.to_string(), "-l", &self.user]);
+        command.args(["-F", "none", "-p", &self.port.to_string(), "-l", &self.user]);
         for option in &self.options {
             command.args(["-o", option]);
         }
@@ -155,10 +176,10 @@ impl<'a> Call<'a> {
                 command.args(["-o", &format!("{word}={value}")]);
             }
         }
-        command.args(["-o", "IdentitiesOnly=yes"]);
-        match &self.key {
-            Some(key) => command.arg("-i").arg(key),
-            None => command.args(["-o", "PubkeyAuthentication=no"]),
+        match (&self.key, &self.agent) {
+            (Some(key), _) => command.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(key),
+            (None, Some(_)) => command.args(["-o", "IdentityFile=none"]),
+            (None, None) => command.args(["-o", "PubkeyAuthentication=no"]),
         };
         match &self.secrets {
             Some(secrets) => {
@@ -190,7 +211,7 @@ impl<'a> Call<'a> {
     fn dbclient(&self) -> Command {
         let mut command = Command::new(system("dbclient"));
         // Twice -y: it has no option for another list of known hosts.
-        command.args(["-y", "-y", "-p", &self.server.port.to_string(), "-l", &self.user]);
+        command.args(["-y", "-y", "-p", &self.port.to_string(), "-l", &self.user]);
         if let Some(key) = &self.key {
             command.arg("-i").arg(key);
         }
@@ -209,7 +230,7 @@ impl<'a> Call<'a> {
 
     fn russh(&self) -> Command {
         let mut command = Command::new(ours("russh-client"));
-        command.args(["--port", &self.server.port.to_string(), "--user", &self.user]);
+        command.args(["--port", &self.port.to_string(), "--user", &self.user]);
         let host_key = if self.forced.host_key.is_empty() { "ssh-ed25519" } else { &self.forced.host_key };
         command.args(["--host-key-algorithm", host_key]);
         command.arg("--host-key").arg(key(Owner::Host, KeyType::of(host_key)).public);

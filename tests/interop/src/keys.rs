@@ -128,9 +128,7 @@ fn make_all(folder: &Path) {
             keygen(kind, &path);
             std::fs::copy(&path, &encrypted).expect("a copy of a key");
             quiet(Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", PASSPHRASE, "-f"]).arg(&encrypted));
-            if owner == Owner::User || owner == Owner::Host {
-                convert(&path);
-            }
+            convert(&path);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `NACRE` names the program under test; without it, it is `target/release/nacre` of the
 //! repository. `NACRE_LONG=1` runs every combination of algorithms instead of a covering choice.
 
+pub mod agent;
 pub mod algorithms;
 pub mod client;
 pub mod keys;

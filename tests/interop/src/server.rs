@@ -10,6 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -62,8 +63,10 @@ impl Setup {
             Make::Dropbear => vec![KeyType::Ed25519, KeyType::Ecdsa256, KeyType::Rsa],
             _ => KeyType::ALL.to_vec(),
         };
-        // Dropbear looks for authorized_keys only in the home folder that the list of accounts names.
-        let own_accounts = make == Make::Dropbear;
+        // Wherever it can be had: what a developer's own shell does at its start is slow, and may
+        // wait for another's. Dropbear cannot do without, as it looks for authorized_keys only in
+        // the home folder that the list of accounts names.
+        let own_accounts = make == Make::Dropbear || can_have_own_accounts();
         Self { make, host_keys, lines: Vec::new(), words: Vec::new(), root_mode: false, own_accounts }
     }
 
@@ -85,15 +88,9 @@ impl Setup {
         self
     }
 
-    /// With accounts of our making; Nacre serves them as root.
-    pub fn own_accounts(mut self) -> Self {
-        self.own_accounts = true;
-        self.root_mode = true;
-        self
-    }
-
-    /// Nacre as root, serving the machine's accounts.
+    /// Nacre as root, serving all accounts.
     pub fn as_root(mut self) -> Self {
+        self.own_accounts = true;
         self.root_mode = true;
         self
     }
@@ -314,6 +311,13 @@ fn accounts(list: &str, ours: &str) -> String {
     let machine = std::fs::read_to_string(list).expect("root reads the lists of accounts");
     let others = machine.lines().filter(|line| !line.starts_with("root:")).map(|line| format!("{line}\n"));
     ours.to_owned() + &others.collect::<String>()
+}
+
+/// Whether a server can be given accounts of our making: only root can, and not in every container.
+fn can_have_own_accounts() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let probe = || Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
+    *CAN.get_or_init(|| probe().is_ok_and(|status| status.success()))
 }
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections.
