@@ -92,8 +92,9 @@ fn the_tour_ends_well_and_leaves_nothing_behind() {
     assert_eq!(outcome.code, 0, "{}", outcome.text());
     assert!(outcome.text().contains("8388608 bytes came back"), "{}", outcome.text());
     assert!(outcome.text().contains("All of it worked"));
-    let left = std::fs::read_dir(home.root()).unwrap().filter_map(Result::ok).filter(|entry| {
-        entry.file_name().to_string_lossy().starts_with("nacre-try")
-    });
+    let left = std::fs::read_dir(home.root())
+        .unwrap()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("nacre-try"));
     assert_eq!(left.count(), 0);
 }
