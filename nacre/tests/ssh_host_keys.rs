@@ -267,6 +267,30 @@ fn names_ports_and_aliases() {
 }
 
 #[test]
+fn an_address_on_record_with_another_key_is_told() {
+    let place = place();
+    make_key(&place, "other", &["-t", "ed25519"]);
+    let peer = Peer::sshd(&place, "");
+    let call = |options: &[&str]| {
+        let mut command = common::nacre();
+        command.args(peer.words(&place)).arg("-i").arg(place.path("id")).env("HOME", place.path("home"));
+        options.iter().chain(&["AddressFamily=inet", "HashKnownHosts=no"]).for_each(|option| {
+            command.args(["-o", option]);
+        });
+        run(command.args(["localhost", "echo in"]), b"")
+    };
+    assert_eq!(call(&["StrictHostKeyChecking=accept-new", "CheckHostIP=yes"]).code, 0);
+    let both = place.read("known_hosts");
+    assert!(both.starts_with(&format!("[localhost]:{0},[127.0.0.1]:{0} ssh-ed25519 ", peer.port)), "{both}");
+    let name = both.replace(&format!(",{}", peer.name()), "");
+    place.write("known_hosts", &format!("{name}{}", line(&peer, &place, "other")));
+    let told = call(&["StrictHostKeyChecking=ask", "CheckHostIP=yes"]);
+    assert!(told.code == 0 && told.err.contains("known_hosts: line 2"), "{}", told.err);
+    assert_eq!(call(&["StrictHostKeyChecking=yes", "CheckHostIP=yes"]).code, 255);
+    assert_eq!(call(&["StrictHostKeyChecking=yes"]).code, 0);
+}
+
+#[test]
 fn h06_other_keys_are_learned_when_proved_and_only_then() {
     let place = place();
     make_key(&place, "host_rsa", &["-t", "rsa", "-b", "2048"]);

@@ -67,7 +67,31 @@ impl HostKeys<'_> {
         if self.options.visual_host_key {
             self.log.info(&format!("Host key fingerprint is {}\n{}", self.fingerprint(key), key.randomart()));
         }
+        if self.address_differs(key) {
+            return Checked::Refused;
+        }
         Checked::Known { by_user: self.records.is_users(origin) }
+    }
+
+    /// `CheckHostIP`: the name is right, but its address is on record with another key. That is told;
+    /// under strict checking it is reason enough to stop.
+    fn address_differs(&self, key: &PublicKey) -> bool {
+        let Some(address) = self.recorded_address() else { return false };
+        let Verdict::Mismatch { lines } = self.records.verdict_of_address(&address, key.blob()) else { return false };
+        let place = lines.first().map(Origin::place).unwrap_or_default();
+        let (host, kind) = (&self.options.host_name, key.type_label());
+        self.log.error(&format!(
+            "Warning: the {kind} host key for '{host}' differs from the key for the IP address '{address}'\n\
+             Offending key for IP in {place}"
+        ));
+        self.options.strict_host_key_checking == StrictHostKeyChecking::Yes
+    }
+
+    /// The address, when it is to be on record beside the name.
+    fn recorded_address(&self) -> Option<String> {
+        let address = self.address.ip().to_string();
+        let wanted = self.options.check_host_ip && self.options.host_key_alias.is_none();
+        Some(address).filter(|address| wanted && *address != self.records.name)
     }
 
     fn revoked(&self, key: &PublicKey, origin: &Origin) -> Checked {
@@ -192,8 +216,7 @@ impl HostKeys<'_> {
     fn record(&self, key: &PublicKey) {
         let Some(path) = self.options.user_known_hosts_files.first() else { return };
         let mut names = vec![self.records.recorded_name()];
-        let address = self.address.ip().to_string();
-        if self.options.check_host_ip && self.options.host_key_alias.is_none() && address != self.records.name {
+        if let Some(address) = self.recorded_address() {
             names.push(nacre_config::known_hosts::record_name(&address, self.records.port));
         }
         let written = records::lines(&names, &[(key.key_type(), key.blob())], self.options.hash_known_hosts)

@@ -68,6 +68,11 @@ impl Records {
         self.known.lookup_for_connection(&self.name, self.port, blob, hmac_sha1)
     }
 
+    /// What is on record about a key under the host's address.
+    pub fn verdict_of_address(&self, address: &str, blob: &[u8]) -> Verdict {
+        self.known.lookup(address, self.port, blob, hmac_sha1)
+    }
+
     /// The key types on record for the host.
     pub fn key_types(&self) -> Vec<String> {
         self.known.key_types(&self.name, self.port, hmac_sha1)
