@@ -335,7 +335,7 @@ fn nobody_to_ask_and_programs_that_answer() {
 #[test]
 fn a_server_that_gives_up_does_not_leave_the_terminal_silent() {
     let place = place();
-    let peer = Peer::sshd(&place, "KbdInteractiveAuthentication no\nLoginGraceTime 2");
+    let peer = Peer::sshd(&place, "KbdInteractiveAuthentication no\nLoginGraceTime 4");
     let mut person = person(&peer, &place, &["-l", TESTER]);
     person.sees("'s password: ");
     assert!(!person.terminal_is_cooked());

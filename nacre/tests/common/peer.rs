@@ -112,9 +112,10 @@ impl Peer {
             assert!(made.status.success(), "{made:?}");
         }
         let dropbear = require("dropbear", "dropbear-bin").get_program().to_owned();
-        let mut args: Vec<std::ffi::OsString> =
-            ["-F", "-E", "-P", "/dev/null", "-r"].iter().map(std::ffi::OsString::from).collect();
-        args.push(key.into_os_string());
+        // The file for its number is removed at its end, so it must be one of ours.
+        let number = place.path("dropbear.pid").into_os_string();
+        let mut args: Vec<std::ffi::OsString> = vec!["-F".into(), "-E".into(), "-P".into(), number];
+        args.extend(["-r".into(), key.into_os_string()]);
         args.extend(["-p".into(), format!("127.0.0.1:{port}").into()]);
         args.extend(more.iter().map(std::ffi::OsString::from));
         Self::start(place, dropbear.to_str().unwrap(), &args, port)
