@@ -59,6 +59,12 @@ pub fn ready(without: bool) -> Result<Peers, String> {
     Ok(Peers { missing })
 }
 
+/// Whether a program can be started that sees other lists of accounts than the machine's.
+pub fn can_replace_accounts() -> bool {
+    let probe = Command::new("unshare").args(["--mount", "true"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+    probe.is_ok_and(|status| status.success())
+}
+
 fn absent() -> Vec<&'static Program> {
     PROGRAMS.iter().filter(|program| !found(program.name)).collect()
 }
