@@ -275,6 +275,9 @@ impl End {
                 self.connection.answer(now, pending, verdict)?;
             }
             Event::CheckKeyboardInteractive { pending, answers } => {
+                if let Some(answers) = &answers {
+                    self.log.push(format!("{} answers", answers.len()));
+                }
                 let answers = answers.filter(|_| !self.policy.asks_for_ever);
                 let verdict = match answers.as_deref() {
                     None => KeyboardInteractiveVerdict::Ask(InfoRequest {

@@ -156,6 +156,7 @@ fn a14_the_number_of_answers_is_the_number_of_prompts() {
         raw.expect(number::USERAUTH_METHOD_60);
         raw.send(&message);
         failure(&mut raw);
+        assert!(!raw.end.log.iter().any(|line| line.ends_with("answers")), "the owner saw {message:?}");
         // An answer more is one that nobody asked for.
         raw.send(&sample::of(number::USERAUTH_INFO_RESPONSE));
         raw.assert_disconnected(reason::PROTOCOL_ERROR);
