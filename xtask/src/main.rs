@@ -1,5 +1,7 @@
 //! The project's chores: `cargo xtask layers`, `cargo xtask test`, `cargo xtask bench`.
 
+mod bench;
+mod cargo;
 mod layers;
 mod process;
 mod test;
@@ -32,6 +34,25 @@ fn command() -> Command {
                 .arg(switch("long", "Every pair of algorithms with every peer, not a covering choice"))
                 .arg(switch("without-peers", "Go on where OpenSSH or Dropbear cannot be had, saying what was not run")),
         )
+        .subcommand(
+            Command::new("bench")
+                .about("Measure Nacre beside the OpenSSH of this machine")
+                .after_help(bench::help())
+                .arg(switch("quick", "Less data and fewer runs: minutes become seconds, and figures coarse"))
+                .arg(
+                    Arg::new("only")
+                        .long("only")
+                        .value_name("NAME")
+                        .help("One measurement (may be repeated)")
+                        .action(ArgAction::Append),
+                )
+                .arg(
+                    Arg::new("nacre")
+                        .long("nacre")
+                        .value_name("FILE")
+                        .help("The program to measure, instead of building it"),
+                ),
+        )
 }
 
 fn switch(name: &'static str, help: &'static str) -> Arg {
@@ -47,6 +68,11 @@ fn run(matches: &ArgMatches) -> Result<bool, String> {
             let options =
                 test::Options { long: flags.get_flag("long"), without_peers: flags.get_flag("without-peers") };
             test::run(&root, options)
+        }
+        Some(("bench", flags)) => {
+            let only = flags.get_many::<String>("only").unwrap_or_default().cloned().collect();
+            let nacre = flags.get_one::<String>("nacre").map(PathBuf::from);
+            bench::run(&root, bench::Options { quick: flags.get_flag("quick"), only, nacre })
         }
         _ => Err("no such chore".to_owned()),
     }

@@ -4,9 +4,10 @@ mod counts;
 mod peers;
 mod step;
 
+use crate::cargo::{cargo, release};
 use counts::Counts;
 use peers::Peers;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use step::Step;
@@ -73,7 +74,7 @@ impl Run<'_> {
             return;
         }
         let mut command = cargo(&folder, &["test", "--no-fail-fast", "--"]);
-        command.env("NACRE", self.binary());
+        command.env("NACRE", release(self.root, "nacre"));
         if peers.missing.contains(&"dropbear") {
             command.args(["--skip", "dropbear"]).env("NACRE_WITHOUT_DROPBEAR", "1");
             self.left_out.push("interop with Dropbear: it is not on this machine".to_owned());
@@ -90,15 +91,9 @@ impl Run<'_> {
 
     /// The whole product once, as a newcomer would run it.
     fn try_it(&mut self) {
-        let mut command = Command::new(self.binary());
+        let mut command = Command::new(release(self.root, "nacre"));
         command.arg("try").current_dir(self.root);
         self.step("nacre try", 3, command);
-    }
-
-    /// The release build, where this build of the chores was put.
-    fn binary(&self) -> PathBuf {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
-        target.join("release/nacre")
     }
 
     /// Prints the account and says whether all went well.
@@ -117,13 +112,6 @@ impl Run<'_> {
         println!("{} passed, {} failed", self.counts.passed, self.counts.failed);
         self.failed.is_empty() && self.counts.failed == 0
     }
-}
-
-/// The Cargo that runs this.
-fn cargo(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(folder);
-    command
 }
 
 fn this_program(root: &Path, chore: &str) -> Command {

@@ -1,0 +1,52 @@
+//! Memory of a server for each connection that is logged in and idle.
+
+use super::Bench;
+use super::parties::Make;
+use super::report::{Better, Figure};
+use super::servers::Server;
+use crate::process::family;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+/// A thousand connections for Nacre. OpenSSH starts processes for each, so fewer show as well what
+/// one of them costs.
+pub fn measure(bench: &Bench) -> Result<Vec<Figure>, String> {
+    let mut figure = Figure::new("memory by idle connection", "KiB", Better::Lower);
+    let many = if bench.quick { 200 } else { 1000 };
+    for (make, count) in [(Make::Nacre, many), (Make::OpenSsh, 50)] {
+        figure.set(make.name(), one(bench, &bench.serve(make)?, count)?);
+    }
+    Ok(vec![figure])
+}
+
+fn one(bench: &Bench, server: &Server, count: u32) -> Result<f64, String> {
+    let before = memory(server)?;
+    let mut command = bench.library(server, &["idle", &count.to_string()])?;
+    let mut child = command.stdin(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+    let mut said = String::new();
+    if let Some(out) = child.stdout.take() {
+        BufReader::new(out).read_line(&mut said).map_err(|error| error.to_string())?;
+    }
+    let with = memory(server);
+    drop(child.stdin.take());
+    let status = child.wait().map_err(|error| error.to_string())?;
+    if said.trim() != count.to_string() || !status.success() {
+        let mut errors = String::new();
+        let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut errors));
+        return Err(format!("{count} connections to {}: {said:?} {errors}", server.make.name()));
+    }
+    Ok((with? - before) / f64::from(count))
+}
+
+/// KiB of a server's processes, what they share counted once (proc(5), `smaps_rollup`, Pss).
+fn memory(server: &Server) -> Result<f64, String> {
+    let mut sum = 0.0;
+    for pid in family(server.pid()) {
+        // A process that has ended meanwhile has no memory any more.
+        let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else { continue };
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let number = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+        sum += number.ok_or_else(|| format!("/proc/{pid}/smaps_rollup says nothing of Pss"))?;
+    }
+    Ok(sum)
+}

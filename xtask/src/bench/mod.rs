@@ -1,0 +1,140 @@
+//! `cargo xtask bench`: Nacre beside the OpenSSH of this machine, in one run, so that both meet the
+//! same machine in the same mood. Figures judge nothing; they are for people.
+
+mod bulk;
+mod chart;
+mod connect;
+mod cpu;
+mod echo;
+mod handshakes;
+mod limit;
+mod memory;
+mod parties;
+mod report;
+mod servers;
+
+use crate::cargo::{cargo, release, target};
+use parties::Keys;
+use report::{Figure, Report};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use tempfile::TempDir;
+
+/// What the caller asked for.
+pub struct Options {
+    /// Less data and fewer runs.
+    pub quick: bool,
+    /// Names of measurements; none for all.
+    pub only: Vec<String>,
+    /// The program to measure, instead of building it.
+    pub nacre: Option<PathBuf>,
+}
+
+/// What every measurement needs.
+pub struct Bench {
+    /// The program under measurement.
+    nacre: PathBuf,
+    /// The client on the library.
+    peer: PathBuf,
+    /// Keys for the servers and for who logs in.
+    keys: Keys,
+    /// Servers' files.
+    folder: TempDir,
+    /// Less data and fewer runs.
+    quick: bool,
+}
+
+type Measurement = fn(&Bench) -> Result<Vec<Figure>, String>;
+
+/// All measurements: name, what it is, how.
+const MEASUREMENTS: &[(&str, &str, Measurement)] = &[
+    ("limit", "one sealed stream over loopback: the most this machine can do", limit::measure),
+    ("bulk", "much data down and up, by cipher: speed and processor time of both ends", bulk::measure),
+    ("connect", "connect, log in, run `true`, leave", connect::measure),
+    ("handshakes", "key exchanges a second that a server does", handshakes::measure),
+    ("memory", "memory of a server for each idle connection", memory::measure),
+    ("echo", "from a keystroke to its echo, alone and beside bulk data", echo::measure),
+];
+
+/// The names of all measurements, for the help.
+pub fn help() -> String {
+    let lines = MEASUREMENTS.iter().map(|(name, what, _)| format!("  {name:<12}{what}\n"));
+    format!("Measurements:\n{}", lines.collect::<String>())
+}
+
+/// Runs the measurements, prints the table, and writes `bench.json` and `bench.svg` into the
+/// target folder.
+pub fn run(root: &Path, options: Options) -> Result<bool, String> {
+    if let Some(name) = options.only.iter().find(|name| !MEASUREMENTS.iter().any(|(known, ..)| known == name)) {
+        return Err(format!("no measurement is called {name}\n{}", help()));
+    }
+    let bench = prepare(root, &options)?;
+    let mut report = Report::of_this_machine(&bench)?;
+    let mut whole = true;
+    for (name, what, measure) in MEASUREMENTS {
+        if !options.only.is_empty() && !options.only.iter().any(|only| only == name) {
+            continue;
+        }
+        println!("{name}: {what}");
+        let start = Instant::now();
+        match measure(&bench) {
+            Ok(figures) => report.add(name, figures),
+            Err(problem) => {
+                println!("  could not be measured: {problem}");
+                whole = false;
+            }
+        }
+        println!("  {:.0} s", start.elapsed().as_secs_f64());
+    }
+    println!("\n{}", report.table());
+    let folder = target(root);
+    for (name, text) in [("bench.json", report.json()), ("bench.svg", chart::draw(&report))] {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+        println!("{}", path.display());
+    }
+    Ok(whole)
+}
+
+fn prepare(root: &Path, options: &Options) -> Result<Bench, String> {
+    build(root, &["build", "--release", "--package", "xtask", "--example", "bench-peer"])?;
+    let nacre = match &options.nacre {
+        Some(path) => path.clone(),
+        None => {
+            build(root, &["build", "--release", "--package", "nacre"])?;
+            release(root, "nacre")
+        }
+    };
+    servers::allow_many_files()?;
+    let folder = tempfile::tempdir().map_err(|error| format!("a temporary folder: {error}"))?;
+    let keys = Keys::make(folder.path())?;
+    Ok(Bench { nacre, peer: release(root, "examples/bench-peer"), keys, folder, quick: options.quick })
+}
+
+fn build(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    let status = cargo(root, arguments).status().map_err(|error| format!("cargo could not be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {}: {status}", arguments.join(" "))) }
+}
+
+/// The middle one of some values.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        count if count % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
+        assert!(median(Vec::new()).is_nan());
+    }
+}

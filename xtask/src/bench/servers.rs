@@ -1,0 +1,167 @@
+//! Servers of either make, started alike: on 127.0.0.1, for the running account, with files of
+//! their own.
+
+use super::Bench;
+use super::parties::Make;
+use crate::process::kill_family;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::fs::{self, File, Permissions};
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it greets.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server that runs until this is dropped.
+pub struct Server {
+    /// Who made it.
+    pub make: Make,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    /// A list of known hosts with its key in it.
+    pub known_hosts: PathBuf,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    /// The process that listens.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn greets(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut greeting = [0; 4];
+            let stream = TcpStream::connect(("127.0.0.1", self.port));
+            if stream.and_then(|mut stream| stream.read_exact(&mut greeting)).is_ok() && greeting == *b"SSH-" {
+                return Ok(());
+            }
+            if Instant::now() > deadline || !matches!(self.child.try_wait(), Ok(None)) {
+                let log = fs::read_to_string(&self.log).unwrap_or_default();
+                return Err(format!("the {} server does not greet:\n{log}", self.make.name()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        kill_family(self.child.id());
+        let _ = self.child.wait();
+    }
+}
+
+impl Bench {
+    /// Starts a server of that make.
+    pub fn serve(&self, make: Make) -> Result<Server, String> {
+        let problem = |error: std::io::Error| format!("the {} server: {error}", make.name());
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(problem)?;
+        let port = listener.local_addr().map_err(problem)?.port();
+        let folder = self.folder.path().join(format!("{}-{port}", make.name()));
+        fs::create_dir_all(&folder).map_err(problem)?;
+        let public = fs::read_to_string(self.keys.host.with_extension("pub")).map_err(problem)?;
+        let known_hosts = folder.join("known_hosts");
+        fs::write(&known_hosts, format!("[127.0.0.1]:{port} {public}")).map_err(problem)?;
+        let config = folder.join("config");
+        fs::write(&config, self.config(make)).map_err(problem)?;
+        let log = folder.join("log");
+        let mut command = match make {
+            Make::Nacre => {
+                let mut command = Command::new(&self.nacre);
+                command.args(["serve", "--user-mode", "--state"]).arg(folder.join("state"));
+                command
+            }
+            // sshd starts itself anew for each connection and wants to be called by its whole name.
+            Make::OpenSsh => {
+                // Only sshd as root wants this folder, and only root can make it.
+                let _ = fs::create_dir_all("/run/sshd");
+                Command::new("/usr/sbin/sshd")
+            }
+        };
+        command.args(["-D", "-e", "-p", &port.to_string(), "-f"]).arg(&config);
+        let file = File::create(&log).map_err(problem)?;
+        let mut command = self.with_plain_shell(&command)?;
+        drop(listener);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().map_err(problem)?;
+        let mut server = Server { make, port, known_hosts, child, log };
+        server.greets()?;
+        Ok(server)
+    }
+
+    fn config(&self, make: Make) -> String {
+        let host = self.keys.host.display();
+        let user = self.keys.user.with_extension("pub");
+        let own = match make {
+            Make::Nacre => "PerSourcePenalties no",
+            Make::OpenSsh => "UsePAM no",
+        };
+        format!(
+            "ListenAddress 127.0.0.1\nHostKey {host}\nAuthorizedKeysFile {}\nStrictModes no\nPidFile none\n\
+             PermitRootLogin yes\nMaxStartups 2000\nMaxSessions 100\nLogLevel ERROR\n{own}\n",
+            user.display()
+        )
+    }
+
+    /// The same command where the running account's shell is a plain one that reads no files of the
+    /// person's: what such files do at every start would be measured with the rest. Only root can;
+    /// others measure with the shell they have.
+    fn with_plain_shell(&self, command: &Command) -> Result<Command, String> {
+        let probe = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
+        let name = super::parties::account()?;
+        let passwd = self.folder.path().join("passwd");
+        let list = fs::read_to_string("/etc/passwd").map_err(|error| format!("/etc/passwd: {error}"))?;
+        let lines = list.lines().map(|line| plain(line, &name, &self.folder.path().display().to_string()) + "\n");
+        fs::write(&passwd, lines.collect::<String>()).map_err(|error| format!("{}: {error}", passwd.display()))?;
+        let mut wrapped = if probe.is_ok_and(|status| status.success()) {
+            // Whoever the session runs as reads this list.
+            let open = |path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+            open(self.folder.path(), 0o755).and_then(|()| open(&passwd, 0o644)).map_err(|error| error.to_string())?;
+            let mut wrapped = Command::new("unshare");
+            let script = "mount --bind \"$1\" /etc/passwd && shift && exec \"$@\"";
+            wrapped.args(["--mount", "sh", "-c", script, "sh"]).arg(&passwd).arg(command.get_program());
+            wrapped
+        } else {
+            Command::new(command.get_program())
+        };
+        wrapped.args(command.get_args());
+        Ok(wrapped)
+    }
+}
+
+/// A line of passwd(5), with the plain shell and another home if it is that of `name`.
+fn plain(line: &str, name: &str, home: &str) -> String {
+    let mut fields: Vec<&str> = line.split(':').collect();
+    if let [account, _, _, _, _, folder, shell] = fields.as_mut_slice()
+        && *account == name
+    {
+        *folder = home;
+        *shell = "/bin/sh";
+    }
+    fields.join(":")
+}
+
+/// As many open files as the system lets us have, for us and for what we start.
+pub fn allow_many_files() -> Result<(), String> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).map_err(|error| format!("the limit of open files: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_account_s_own_line_changes() {
+        assert_eq!(plain("me:x:1:1:Me:/home/me:/bin/zsh", "me", "/tmp/x"), "me:x:1:1:Me:/tmp/x:/bin/sh");
+        assert_eq!(plain("you:x:1:1::/home/you:/bin/zsh", "me", "/tmp/x"), "you:x:1:1::/home/you:/bin/zsh");
+        assert_eq!(plain("odd", "odd", "/tmp/x"), "odd");
+    }
+}
