@@ -86,7 +86,7 @@ pub enum Event {
         /// The name, as it came.
         user: Vec<u8>,
     },
-    /// Server: may this key log in? With `signed`, the signature has been verified.
+    /// Server: may this key log in? With a proof, the signature in it has been verified.
     CheckKey {
         /// Answer `true` or `false`.
         pending: Pending<CheckKey>,
@@ -94,8 +94,8 @@ pub enum Event {
         algorithm: SignatureAlgorithm,
         /// The public key blob.
         public_key: Vec<u8>,
-        /// False for the question whether the key would do.
-        signed: bool,
+        /// Absent from the question whether the key would do.
+        proof: Option<crate::login::KeyProof>,
     },
     /// Server: is this the password?
     CheckPassword {

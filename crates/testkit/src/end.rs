@@ -6,7 +6,10 @@ use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::client::Attempt;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
-use nacre_proto::{Connection, Error, Event, HostKeyDecision, LocalChannel, OpenAnswer, Stream, TransmitBuffer};
+use nacre_proto::{
+    Connection, Error, Event, HostKeyDecision, HostKeyQuestion, LocalChannel, OpenAnswer, Pending, Stream,
+    TransmitBuffer,
+};
 use nacre_wire::session::SessionRequest;
 use nacre_wire::userauth::{InfoRequest, Prompt};
 use std::collections::HashMap;
@@ -118,6 +121,8 @@ pub struct End {
     pub users: Vec<Vec<u8>>,
     /// The peer has closed its side of the stream.
     pub saw_eof: bool,
+    /// The question about the host key that nobody answered.
+    pub host_key_question: Option<Pending<HostKeyQuestion>>,
 }
 
 impl End {
@@ -140,6 +145,7 @@ impl End {
             checked_keys: Vec::new(),
             users: Vec::new(),
             saw_eof: false,
+            host_key_question: None,
         }
     }
 
@@ -220,7 +226,10 @@ impl End {
     fn handle_login(&mut self, now: Instant, event: Event) -> Result<Option<Event>, Error> {
         let c = &mut self.connection;
         match event {
-            Event::HostKey { .. } if !self.policy.answers_host_key => self.log.push("host key".into()),
+            Event::HostKey { pending, .. } if !self.policy.answers_host_key => {
+                self.log.push("host key".into());
+                self.host_key_question = Some(pending);
+            }
             Event::HostKey { pending, .. } => {
                 self.log.push("host key".into());
                 self.connection.answer(now, pending, self.policy.host_key)?;
@@ -256,7 +265,8 @@ impl End {
                 };
                 c.answer(now, pending, policy)?;
             }
-            Event::CheckKey { pending, public_key, signed, .. } => {
+            Event::CheckKey { pending, public_key, proof, .. } => {
+                let signed = proof.is_some();
                 let user = c.user().unwrap_or_default();
                 let known = self.policy.passwords.is_empty() || self.policy.passwords.contains_key(user);
                 let accepted = known && self.policy.keys.contains(&public_key);

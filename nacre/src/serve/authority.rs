@@ -165,7 +165,7 @@ fn judge_answers(
 fn judge_key(shared: &Shared, login: &Login, state: &Mutex<State>, ends: Ends, key: &KeyCheck) -> bool {
     let found = keys::find(shared, login, ends, &key.public_key);
     let accepted = found.is_some();
-    if !key.signed {
+    if key.proof.is_none() {
         return accepted;
     }
     let detail = format!(": {} {}", key.algorithm, fingerprint_sha256(&key.public_key));

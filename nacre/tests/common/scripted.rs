@@ -167,8 +167,8 @@ impl Owner for Actor {
                 port.connection.answer(now, pending, signature).unwrap();
             }
             Event::LookUpUser { pending, .. } => port.connection.answer(now, pending, self.policy()).unwrap(),
-            Event::CheckKey { pending, signed, .. } => {
-                self.notes.push(format!("key, signed: {signed}"));
+            Event::CheckKey { pending, proof, .. } => {
+                self.notes.push(format!("key, signed: {}", proof.is_some()));
                 port.connection.answer(now, pending, true).unwrap();
             }
             Event::CheckPassword { pending, password, new_password } => {

@@ -7,6 +7,7 @@
 use crate::descriptor::Descriptor;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
+use nacre_proto::login::KeyProof;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
 use nacre_wire::session::WindowSize;
 use std::future::Future;
@@ -130,8 +131,8 @@ pub struct KeyCheck {
     pub algorithm: SignatureAlgorithm,
     /// The public key blob.
     pub public_key: Vec<u8>,
-    /// The signature was made and verified.
-    pub signed: bool,
+    /// What it signed, which the protocol has verified. Without it, would the key do?
+    pub proof: Option<KeyProof>,
 }
 
 /// The authority over one connection. It remembers who is logging in.

@@ -160,8 +160,8 @@ impl ServerOwner {
             Event::LookUpUser { pending, user } => {
                 self.tasks.push(self.authority.look_up(user), |a| Answered::User(pending, a));
             }
-            Event::CheckKey { pending, algorithm, public_key, signed } => {
-                let answer = self.authority.check_key(KeyCheck { algorithm, public_key, signed });
+            Event::CheckKey { pending, algorithm, public_key, proof } => {
+                let answer = self.authority.check_key(KeyCheck { algorithm, public_key, proof });
                 self.tasks.push(answer, |a| Answered::Key(pending, a));
             }
             Event::CheckPassword { pending, password, new_password } => {

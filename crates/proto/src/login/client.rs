@@ -1,7 +1,7 @@
 //! The client's side of authentication: the owner chooses methods and answers prompts, the order
 //! of messages is here.
 
-use super::{Authenticated, RequestHead, signed_text};
+use super::{Authenticated, RequestHead, SignedRequest};
 use crate::algorithm::SignatureAlgorithm;
 use crate::crypto::SecretBytes;
 use crate::error::{Error, Limit, Misbehaviour, decoding};
@@ -434,4 +434,9 @@ impl State {
     fn awaits_outcome(&self) -> bool {
         matches!(self, Self::AwaitOutcome | Self::AwaitPasswordOutcome | Self::AwaitInfoRequest)
     }
+}
+
+fn signed_text(t: &Transport, head: &RequestHead<'_>, request: &PublicKeyRequest<'_>) -> Vec<u8> {
+    let session_id = t.session_id.as_ref().map_or(&[][..], |id| id.as_bytes());
+    SignedRequest { session_id, user: head.user, request }.text()
 }

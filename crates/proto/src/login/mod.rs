@@ -2,8 +2,9 @@
 
 pub mod client;
 pub mod server;
+pub mod ways;
 
-use crate::transport::Transport;
+use nacre_wire::userauth::PublicKeyRequest;
 use nacre_wire::{WriteExt, names};
 
 /// Proof that a login happened. Only this module's children can make one, and the connection
@@ -28,15 +29,37 @@ impl RequestHead<'_> {
     }
 }
 
-/// What a `publickey` signature covers: the session identifier and the request (RFC 4252 §7).
-fn signed_text(
-    transport: &Transport,
-    head: &RequestHead<'_>,
-    request: &nacre_wire::userauth::PublicKeyRequest<'_>,
-) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.put_string(transport.session_id.as_ref().map_or(&[][..], |id| id.as_bytes()));
-    head.put(&mut out);
-    request.encode_unsigned(true, &mut out);
-    out
+/// A `publickey` request as it is signed.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedRequest<'a> {
+    /// The session identifier: the first exchange hash.
+    pub session_id: &'a [u8],
+    /// Who logs in.
+    pub user: &'a [u8],
+    /// The request. One that names a host key is of the method bound to it.
+    pub request: &'a PublicKeyRequest<'a>,
+}
+
+impl SignedRequest<'_> {
+    /// What the signature covers: the session identifier and the request (RFC 4252 §7).
+    pub fn text(&self) -> Vec<u8> {
+        let method = match self.request.host_key {
+            Some(_) => names::AUTH_PUBLICKEY_HOSTBOUND,
+            None => names::AUTH_PUBLICKEY,
+        };
+        let mut out = Vec::new();
+        out.put_string(self.session_id);
+        RequestHead { user: self.user, method }.put(&mut out);
+        self.request.encode_unsigned(true, &mut out);
+        out
+    }
+}
+
+/// What proves that somebody holds a key, for whoever does not believe that it was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyProof {
+    /// The signature over [`SignedRequest::text`].
+    pub signature: Vec<u8>,
+    /// The host key it is bound to, with `publickey-hostbound-v00@openssh.com`.
+    pub host_key: Option<Vec<u8>>,
 }

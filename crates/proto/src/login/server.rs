@@ -1,7 +1,8 @@
 //! The server's side of authentication. Policy and secrets are asked for; counting, order and
 //! proof are here.
 
-use super::{Authenticated, RequestHead, signed_text};
+use super::ways::Ways;
+use super::{Authenticated, KeyProof, SignedRequest};
 use crate::algorithm::SignatureAlgorithm;
 use crate::crypto::SecretBytes;
 use crate::error::{Error, Limit, Misbehaviour, Timer, decoding};
@@ -105,8 +106,7 @@ enum State {
 struct User {
     name: Vec<u8>,
     policy: UserPolicy,
-    /// What is still wanted, for each way to log in.
-    remaining: Vec<Vec<String>>,
+    ways: Ways,
 }
 
 pub(crate) struct ServerLogin {
@@ -115,7 +115,6 @@ pub(crate) struct ServerLogin {
     requests: u32,
     failures: u32,
     probes: u32,
-    succeeded: Vec<String>,
     used_keys: Vec<Vec<u8>>,
 }
 
@@ -133,15 +132,7 @@ const NOT_ASKED: Error = Error::Misuse("this question is not open");
 
 impl ServerLogin {
     pub(crate) fn new() -> Self {
-        Self {
-            state: State::AwaitService,
-            user: None,
-            requests: 0,
-            failures: 0,
-            probes: 0,
-            succeeded: Vec::new(),
-            used_keys: Vec::new(),
-        }
+        Self { state: State::AwaitService, user: None, requests: 0, failures: 0, probes: 0, used_keys: Vec::new() }
     }
 
     /// Handles a message of this layer.
@@ -227,8 +218,8 @@ impl ServerLogin {
         if let Some(banner) = &policy.banner {
             t.send(UserauthBanner { message: banner, language: b"" }.to_bytes())?;
         }
-        let remaining = policy.methods.clone();
-        self.user = Some(User { name: m.user.to_vec(), policy, remaining });
+        let ways = Ways::new(policy.methods.clone());
+        self.user = Some(User { name: m.user.to_vec(), policy, ways });
         self.attempt(now, t, &m)
     }
 
@@ -243,7 +234,7 @@ impl ServerLogin {
         if name == names::AUTH_NONE {
             return self.attempt_none(now, t, m);
         }
-        if !self.is_wanted(name) {
+        if !self.user.as_ref().is_some_and(|user| user.ways.wants(name)) {
             observe_request(now, t, m, &method, None);
             return self.refuse(now, t, now);
         }
@@ -283,7 +274,8 @@ impl ServerLogin {
         }
         let Some(algorithm) = self.algorithm(request.algorithm) else { return self.refuse_key(now, t, &request) };
         if let Some(signature) = request.signature {
-            let text = signed_text(t, &RequestHead { user: m.user, method }, &request);
+            let session_id = t.session_id.as_ref().map_or(&[][..], |id| id.as_bytes());
+            let text = SignedRequest { session_id, user: m.user, request: &request }.text();
             if t.provider.verify(algorithm, request.public_key, &text, signature).is_err()
                 || self.used_keys.iter().any(|key| key == request.public_key)
             {
@@ -293,12 +285,16 @@ impl ServerLogin {
             self.count_probe()?;
         }
         let pending: Pending<CheckKey> = t.ids.next();
-        let signed = request.signature.is_some();
+        let proof = request.signature.map(|signature| KeyProof {
+            signature: signature.to_vec(),
+            host_key: request.host_key.map(<[u8]>::to_vec),
+        });
         let public_key = request.public_key.to_vec();
+        let signed = proof.is_some();
         let attempt = KeyAttempt { algorithm: request.algorithm.to_vec(), public_key: public_key.clone(), signed };
         self.state = State::AwaitKey { question: pending.id, attempt, since: now };
         t.pause();
-        Ok(Outcome::Ask(Event::CheckKey { pending, algorithm, public_key, signed }))
+        Ok(Outcome::Ask(Event::CheckKey { pending, algorithm, public_key, proof }))
     }
 
     fn count_probe(&mut self) -> Result<(), Error> {
@@ -466,40 +462,21 @@ impl ServerLogin {
         }
     }
 
-    /// The methods that may be tried now: the head of each way that is still open.
-    fn heads(&self) -> Vec<String> {
-        let mut heads: Vec<String> = Vec::new();
-        for way in self.user.iter().flat_map(|u| &u.remaining) {
-            if let Some(head) = way.first()
-                && !heads.contains(head)
-            {
-                heads.push(head.clone());
-            }
-        }
-        heads
-    }
-
-    fn is_wanted(&self, method: &str) -> bool {
-        self.heads().iter().any(|head| head == method)
-    }
-
     /// A method succeeded: either that was all, or more is wanted.
     fn succeed(&mut self, now: Instant, t: &mut Transport, method: &str) -> Result<Outcome, Error> {
-        self.succeeded.push(method.to_owned());
         let Some(user) = &mut self.user else { return Err(Error::Bug("success without a user")) };
-        for way in &mut user.remaining {
-            if way.first().is_some_and(|head| head == method) {
-                way.remove(0);
-            }
-        }
-        let complete = method == names::AUTH_NONE || user.remaining.iter().any(Vec::is_empty);
-        if !complete {
+        let mut methods = Vec::new();
+        if method == names::AUTH_NONE {
+            methods.push(method.to_owned());
+        } else if !user.ways.succeed(method) {
             return self.send_failure(now, t, true);
+        } else {
+            methods.extend_from_slice(user.ways.succeeded());
         }
         self.state = State::Done;
         t.send(UserauthSuccess {}.to_bytes())?;
         t.observe(now, &Step::AuthSuccess);
-        Ok(Outcome::Success(Authenticated { methods: std::mem::take(&mut self.succeeded) }))
+        Ok(Outcome::Success(Authenticated { methods }))
     }
 
     /// A wrong attempt, made at `since`: counted now, told when its delay has passed.
@@ -535,7 +512,7 @@ impl ServerLogin {
 
     fn send_failure(&mut self, now: Instant, t: &mut Transport, partial_success: bool) -> Result<Outcome, Error> {
         self.state = State::AwaitRequest;
-        let list = self.heads().join(",");
+        let list = self.user.as_ref().map(|user| user.ways.heads().join(",")).unwrap_or_default();
         let methods = NameList::parse(list.as_bytes(), "methods").map_err(|_| Error::Bug("method names"))?;
         t.send(UserauthFailure { methods, partial_success }.to_bytes())?;
         t.observe(now, &Step::AuthFailure { methods: &list, partial_success });
