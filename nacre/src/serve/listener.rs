@@ -1,7 +1,8 @@
 //! The listener: takes connections, asks admission, runs each in a task of its own, and obeys
 //! signals. It reads no byte of a peer.
 
-use super::authority::{LocalAuthority, Progress};
+use super::authority::LocalAuthority;
+use super::judge::{Judge, Progress};
 use super::login::Ends;
 use super::shared::Shared;
 use nacre_config::server::{MatchContext, Overflow as ConfigOverflow, ServerOptions};
@@ -191,8 +192,8 @@ pub async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Ending {
     let span = tracing::error_span!("connection", peer = %ends.peer);
     tracing::debug!(parent: &span, "connection on {}", ends.local);
-    let authority = LocalAuthority::new(shared.clone(), ends);
-    let progress = authority.progress();
+    let judge = Arc::new(Judge::new(shared.clone(), ends));
+    let authority = LocalAuthority::new(judge.clone());
     let connection = match Connection::server(Instant::now(), server_config(&shared, ends)) {
         Ok(connection) => connection,
         Err(error) => {
@@ -204,8 +205,8 @@ pub async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(
     let owner = ServerOwner::new(Box::new(authority), watcher, announced, order, span.clone());
     let (owner, ended) = Driver::new(stream, connection, owner).run().await;
     owner.end().await;
-    log_end(&span, &ended, progress());
-    ending(&ended.error, progress())
+    log_end(&span, &ended, judge.progress());
+    ending(&ended.error, judge.progress())
 }
 
 fn log_end(span: &tracing::Span, ended: &Ended, progress: Progress) {

@@ -4,6 +4,7 @@ pub mod authority;
 mod configuration;
 mod greeting;
 mod host_keys;
+mod judge;
 mod keys;
 mod launch;
 mod listener;

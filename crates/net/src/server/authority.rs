@@ -113,8 +113,8 @@ pub struct StartedSession {
     pub preamble: Vec<u8>,
 }
 
-/// What an account may do once it has logged in.
-#[derive(Debug, Clone)]
+/// What an account may do once it has logged in; by default nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Permissions {
     /// Ask for a terminal.
     pub pty: bool,
@@ -122,6 +122,17 @@ pub struct Permissions {
     pub max_sessions: usize,
     /// Send signals to the session's processes.
     pub signals: bool,
+    /// Set variables whose names match one of these patterns (threat C9).
+    pub accept_env: Vec<String>,
+}
+
+impl Permissions {
+    /// Whether a session may set this variable.
+    pub fn accepts_env(&self, name: &[u8], value: &[u8]) -> bool {
+        let Ok(name) = std::str::from_utf8(name) else { return false };
+        let sane = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains(&0);
+        sane && self.accept_env.iter().any(|pattern| nacre_config::pattern::matches(name, pattern))
+    }
 }
 
 /// A key somebody logs in with, or asks about.
@@ -154,9 +165,6 @@ pub trait Authority: Send {
 
     /// The login is complete, by these methods in this order.
     fn logged_in(&mut self, methods: &[String]) -> Permissions;
-
-    /// Whether a session may set this variable.
-    fn accepts_env(&self, name: &[u8], value: &[u8]) -> bool;
 
     /// Starts a session.
     fn start(&mut self, requests: SessionRequests) -> Answer<io::Result<StartedSession>>;

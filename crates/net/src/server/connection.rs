@@ -226,16 +226,14 @@ impl ServerOwner {
     /// Requests that are granted or refused at once.
     fn grant(&mut self, port: &mut Port<'_>, channel: LocalChannel, request: SessionRequest) -> bool {
         let Some(permissions) = self.permissions.clone() else { return false };
-        let accepted = match &request {
-            SessionRequest::Env { name, value } => self.authority.accepts_env(name, value),
-            _ => false,
-        };
         let Some(session) = self.session(channel) else { return false };
         match request {
             SessionRequest::PtyReq { term, size, modes } => {
                 permissions.pty && session.take_pty(PtyRequest { term, size, modes })
             }
-            SessionRequest::Env { name, value } => accepted && session.take_env(name, value),
+            SessionRequest::Env { name, value } => {
+                permissions.accepts_env(&name, &value) && session.take_env(name, value)
+            }
             SessionRequest::WindowChange { size } => session.resize(size),
             SessionRequest::Signal { name } => permissions.signals && session.signal(&name),
             SessionRequest::Break { .. } => session.send_break(),
