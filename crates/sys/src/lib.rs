@@ -4,14 +4,20 @@
 
 pub mod account;
 pub mod background;
+pub mod become_account;
 pub mod clock;
 pub mod daemon;
 mod error;
 pub mod interfaces;
+pub mod messages;
 pub mod modes;
 pub mod password;
 pub mod privileges;
 pub mod pty;
+
+pub mod records;
+pub mod role;
+pub mod sandbox;
 pub mod shadow;
 pub mod socket;
 pub mod spawn;

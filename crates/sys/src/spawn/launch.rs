@@ -1,8 +1,9 @@
 //! The parent's half of spawn: makes everything ready, clones, and turns the child's report into a result.
 
 use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_void};
+use std::fmt::Display;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
@@ -11,7 +12,8 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::fs::{Gid, Mode, Uid};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 
-use super::steps::{Become, Plan, Report, Step, child_main};
+use super::identity::Become;
+use super::steps::{Executable, FIRST_PASSED, Plan, Report, Step, child_main};
 use super::wait::{self, Child};
 use super::{ChildStdio, SpawnSpec};
 use crate::account::Credentials;
@@ -31,28 +33,75 @@ pub fn spawn(spec: SpawnSpec) -> io::Result<Child> {
     wait::reap_orphans();
     let program = c_string(spec.program.as_os_str(), "program")?;
     let cwd = c_string(spec.cwd.as_os_str(), "working directory")?;
-    let argv = Strings::new(arguments(&spec)?);
+    let argv = Strings::new(arguments(&spec.arg0, &spec.args)?);
     let envp = Strings::new(environment(&spec.env)?);
     let (fds, terminal) = stdio(spec.stdio)?;
     let groups = groups(spec.credentials.as_ref());
     let arena = Arena::new(spec.credentials.is_none())?;
     let plan = Plan {
-        program: &program,
+        program: Executable::Path(&program),
         argv: &argv.pointers,
         envp: &envp.pointers,
         cwd: &cwd,
         fds: fds.each_ref().map(AsFd::as_fd),
+        passed: &[],
+        session: true,
         terminal,
+        ends_with: None,
         credentials: spec.credentials.as_ref().map(|target| target_of(target, &groups)),
         umask: spec.umask.map(|mask| Mode::from_raw_mode(mask & 0o777)),
         open_files: crate::privileges::original_open_files(),
         report: arena.report(),
     };
     let (pid, pidfd) = clone(&plan, &arena).doing(|| format!("start {}", spec.program.display()))?;
-    outcome(arena.report(), pid, pidfd, &spec.program)
+    outcome(arena.report(), pid, pidfd, &spec.program.display())
 }
 
-fn outcome(report: &Report, pid: i32, pidfd: OwnedFd, program: &std::path::Path) -> io::Result<Child> {
+/// What a process of the server's own is started from: see [`crate::role::RoleSpec`].
+pub(crate) struct OwnProgram<'a> {
+    pub(crate) file: BorrowedFd<'a>,
+    pub(crate) arg0: &'a OsStr,
+    pub(crate) args: &'a [OsString],
+    pub(crate) env: &'a [(OsString, OsString)],
+    pub(crate) stdio: [OwnedFd; 3],
+    pub(crate) passed: Vec<OwnedFd>,
+    pub(crate) session: bool,
+    pub(crate) ends_with_parent: bool,
+}
+
+/// Starts an open program file as the same user, in `/`, with descriptors passed on by number. Blocks as [`spawn`] does.
+pub(crate) fn start_own(own: OwnProgram<'_>) -> io::Result<Child> {
+    wait::reap_orphans();
+    let argv = Strings::new(arguments(own.arg0, own.args)?);
+    let envp = Strings::new(environment(own.env)?);
+    // Out of the way of every number that is given out, so that none is overwritten before it is used.
+    let clear = FIRST_PASSED.saturating_add(RawFd::try_from(own.passed.len()).unwrap_or(RawFd::MAX));
+    let file = rustix::io::fcntl_dupfd_cloexec(own.file, clear).doing(|| "duplicate a descriptor".into())?;
+    let [stdin, stdout, stderr] = own.stdio;
+    let fds = [above(stdin, clear)?, above(stdout, clear)?, above(stderr, clear)?];
+    let passed = own.passed.into_iter().map(|fd| above(fd, clear)).collect::<io::Result<Vec<_>>>()?;
+    let arena = Arena::new(true)?;
+    let plan = Plan {
+        program: Executable::Open(file.as_fd()),
+        argv: &argv.pointers,
+        envp: &envp.pointers,
+        cwd: c"/",
+        fds: fds.each_ref().map(AsFd::as_fd),
+        passed: &passed,
+        session: own.session,
+        terminal: false,
+        ends_with: own.ends_with_parent.then(rustix::process::getpid),
+        credentials: None,
+        umask: None,
+        open_files: crate::privileges::original_open_files(),
+        report: arena.report(),
+    };
+    let name = own.arg0.display();
+    let (pid, pidfd) = clone(&plan, &arena).doing(|| format!("start {name}"))?;
+    outcome(arena.report(), pid, pidfd, &name)
+}
+
+fn outcome(report: &Report, pid: i32, pidfd: OwnedFd, program: &dyn Display) -> io::Result<Child> {
     let step = report.step.load(Ordering::SeqCst);
     let Some(failed) = Step::ALL.into_iter().find(|known| *known as u32 == step) else {
         let cwd_errno = report.cwd_errno.load(Ordering::SeqCst);
@@ -60,7 +109,7 @@ fn outcome(report: &Report, pid: i32, pidfd: OwnedFd, program: &std::path::Path)
     };
     wait::reap_now(&pidfd);
     let errno = io::Error::from_raw_os_error(report.errno.load(Ordering::SeqCst));
-    Err(errno).doing(|| format!("start {}: {}", program.display(), failed.describe()))
+    Err(errno).doing(|| format!("start {program}: {}", failed.describe()))
 }
 
 /// Strings and the NULL-terminated array of pointers to them.
@@ -80,8 +129,11 @@ fn c_string(text: &OsStr, what: &str) -> io::Result<CString> {
     CString::new(text.as_bytes()).doing(|| format!("start a process: {what} {text:?}"))
 }
 
-fn arguments(spec: &SpawnSpec) -> io::Result<Vec<CString>> {
-    std::iter::once(&spec.arg0).chain(&spec.args).map(|argument| c_string(argument, "argument")).collect()
+fn arguments(arg0: &OsStr, args: &[OsString]) -> io::Result<Vec<CString>> {
+    std::iter::once(arg0)
+        .chain(args.iter().map(OsString::as_os_str))
+        .map(|argument| c_string(argument, "argument"))
+        .collect()
 }
 
 fn environment(env: &[(OsString, OsString)]) -> io::Result<Vec<CString>> {
@@ -112,7 +164,14 @@ fn copy(fd: &OwnedFd) -> io::Result<OwnedFd> {
 
 /// A descriptor that already is 0, 1 or 2 could be overwritten before it is used.
 fn above_2(fd: OwnedFd) -> io::Result<OwnedFd> {
-    if fd.as_raw_fd() > 2 { Ok(fd) } else { copy(&fd) }
+    above(fd, FIRST_PASSED)
+}
+
+fn above(fd: OwnedFd, lowest: RawFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() >= lowest {
+        return Ok(fd);
+    }
+    rustix::io::fcntl_dupfd_cloexec(&fd, lowest).doing(|| "duplicate a descriptor".into())
 }
 
 fn groups(credentials: Option<&Credentials>) -> Vec<Gid> {
@@ -196,7 +255,7 @@ fn clone(plan: &Plan<'_>, arena: &Arena) -> io::Result<(i32, OwnedFd)> {
 }
 
 /// Kernels and sandboxes that do not know CLONE_PIDFD ignore it. A child that cannot be awaited is not kept.
-fn pidfd_of(pid: i32) -> io::Result<OwnedFd> {
+pub(crate) fn pidfd_of(pid: i32) -> io::Result<OwnedFd> {
     let Some(id) = rustix::process::Pid::from_raw(pid) else { return Err(io::Error::other("clone gave process id 0")) };
     rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty())
         .inspect_err(|_| {

@@ -4,6 +4,7 @@
 //! server's memory). When it becomes another user it gets a copy instead, so that a process of that user never holds
 //! a mapping the server can be changed through, whatever `fs.suid_dumpable` says.
 
+mod identity;
 mod launch;
 mod pipes;
 mod signals;
@@ -14,10 +15,13 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+pub(crate) use identity::Become;
 pub use launch::spawn;
+pub(crate) use launch::{OwnProgram, pidfd_of, start_own};
 pub(crate) use pipes::PIPE_BYTES;
 pub use pipes::{ParentPipe, pipe_from_child, pipe_to_child, socket_pair};
 pub use signals::{signal_group, signal_name, signal_number};
+pub(crate) use steps::{FIRST_PASSED, reset_signals};
 pub use wait::{Child, ExitStatus, reap_orphans};
 
 use crate::account::Credentials;

@@ -2,21 +2,28 @@
 //! (or was copied in the middle of) a multi-threaded parent: system calls only, no allocation, no lock, no panic.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-use rustix::fs::{Gid, Mode, Uid};
+use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+
+use super::identity::Become;
+
+/// The number of the first descriptor passed on beside stdin, stdout and stderr.
+pub(crate) const FIRST_PASSED: c_int = 3;
 
 /// Where the child got to; what the parent's error says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Signals = 1,
+    ParentDeath,
     Session,
     ControllingTerminal,
     Stdio,
+    Passed,
     CloseFds,
     Limits,
     Groups,
@@ -27,11 +34,13 @@ pub(super) enum Step {
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Signals,
+        Self::ParentDeath,
         Self::Session,
         Self::ControllingTerminal,
         Self::Stdio,
+        Self::Passed,
         Self::CloseFds,
         Self::Limits,
         Self::Groups,
@@ -41,12 +50,14 @@ impl Step {
         Self::Exec,
     ];
 
-    pub(super) fn describe(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Signals => "reset signals",
+            Self::ParentDeath => "ask to end with the parent",
             Self::Session => "start a session (setsid)",
             Self::ControllingTerminal => "take the controlling terminal",
             Self::Stdio => "set up stdin, stdout and stderr",
+            Self::Passed => "set up the descriptors it is given",
             Self::CloseFds => "close inherited descriptors",
             Self::Limits => "restore the open files limit",
             Self::Groups => "set supplementary groups",
@@ -66,32 +77,36 @@ pub(super) struct Report {
     pub(super) cwd_errno: AtomicI32,
 }
 
-/// Whom to become and who we were.
-pub(super) struct Become<'a> {
-    pub(super) uid: Uid,
-    pub(super) gid: Gid,
-    pub(super) groups: &'a [Gid],
-    pub(super) old_gid: Gid,
+/// What is executed.
+pub(super) enum Executable<'a> {
+    Path(&'a CStr),
+    /// Whatever has become of its name; an O_PATH descriptor will do.
+    Open(BorrowedFd<'a>),
 }
 
 /// Everything the child needs, made ready by the parent.
 pub(super) struct Plan<'a> {
-    pub(super) program: &'a CStr,
+    pub(super) program: Executable<'a>,
     /// NULL-terminated.
     pub(super) argv: &'a [*const c_char],
     /// NULL-terminated.
     pub(super) envp: &'a [*const c_char],
     pub(super) cwd: &'a CStr,
-    /// All above 2.
+    /// All above 2 and above every number that `passed` takes.
     pub(super) fds: [BorrowedFd<'a>; 3],
+    /// Become 3, 4, ... in this order; all above the numbers they take.
+    pub(super) passed: &'a [OwnedFd],
+    pub(super) session: bool,
     pub(super) terminal: bool,
+    /// The process with which the child is to end (SIGKILL), if it is to.
+    pub(super) ends_with: Option<Pid>,
     pub(super) credentials: Option<Become<'a>>,
     pub(super) umask: Option<Mode>,
     pub(super) open_files: Option<Rlimit>,
     pub(super) report: &'a Report,
 }
 
-type Failed = (Step, Errno);
+pub(super) type Failed = (Step, Errno);
 
 /// Entry point on the child's own stack; `plan` is a `*const Plan`.
 pub(super) extern "C" fn child_main(plan: *mut c_void) -> c_int {
@@ -107,13 +122,18 @@ pub(super) extern "C" fn child_main(plan: *mut c_void) -> c_int {
     unsafe { libc::_exit(127) }
 }
 
-fn at<T>(step: Step, result: rustix::io::Result<T>) -> Result<T, Failed> {
+pub(super) fn at<T>(step: Step, result: rustix::io::Result<T>) -> Result<T, Failed> {
     result.map_err(|errno| (step, errno))
 }
 
 fn prepare(plan: &Plan<'_>) -> Result<(), Failed> {
     at(Step::Signals, reset_signals())?;
-    at(Step::Session, rustix::process::setsid())?;
+    if let Some(parent) = plan.ends_with {
+        at(Step::ParentDeath, end_with(parent))?;
+    }
+    if plan.session {
+        at(Step::Session, rustix::process::setsid())?;
+    }
     let [stdin, stdout, stderr] = plan.fds;
     at(Step::Stdio, rustix::stdio::dup2_stdin(stdin))?;
     at(Step::Stdio, rustix::stdio::dup2_stdout(stdout))?;
@@ -121,7 +141,8 @@ fn prepare(plan: &Plan<'_>) -> Result<(), Failed> {
     if plan.terminal {
         at(Step::ControllingTerminal, rustix::process::ioctl_tiocsctty(stdin))?;
     }
-    at(Step::CloseFds, close_on_exec_above_2())?;
+    let first_unwanted = at(Step::Passed, pass(plan.passed))?;
+    at(Step::CloseFds, close_on_exec_from(first_unwanted))?;
     if let Some(limit) = plan.open_files {
         at(Step::Limits, rustix::process::setrlimit(Resource::Nofile, limit))?;
     }
@@ -129,11 +150,7 @@ fn prepare(plan: &Plan<'_>) -> Result<(), Failed> {
         rustix::process::umask(mask);
     }
     if let Some(target) = &plan.credentials {
-        // Groups while still allowed to, the user id last: the other order keeps root's groups (CVE-2016-10010's kin).
-        at(Step::Groups, rustix::thread::set_thread_groups(target.groups))?;
-        at(Step::Gid, rustix::thread::set_thread_res_gid(target.gid, target.gid, target.gid))?;
-        at(Step::Uid, rustix::thread::set_thread_res_uid(target.uid, target.uid, target.uid))?;
-        at(Step::NoWayBack, prove_no_way_back(target))?;
+        target.take()?;
     }
     enter(plan);
     Ok(())
@@ -148,22 +165,49 @@ fn enter(plan: &Plan<'_>) {
 }
 
 fn exec(plan: &Plan<'_>) -> Errno {
-    // SAFETY: both arrays end in NULL and point to NUL-terminated strings that live in the parent's memory or our copy.
-    unsafe { libc::execve(plan.program.as_ptr(), plan.argv.as_ptr(), plan.envp.as_ptr()) };
+    let (argv, envp) = (plan.argv.as_ptr(), plan.envp.as_ptr());
+    match plan.program {
+        // SAFETY: both arrays end in NULL and point to NUL-terminated strings that live in the parent's memory or our copy.
+        Executable::Path(path) => unsafe { libc::execve(path.as_ptr(), argv, envp) },
+        Executable::Open(file) => {
+            let fd = c_long::from(file.as_raw_fd());
+            let flags = c_long::from(libc::AT_EMPTY_PATH);
+            // SAFETY: as above; the path is a static empty string.
+            let result = unsafe { libc::syscall(libc::SYS_execveat, fd, c"".as_ptr(), argv, envp, flags) };
+            c_int::try_from(result).unwrap_or(-1)
+        }
+    };
     last_errno()
 }
 
-fn last_errno() -> Errno {
+/// The kernel tells the end of a parent only to those who asked before, so one that has ended meanwhile is looked for.
+fn end_with(parent: Pid) -> rustix::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(Errno::SRCH) }
+}
+
+/// Gives each its number, which also lets it survive exec; says which number is the first without an owner.
+fn pass(fds: &[OwnedFd]) -> rustix::io::Result<c_int> {
+    let mut number = FIRST_PASSED;
+    for fd in fds {
+        // SAFETY: puts a copy of a live descriptor at a number below all that are still needed (see Plan).
+        check(unsafe { libc::dup2(fd.as_raw_fd(), number) }.into())?;
+        number = number.saturating_add(1);
+    }
+    Ok(number)
+}
+
+pub(super) fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
-fn check(result: c_long) -> rustix::io::Result<()> {
+pub(super) fn check(result: c_long) -> rustix::io::Result<()> {
     if result < 0 { Err(last_errno()) } else { Ok(()) }
 }
 
 /// Every signal to its default, then none blocked: an ignored SIGPIPE or SIGHUP and a blocked mask survive exec otherwise.
 /// By raw system call, because libc hides the two signals it keeps for itself.
-fn reset_signals() -> rustix::io::Result<()> {
+pub(crate) fn reset_signals() -> rustix::io::Result<()> {
     const SIGNAL_COUNT: c_long = 64;
     const MASK_BYTES: c_long = 8;
     // The kernel's sigaction: handler SIG_DFL (0), no flags, no restorer, empty mask; longer than any architecture's.
@@ -185,54 +229,27 @@ fn reset_signals() -> rustix::io::Result<()> {
     check(result)
 }
 
-/// Exec closes everything above 2 (threat C11): also what a library opened without O_CLOEXEC.
-fn close_on_exec_above_2() -> rustix::io::Result<()> {
+/// Exec closes everything from `first` on (threat C11): also what a library opened without O_CLOEXEC.
+fn close_on_exec_from(first: c_int) -> rustix::io::Result<()> {
     const CLOSE_RANGE_CLOEXEC: c_long = 4;
     // SAFETY: takes three integers; marks descriptors, closes none before exec.
-    let result =
-        unsafe { libc::syscall(libc::SYS_close_range, 3 as c_long, c_long::from(u32::MAX), CLOSE_RANGE_CLOEXEC) };
+    let result = unsafe {
+        libc::syscall(libc::SYS_close_range, c_long::from(first), c_long::from(u32::MAX), CLOSE_RANGE_CLOEXEC)
+    };
     match check(result) {
         // Linux before 5.11.
-        Err(Errno::NOSYS | Errno::INVAL) => close_on_exec_one_by_one(),
+        Err(Errno::NOSYS | Errno::INVAL) => close_on_exec_one_by_one(first),
         other => other,
     }
 }
 
-fn close_on_exec_one_by_one() -> rustix::io::Result<()> {
+fn close_on_exec_one_by_one(first: c_int) -> rustix::io::Result<()> {
     const MOST: u64 = 1 << 20;
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let top = limit.maximum.or(limit.current).unwrap_or(MOST).min(MOST);
-    for fd in 3..c_int::try_from(top).unwrap_or(c_int::MAX) {
+    for fd in first..c_int::try_from(top).unwrap_or(c_int::MAX) {
         // SAFETY: F_SETFD on a number that is open or gives EBADF, which is no failure here.
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
     Ok(())
-}
-
-/// Threat A18: all three ids are the target's, no capability is left, and going back is refused.
-fn prove_no_way_back(target: &Become<'_>) -> rustix::io::Result<()> {
-    if !all_ids_are(target)? {
-        return Err(Errno::PERM);
-    }
-    if target.uid.is_root() {
-        return Ok(());
-    }
-    let left = rustix::thread::capabilities(None)?;
-    if !left.permitted.is_empty() || !left.effective.is_empty() {
-        return Err(Errno::PERM);
-    }
-    let back_to_root = rustix::thread::set_thread_uid(Uid::ROOT).is_ok();
-    let back_to_group = target.gid != target.old_gid && rustix::thread::set_thread_gid(target.old_gid).is_ok();
-    if back_to_root || back_to_group { Err(Errno::PERM) } else { Ok(()) }
-}
-
-fn all_ids_are(target: &Become<'_>) -> rustix::io::Result<bool> {
-    let (uid, gid) = (target.uid.as_raw(), target.gid.as_raw());
-    let (mut real, mut effective, mut saved) = (0, 0, 0);
-    // SAFETY: writes three live integers.
-    check(unsafe { libc::getresuid(&raw mut real, &raw mut effective, &raw mut saved) }.into())?;
-    let uids = [real, effective, saved] == [uid; 3];
-    // SAFETY: writes three live integers.
-    check(unsafe { libc::getresgid(&raw mut real, &raw mut effective, &raw mut saved) }.into())?;
-    Ok(uids && [real, effective, saved] == [gid; 3])
 }

@@ -34,7 +34,8 @@ impl ExitStatus {
     }
 }
 
-/// A started process. It leads a session and process group of its own. Dropping it never kills it and never leaves a
+/// A started process. From [`spawn`](super::spawn) it leads a session and process group of its own; from [`crate::role`] only if
+/// that was asked for, and then [`Child::kill`] is for it and the calls for groups are not. Dropping it never kills it and never leaves a
 /// zombie: if it still runs, it is reaped by a later [`spawn`](super::spawn), drop or [`reap_orphans`].
 #[derive(Debug)]
 pub struct Child {
@@ -48,7 +49,7 @@ pub struct Child {
 static ORPHANS: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
 
 impl Child {
-    pub(super) fn new(pid: i32, pidfd: OwnedFd, cwd_errno: Option<i32>) -> Self {
+    pub(crate) fn new(pid: i32, pidfd: OwnedFd, cwd_errno: Option<i32>) -> Self {
         Self { pid, pidfd: ManuallyDrop::new(pidfd), cwd_errno }
     }
 
@@ -89,6 +90,15 @@ impl Child {
     /// `InvalidInput` for another name; ESRCH when the group is empty; EPERM.
     pub fn signal_group(&self, name: &str) -> io::Result<()> {
         signal_group(self.pid, name)
+    }
+
+    /// Ends this one process (SIGKILL), whatever groups it is in. One that has ended already is no error.
+    ///
+    /// # Errors
+    /// EPERM when it belongs to another user.
+    pub fn kill(&self) -> io::Result<()> {
+        let killed = rustix::process::pidfd_send_signal(self, rustix::process::Signal::KILL);
+        ignore_empty(killed.doing(|| format!("kill process {}", self.pid)))
     }
 
     /// Tells the session's process group that the connection is gone (SIGHUP). A group that is already empty is no error.
