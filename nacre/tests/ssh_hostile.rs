@@ -132,6 +132,41 @@ fn h09_none_is_announced_before_anything_the_server_says() {
 }
 
 #[test]
+fn h09_a_login_that_used_no_credential_can_be_refused() {
+    let home = home();
+    let trivial = InfoRequest { name: b"hello".to_vec(), instruction: Vec::new(), prompts: Vec::new() };
+    let kbd = || vec![vec!["keyboard-interactive"]];
+    let asked = |prompts| InfoRequest { prompts, ..trivial.clone() };
+    // `none`, and keyboard-interactive that asks nothing.
+    for script in [
+        Script { none: true, output: b"me@127.0.0.1's password: ", ..Script::default() },
+        Script { questions: vec![asked(Vec::new())], methods: kbd(), output: b"password: ", ..Script::default() },
+    ] {
+        let server = Scripted::new(script.clone());
+        let person = person(&home, &server, &["-o", "RefuseNoneAuth=yes", "-l", "me", HOST, "true"]);
+        let (code, screen) = person.ends();
+        assert_eq!(code, 255, "{screen}");
+        assert!(screen.contains("without any credential, and RefuseNoneAuth is set"), "{screen}");
+        assert!(!screen.contains("password: "), "{screen}");
+        assert!(!server.notes().iter().any(|note| note.contains("true")), "a command was asked for");
+        // Without the option it is told.
+        let server = Scripted::new(script);
+        let (code, screen) = self::person(&home, &server, &["-l", "me", HOST, "true"]).ends();
+        assert_eq!(code, 0, "{screen}");
+        assert!(screen.contains("NOTICE: 127.0.0.1 let this login in without any credential"), "{screen}");
+    }
+    // An answer is a credential.
+    let script = Script { questions: vec![asked(vec![prompt(b"Code: ", false)])], methods: kbd(), ..Script::default() };
+    let server = Scripted::new(script);
+    let mut person = person(&home, &server, &["-o", "RefuseNoneAuth=yes", "-l", "me", HOST, "true"]);
+    person.sees("Code: ");
+    person.types("123");
+    let (code, screen) = person.ends();
+    assert_eq!(code, 0, "{screen}");
+    assert!(!screen.contains("NOTICE"), "{screen}");
+}
+
+#[test]
 fn a_password_that_must_be_changed() {
     let home = home();
     let words = "Your password has expired\x1b[2J.\nroot@other's password: ";

@@ -81,21 +81,6 @@ fn both_streams_at_once_stay_apart() {
 }
 
 #[test]
-fn a_reader_who_leaves_ends_the_command() {
-    each(|place, peer| {
-        let began = Instant::now();
-        let mut child =
-            peer.client(place).args([HOST, "yes"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut some = [0; 1000];
-        child.stdout.take().unwrap().read_exact(&mut some).unwrap();
-        assert_eq!(&some[..4], b"y\ny\n");
-        // The pipe's end went with the statement above.
-        child.wait().unwrap();
-        assert!(began.elapsed() < Duration::from_secs(15));
-    });
-}
-
-#[test]
 fn nothing_is_read_from_standard_input_with_n() {
     each(|place, peer| {
         let done = run(peer.client(place).args(["-n", HOST, "wc -c"]), b"not to be read");
@@ -200,4 +185,32 @@ fn many_keys_exchanges_in_one_session() {
     assert!(done.out == data, "the bytes differ");
     let exchanges = done.err.matches("kex: algorithm").count();
     assert!((8..40).contains(&exchanges), "{exchanges} key exchanges");
+}
+
+#[test]
+fn a_reader_who_leaves_ends_the_writer_and_not_the_connection() {
+    each(|place, peer| {
+        // As with ssh: the command's own end and status come, whatever became of its output.
+        let command = "yes | head -n 100000; sleep 0.3; echo after >&2; exit 3";
+        let mut client = peer.client(place);
+        client.args([HOST, command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = client.spawn().unwrap();
+        let mut first = [0; 2];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let done = child.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!((done.status.code(), &first), (Some(3), b"y\n"), "{errors}{}", peer.log());
+        assert!(errors.ends_with("after\n"), "{errors}");
+    });
+    // OpenSSH is told by `eow@openssh.com`, so that a writer without end finds one.
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let mut client = peer.client(&place);
+    client.args([HOST, "yes; exit 5"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let began = Instant::now();
+    let mut child = client.spawn().unwrap();
+    let mut first = [0; 2];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    assert!(began.elapsed() < Duration::from_secs(15));
 }

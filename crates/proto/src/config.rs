@@ -44,7 +44,8 @@ pub struct TransportConfig {
     pub macs: Vec<MacAlgorithm>,
     /// When keys are renewed.
     pub rekey: RekeyPolicy,
-    /// How long the first key exchange may take.
+    /// How long the first key exchange may take: a client's without the time that the question about the host key
+    /// waits, a server's until its reply has left.
     pub kex_timeout: Duration,
     /// How a silent peer is noticed, after login only.
     pub keepalive: Option<Keepalive>,

@@ -32,7 +32,8 @@ pub struct ClientConfig {
     pub provider: Arc<dyn Provider>,
     /// The name to log in as.
     pub user: String,
-    /// How long key exchange and login may take together; `None` for as long as a person needs.
+    /// How long key exchange and login may take together, without the time that the question about the host key
+    /// waits; `None` for as long as a person needs.
     pub login_timeout: Option<Duration>,
     /// Who watches.
     pub observer: Option<Box<dyn Observer>>,
@@ -477,6 +478,7 @@ impl Connection {
     /// The question is not open any more, or the answer ended the connection.
     pub fn answer<Q: Question>(&mut self, now: Instant, pending: Pending<Q>, answer: Q::Answer) -> Result<(), Error> {
         let result = Q::deliver(self, now, &pending, answer);
+        self.transport.count_time(now);
         self.checked(now, result)
     }
 }

@@ -1,7 +1,7 @@
 //! The timers of a connection: a small table of deadlines.
 
 use crate::error::Timer;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const COUNT: usize = 7;
 
@@ -9,7 +9,12 @@ const COUNT: usize = 7;
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     deadlines: [Option<Instant>; COUNT],
+    /// What is left of timers that rest.
+    held: [Option<Duration>; COUNT],
 }
+
+/// The timers that rest while a person compares a fingerprint: they are there for peers that dawdle.
+const RESTING: [Timer; 2] = [Timer::FirstKex, Timer::Login];
 
 const ALL: [Timer; COUNT] =
     [Timer::FirstKex, Timer::Login, Timer::Rekey, Timer::RekeyDue, Timer::Keepalive, Timer::AuthDelay, Timer::Unused];
@@ -33,10 +38,36 @@ impl Timers {
         if let Some(slot) = self.slot(timer) {
             *slot = None;
         }
+        if let Some(held) = self.held_slot(timer) {
+            *held = None;
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.deadlines = [None; COUNT];
+        *self = Self::default();
+    }
+
+    fn held_slot(&mut self, timer: Timer) -> Option<&mut Option<Duration>> {
+        ALL.iter().position(|t| *t == timer).and_then(|i| self.held.get_mut(i))
+    }
+
+    /// A person is asked: the timers of the peer's patience rest, with what is left of them.
+    pub(crate) fn hold(&mut self, now: Instant) {
+        for timer in RESTING {
+            let left = self.slot(timer).and_then(Option::take).map(|deadline| deadline.saturating_duration_since(now));
+            if let (Some(left), Some(held)) = (left, self.held_slot(timer)) {
+                *held = Some(left);
+            }
+        }
+    }
+
+    /// The answer is there: timers that rested go on with what was left of them.
+    pub(crate) fn release(&mut self, now: Instant) {
+        for timer in RESTING {
+            if let Some(left) = self.held_slot(timer).and_then(Option::take) {
+                self.set(timer, now + left);
+            }
+        }
     }
 
     /// The next deadline of all.

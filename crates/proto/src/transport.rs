@@ -176,6 +176,9 @@ impl Transport {
     pub(crate) fn next(&mut self, now: Instant, input: &mut BytesMut) -> Result<Option<Incoming>, Error> {
         loop {
             if let Some(question) = self.question.take() {
+                if matches!(question, TransportQuestion::HostKey { .. }) {
+                    self.timers.hold(now);
+                }
                 return Ok(Some(Incoming::Question(question)));
             }
             if self.paused || self.error.is_some() {
@@ -314,6 +317,13 @@ impl Transport {
         self.paused = false;
     }
 
+    /// A question was answered: unless it is the one about the host key that still stands, time counts again.
+    pub(crate) fn count_time(&mut self, now: Instant) {
+        if !matches!(self.exchange, Exchange::AwaitHostKey(_)) {
+            self.timers.release(now);
+        }
+    }
+
     /// Stops input until [`Transport::resume`].
     pub(crate) fn pause(&mut self) {
         self.paused = true;
@@ -359,6 +369,11 @@ impl Transport {
                 self.outbound.seal(&payload, out)?;
                 self.observe(now, &Step::NewKeys { by: self.role });
                 self.exchanges_open = self.exchanges_open.saturating_sub(1);
+                if self.role == Role::Server {
+                    // The client's person now looks at our host key and may take longer than a computer;
+                    // the time of the login goes on.
+                    self.timers.stop(Timer::FirstKex);
+                }
                 self.outbound.rekey(sealer, self.strict, self.provider.as_ref())
             }
         }

@@ -19,6 +19,7 @@ use nacre_proto::HostKeyDecision;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::client::Attempt;
+use nacre_wire::names;
 use nacre_wire::text::clean;
 use nacre_wire::userauth::InfoRequest;
 use std::collections::VecDeque;
@@ -42,6 +43,8 @@ pub struct Login {
     agent: Option<Agent>,
     candidates: Option<VecDeque<Candidate>>,
     current: Option<Candidate>,
+    /// The person has answered a question of the server.
+    has_answered: bool,
 }
 
 impl Login {
@@ -59,7 +62,18 @@ impl Login {
             agent: None,
             candidates: None,
             current: None,
+            has_answered: false,
         }
+    }
+
+    /// Whether a login by these methods used anything that only its owner has (threat H9): `none` does
+    /// not, and neither does keyboard-interactive when nothing was asked.
+    pub fn used_credential(&self, methods: &[String]) -> bool {
+        methods.iter().any(|method| match method.as_str() {
+            names::AUTH_NONE => false,
+            names::AUTH_KEYBOARD_INTERACTIVE => self.has_answered,
+            _ => true,
+        })
     }
 
     /// What is on record.
@@ -261,6 +275,7 @@ impl Login {
             };
             answers.push(SecretBytes::new(answer.to_vec()));
         }
+        self.has_answered |= !answers.is_empty();
         Ok(Some(answers))
     }
 

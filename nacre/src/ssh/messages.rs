@@ -21,7 +21,7 @@ const MAX_TEXT: usize = 1024;
 /// Tells how the connection ended and gives the exit code.
 pub fn conclude(options: &ClientOptions, address: SocketAddr, story: &Story, ended: &Ended, log: &Log) -> u8 {
     let line = match &story.end {
-        Some(end) => of_ours(end, options, address),
+        Some(end) => of_ours(end, options),
         None => of_error(&ended.error, ended.io.as_ref(), story.authenticated, options, address),
     };
     if let Some((level, line)) = line {
@@ -47,14 +47,10 @@ fn code(story: &Story) -> u8 {
     }
 }
 
-fn of_ours(end: &End, options: &ClientOptions, address: SocketAddr) -> Option<(LogLevel, String)> {
+fn of_ours(end: &End, options: &ClientOptions) -> Option<(LogLevel, String)> {
     match end {
         End::Done | End::Interrupted => None,
         End::Signal(number) => Some((LogLevel::Verbose, format!("Killed by signal {number}."))),
-        End::HandshakeTimeout => {
-            let (ip, port) = (address.ip(), address.port());
-            Some((LogLevel::Error, format!("Connection to {ip} port {port} timed out during the handshake")))
-        }
         End::Refused(what) => Some((LogLevel::Fatal, format!("{}: {what}", options.host_name))),
     }
 }
@@ -81,6 +77,9 @@ fn of_error(
             fatal(format!("Received disconnect from {peer}:{reason}: {text}\nDisconnected from {peer}"))
         }
         Error::TimedOut(Timer::Keepalive) => fatal(format!("Timeout, server {host} not responding.")),
+        Error::TimedOut(Timer::FirstKex) => {
+            Some((LogLevel::Error, format!("Connection to {peer} timed out during the handshake")))
+        }
         Error::TimedOut(_) => fatal(format!("Connection to {peer} timed out")),
         Error::PeerIncompatible(Incompatibility::NoCommon { what, theirs, .. }) => {
             fatal(format!("Unable to negotiate with {peer}: no matching {what} found. Their offer: {theirs}"))

@@ -39,10 +39,7 @@ use plan::Plan;
 use records::Records;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long the host may take to show its key when ConnectTimeout does not say.
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(120);
+use std::time::Instant;
 
 /// Runs `nacre ssh`.
 ///
@@ -134,8 +131,13 @@ async fn connection(
         }
     };
     let proof = observer::HostProof::default();
+    let mut transport = options::transport(&options, &records.key_types());
+    // ConnectTimeout bounds connecting and the key exchange together.
+    if options.connect_timeout.is_some() {
+        transport.kex_timeout = transport.kex_timeout.saturating_sub(began.elapsed());
+    }
     let config = ClientConfig {
-        transport: Arc::new(options::transport(&options, &records.key_types())),
+        transport: Arc::new(transport),
         provider: Arc::new(AwsLc::new(usize::try_from(options.required_rsa_size).unwrap_or(usize::MAX))),
         user: options.user.clone(),
         login_timeout: None,
@@ -148,13 +150,9 @@ async fn connection(
             return SSH;
         }
     };
-    let patience = match options.connect_timeout {
-        Some(all) => all.saturating_sub(began.elapsed()),
-        None => HANDSHAKE_PATIENCE,
-    };
     let address = reached.address;
     let login = login::Login::new(Arc::clone(&options), log.clone(), records, address, proof);
-    let owner = ClientOwner::new(Arc::clone(&options), login, plan, patience, front, log.clone());
+    let owner = ClientOwner::new(Arc::clone(&options), login, plan, front, log.clone());
     let (owner, ended) = Driver::new(reached.stream, connection, owner).run().await;
     let story = owner.finish().await;
     messages::conclude(&options, address, &story, &ended, log)

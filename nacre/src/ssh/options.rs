@@ -14,9 +14,8 @@ use std::time::Duration;
 
 /// The machine's configuration file.
 const MACHINE_FILE: &str = "/etc/ssh/ssh_config";
-/// What the core's own timer gets: [`super::owner`] keeps the time of the handshake, because a
-/// person who compares a fingerprint must not be hurried.
-const UNHURRIED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the host may take to show its key when ConnectTimeout does not say.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Reads everything that holds for the destination.
 ///
@@ -80,7 +79,7 @@ pub fn transport(options: &ClientOptions, on_record: &[String]) -> TransportConf
             bytes: Some(rekey.bytes).filter(|bytes| *bytes > 0),
             time: Some(Duration::from_secs(rekey.seconds)).filter(|time| !time.is_zero()),
         },
-        kex_timeout: UNHURRIED,
+        kex_timeout: options.connect_timeout.unwrap_or(HANDSHAKE_PATIENCE),
         keepalive: Some(keepalive).filter(|k| !k.interval.is_zero()),
         ..TransportConfig::default()
     }

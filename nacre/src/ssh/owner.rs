@@ -22,7 +22,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::Sleep;
 
 /// How long a question that is not needed any more gets to leave the terminal.
 const PROMPT_GRACE: Duration = Duration::from_secs(1);
@@ -52,8 +51,6 @@ pub enum End {
     Interrupted,
     /// A signal came.
     Signal(i32),
-    /// The handshake took longer than ConnectTimeout.
-    HandshakeTimeout,
     /// The server does not do what was asked for.
     Refused(String),
 }
@@ -77,7 +74,6 @@ pub struct ClientOwner {
     plan: Option<Plan>,
     login: Option<Login>,
     asking: Option<Asking>,
-    handshake: Option<Pin<Box<Sleep>>>,
     updates: HostKeyUpdate,
     session: Option<Session>,
     signals: Option<Signals>,
@@ -87,13 +83,11 @@ pub struct ClientOwner {
 }
 
 impl ClientOwner {
-    /// An owner for one login. `handshake` bounds the time until the host has shown its key;
-    /// `background` is whom to tell when the login is done.
+    /// An owner for one login. `background` is whom to tell when the login is done.
     pub fn new(
         options: Arc<ClientOptions>,
         login: Login,
         plan: Plan,
-        handshake: Duration,
         background: Option<Foreground>,
         log: Log,
     ) -> Self {
@@ -104,7 +98,6 @@ impl ClientOwner {
             plan: Some(plan),
             login: Some(login),
             asking: None,
-            handshake: Some(Box::pin(tokio::time::sleep(handshake))),
             session: None,
             signals: None,
             background,
@@ -145,8 +138,6 @@ impl ClientOwner {
     fn on_question(&mut self, port: &Port<'_>, event: Event) -> Option<Event> {
         match event {
             Event::HostKey { pending, host_key, .. } => {
-                // From here on it is the person who takes time.
-                self.handshake = None;
                 self.begin(|mut login| async move {
                     let decision = login.host_key(&host_key).await;
                     (login, decision.map(|d| Answered::HostKey(pending, d)))
@@ -223,7 +214,11 @@ impl ClientOwner {
         let by = methods.join(",");
         self.log.verbose(&format!("Authenticated to {host} using \"{by}\"."));
         // Threat H9: nobody proved anything to this server, and a question that follows is its own.
-        if methods.iter().all(|method| method == names::AUTH_NONE) {
+        if !self.login.as_ref().is_some_and(|login| login.used_credential(methods)) {
+            if self.options.refuse_none_auth {
+                let what = "the server let this login in without any credential, and RefuseNoneAuth is set";
+                return self.end(port, End::Refused(what.to_owned()));
+            }
             self.log.info(&format!(
                 "NOTICE: {host} let this login in without any credential. A password or passphrase that is \
                  asked for from here on is asked for by the server."
@@ -237,8 +232,7 @@ impl ClientOwner {
         if plan.start.is_none() {
             return self.leave_the_front();
         }
-        let known = port.connection.peer_ident().unwrap_or_default();
-        let knows_extensions = ["OpenSSH", "Nacre"].iter().any(|name| known.contains(name));
+        let knows_extensions = knows_extensions(&port.connection.peer_ident().unwrap_or_default());
         match port.connection.open_channel(port.now, names::CHANNEL_SESSION, b"") {
             Ok(channel) => self.session = Some(Session::new(channel, plan, knows_extensions, self.log.clone())),
             Err(error) => return self.end(port, End::Refused(error.to_string())),
@@ -296,15 +290,6 @@ impl ClientOwner {
         self.on_outcome(port, outcome);
     }
 
-    fn poll_handshake(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
-        let over = self.handshake.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
-        if over {
-            self.handshake = None;
-            self.end(port, End::HandshakeTimeout);
-        }
-        over
-    }
-
     fn poll_signals(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
         match self.signals.as_mut().and_then(|signals| signals.poll(cx)) {
             None => false,
@@ -320,6 +305,13 @@ impl ClientOwner {
             }
         }
     }
+}
+
+/// Whether the peer's identification is that of an OpenSSH, or of ours: as ssh does, only they are
+/// sent what OpenSSH has added without a way to ask for it.
+fn knows_extensions(ident: &str) -> bool {
+    let software = ident.splitn(3, '-').nth(2).unwrap_or_default();
+    ["OpenSSH", "Nacre"].iter().any(|name| software.starts_with(name))
 }
 
 impl Owner for ClientOwner {
@@ -366,8 +358,7 @@ impl Owner for ClientOwner {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
-        let mut moved = self.poll_handshake(cx, port);
-        moved |= self.poll_answer(cx, port);
+        let mut moved = self.poll_answer(cx, port);
         moved |= self.poll_signals(cx, port);
         if let Some(session) = &mut self.session {
             let (did, outcome) = session.poll(cx, port);
@@ -375,5 +366,20 @@ impl Owner for ClientOwner {
             self.on_outcome(port, outcome);
         }
         moved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_go_to_those_who_know_them() {
+        for ident in ["SSH-2.0-OpenSSH_9.2p1 Debian-2", "SSH-1.99-OpenSSH_3.9", "SSH-2.0-Nacre_0.1.0"] {
+            assert!(knows_extensions(ident), "{ident}");
+        }
+        for ident in ["SSH-2.0-dropbear_2022.83", "SSH-2.0-mine like OpenSSH_9.2", "OpenSSH", ""] {
+            assert!(!knows_extensions(ident), "{ident}");
+        }
     }
 }

@@ -157,22 +157,22 @@ impl Session {
             PumpEvent::SinksDrained { .. } => self.drained = true,
             PumpEvent::SinkBroken { stream: Stream::Main, error, .. } => {
                 self.log.debug(|| format!("standard output takes no more: {error}"));
-                return self.refuse_output(port);
+                self.refuse_output(port);
             }
             PumpEvent::SinkBroken { .. } | PumpEvent::SourcesEnded { .. } => {}
         }
         self.done()
     }
 
-    /// Nobody reads standard output any more: the remote process must learn of it, or it would write
-    /// for ever. A server that has no ear for that learns of it by the end of the connection.
-    fn refuse_output(&self, port: &mut Port<'_>) -> Option<Outcome> {
-        if !self.knows_eow {
-            return Some(Outcome::Disconnect);
+    /// Nobody reads standard output any more: the remote process should learn of it. A server that has
+    /// no ear for that goes on, as with ssh: what it sends is thrown away, and the command ends by
+    /// itself, with its own exit status.
+    fn refuse_output(&self, port: &mut Port<'_>) {
+        if self.knows_eow
+            && let Some(mut channel) = port.connection.channel(self.channel)
+        {
+            let _ = channel.request(port.now, &SessionRequest::Eow, false);
         }
-        let mut channel = port.connection.channel(self.channel)?;
-        let _ = channel.request(port.now, &SessionRequest::Eow, false);
-        None
     }
 
     fn done(&self) -> Option<Outcome> {

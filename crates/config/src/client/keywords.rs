@@ -1,4 +1,5 @@
-//! Every keyword of `ssh_config` that OpenSSH 10.5 knows, in the order in which `ssh -G` prints them.
+//! Every keyword of `ssh_config` that OpenSSH 10.5 knows, in the order in which `ssh -G` prints them, and behind them
+//! our own, which are printed only where they are set.
 
 use super::readers::{
     read_add_keys_to_agent, read_control_persist, read_dynamic_forward, read_escape_char, read_local_forward,
@@ -182,5 +183,6 @@ keywords! {
             "gssapikeyexchange", "gssapiserveridentity", "gssapiclientidentity", "gssapitrustdns",
             "gssapirenewalforcesrekey", "gssapikexalgorithms",
         ]),
+        RefuseNoneAuth = Row::new(Kind::Word(YES_NO)),
     }
 }

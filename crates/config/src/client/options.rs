@@ -110,6 +110,8 @@ pub struct ClientOptions {
     pub password_authentication: bool,
     /// Log in by answering the server's questions.
     pub kbd_interactive_authentication: bool,
+    /// Leave a server that lets a login in without any credential (`RefuseNoneAuth`, our own keyword; threat H9).
+    pub refuse_none_auth: bool,
     /// Never ask the person.
     pub batch_mode: bool,
     /// How often to ask for a password.
@@ -367,6 +369,7 @@ impl Builder<'_> {
             pubkey_authentication: self.settings.text(Keyword::PubkeyAuthentication) != "false",
             password_authentication: self.flag(Keyword::PasswordAuthentication),
             kbd_interactive_authentication: self.flag(Keyword::KbdInteractiveAuthentication),
+            refuse_none_auth: self.flag(Keyword::RefuseNoneAuth),
             batch_mode: self.flag(Keyword::BatchMode),
             number_of_password_prompts: self.number(Keyword::NumberOfPasswordPrompts),
             request_tty: RequestTty::of(&self.settings.text(Keyword::RequestTTY)),

@@ -44,9 +44,10 @@ fn h01_nothing_leaves_while_nobody_has_decided_about_the_host_key() {
     // Whatever the server says meanwhile waits too.
     raw.send(&[number::NEWKEYS]);
     raw.expect_silence();
-    raw.advance(Duration::from_secs(60));
-    assert!(raw.end.error.is_some());
-    assert_eq!(raw.numbers(), [number::DISCONNECT]);
+    // A person may take as long as it needs to compare a fingerprint.
+    raw.advance(Duration::from_secs(3600));
+    raw.assert_alive();
+    raw.expect_silence();
     assert!(raw.end.connection.host_key().is_none());
 }
 

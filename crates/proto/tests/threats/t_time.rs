@@ -2,7 +2,7 @@
 
 use crate::{ROLES, logged_in, reason};
 use nacre_proto::error::{Limit, Misbehaviour, Timer};
-use nacre_proto::{Error, RekeyPolicy, Role, Stream};
+use nacre_proto::{Error, HostKeyDecision, RekeyPolicy, Role, Stream};
 use nacre_testkit::raw::{Raw, Setup};
 use nacre_testkit::{Pair, sample};
 use nacre_wire::{WriteExt, number};
@@ -75,8 +75,11 @@ fn t14_one_byte_a_second_wins_no_time() {
     }
 }
 
-/// A place where a peer can stop talking: its name, how to get there, when it is over.
+/// A place where a peer can stop talking: its name, how to get there, the seconds after which it is over.
 type Place = (&'static str, fn(&mut Raw), u64);
+
+/// A server that has shown its key waits for the client's person as long as the login may take.
+const AT_NEWKEYS: &str = "NEWKEYS";
 
 const PLACES: [Place; 7] = [
     ("the identification", |_| {}, 10),
@@ -90,7 +93,7 @@ const PLACES: [Place; 7] = [
         10,
     ),
     (
-        "NEWKEYS",
+        AT_NEWKEYS,
         |raw| {
             raw.exchange_idents();
             raw.send_kexinit();
@@ -131,6 +134,7 @@ fn t20_a_silent_peer_is_closed_at_every_place() {
         for (place, go, seconds) in PLACES {
             let mut raw = Raw::of(role, Setup::default());
             go(&mut raw);
+            let seconds = if role == Role::Client && place == AT_NEWKEYS { 120 } else { seconds };
             raw.advance(Duration::from_secs(seconds) - Duration::from_millis(1));
             assert_eq!(raw.end.error, None, "before {place}: too early");
             raw.advance(Duration::from_millis(1));
@@ -155,6 +159,58 @@ fn t20_a_talking_peer_wins_no_time_either() {
             raw.assert_disconnected(reason::CONNECTION_LOST);
         }
     }
+}
+
+/// A pair whose client's person was asked about the host key.
+fn asked() -> Pair {
+    let mut setup = nacre_testkit::pair::Setup::default();
+    setup.client_policy.answers_host_key = false;
+    let mut pair = Pair::new(setup);
+    pair.drive();
+    assert!(pair.client.host_key_question.is_some(), "somebody is asked");
+    pair
+}
+
+#[test]
+fn t20_a_person_may_compare_the_fingerprint_for_longer_than_a_key_exchange_takes() {
+    let mut pair = asked();
+    pair.advance(110 * SECOND);
+    assert_eq!((&pair.client.error, &pair.server.error), (&None, &None));
+    let question = pair.client.host_key_question.take().unwrap();
+    pair.client.connection.answer(pair.now, question, HostKeyDecision::Accept).unwrap();
+    pair.log_in();
+    assert!(pair.client.connection.is_authenticated() && pair.server.connection.is_authenticated());
+}
+
+#[test]
+fn t20_the_servers_time_for_a_login_goes_on_while_the_clients_person_thinks() {
+    let mut pair = asked();
+    pair.advance(119 * SECOND);
+    assert_eq!(pair.server.error, None);
+    pair.advance(SECOND);
+    assert_eq!(pair.server.error, Some(Error::TimedOut(Timer::Login)));
+}
+
+#[test]
+fn t20_the_clients_times_go_on_with_what_was_left_once_the_question_is_answered() {
+    let mut setup = Setup::default();
+    setup.policy.answers_host_key = false;
+    let mut raw = Raw::server(setup);
+    raw.exchange_idents();
+    raw.send_kexinit();
+    raw.recv_kexinit();
+    raw.advance(4 * SECOND);
+    raw.answer_init();
+    assert_eq!(raw.end.connection.poll_timeout(), None, "no time runs while a person thinks");
+    raw.advance(5000 * SECOND);
+    raw.assert_alive();
+    let question = raw.end.host_key_question.take().unwrap();
+    raw.end.connection.answer(raw.now, question, HostKeyDecision::Accept).unwrap();
+    // Of the ten seconds for the key exchange four were used up before, and NEWKEYS does not come.
+    raw.advance(6 * SECOND - Duration::from_millis(1));
+    raw.assert_alive();
+    raw.advance(Duration::from_millis(1));
+    assert_eq!(raw.end.error, Some(Error::TimedOut(Timer::FirstKex)));
 }
 
 #[test]
