@@ -141,7 +141,11 @@ pub fn fork() -> io::Result<Forked> {
     // SAFETY: this is the only thread (checked above), so the child is whole and may do anything.
     let forked = unsafe { nix::unistd::fork() };
     if matches!(forked, Ok(ForkResult::Child)) {
-        fresh_signals()?;
+        // An error here would look like one of the parent's.
+        if fresh_signals().is_err() {
+            // SAFETY: ends this process without running exit handlers, which belong to the parent.
+            unsafe { libc::_exit(127) }
+        }
         return Ok(Forked::Child);
     }
     mask.thread_set_mask().doing(|| "fork: unblock signals".into())?;

@@ -125,7 +125,7 @@ fn drop_capabilities() -> io::Result<()> {
     }
 }
 
-/// Makes a folder in `parent` (mode 0755, of the caller's user), opens it and removes it. What is left has no name, is empty, and nothing
+/// Makes a folder in `parent` (mode 0755 less the umask, of the caller's user), opens it and removes it. What is left has no name, is empty, and nothing
 /// can be made in it any more: a root for a process that needs no files.
 ///
 /// # Errors

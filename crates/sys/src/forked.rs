@@ -1,0 +1,52 @@
+//! A fork that lives in one function: the copy closes what is not its own, runs, and never returns to code that believes it
+//! owns the original's descriptors.
+
+use std::ffi::{c_long, c_uint};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::role::{Forked, fork};
+use crate::spawn::Child;
+
+/// Exit code of a copy that panicked.
+pub const PANICKED: i32 = 101;
+
+/// Forks as [`fork`] does. The copy keeps descriptors 0 to 2 and those of `keep`, closes all others, runs `role` and ends with the code
+/// it returns, [`PANICKED`] when it panics; no destructor or exit handler of the original runs in it.
+///
+/// # Errors
+/// As [`fork`].
+pub fn fork_into(keep: &[BorrowedFd<'_>], role: impl FnOnce() -> i32) -> io::Result<Child> {
+    if let Forked::Parent(child) = fork()? {
+        return Ok(child);
+    }
+    let run = || match close_all_but(keep) {
+        Ok(()) => role(),
+        Err(_) => PANICKED,
+    };
+    let code = catch_unwind(AssertUnwindSafe(run)).unwrap_or(PANICKED);
+    // SAFETY: ends the process without running anything.
+    unsafe { libc::_exit(code) }
+}
+
+/// Only for a process in which nothing runs that owns the others.
+fn close_all_but(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut kept: Vec<c_uint> = keep.iter().filter_map(|fd| c_uint::try_from(fd.as_raw_fd()).ok()).collect();
+    kept.sort_unstable();
+    let mut from: c_uint = 3;
+    for fd in kept {
+        if fd > from {
+            close_range(from, fd - 1)?;
+        }
+        from = from.max(fd.saturating_add(1));
+    }
+    close_range(from, c_uint::MAX)
+}
+
+fn close_range(first: c_uint, last: c_uint) -> io::Result<()> {
+    let flags: c_long = 0;
+    // SAFETY: takes three integers; what it closes belongs to code that will never run in this process.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, c_long::from(first), c_long::from(last), flags) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
