@@ -4,6 +4,7 @@
 //! A helper that finds the world not as the test needs it panics: that is how a test fails.
 
 pub mod end;
+pub mod flow;
 pub mod keys;
 pub mod link;
 pub mod pair;

@@ -4,11 +4,13 @@ mod counting;
 mod failing;
 mod forced;
 mod nomaths;
+mod seeded;
 
 pub use counting::{Counting, Counts};
 pub use failing::{Call, Failing};
 pub use forced::ForcedZeros;
 pub use nomaths::NoMaths;
+pub use seeded::Seeded;
 
 /// The methods of `Provider` that a wrapper leaves to `self.inner`.
 macro_rules! leave_to_inner {
