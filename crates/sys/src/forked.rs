@@ -3,7 +3,7 @@
 
 use std::ffi::{c_long, c_uint};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::role::{Forked, fork};
@@ -12,18 +12,26 @@ use crate::spawn::Child;
 /// Exit code of a copy that panicked.
 pub const PANICKED: i32 = 101;
 
-/// Forks as [`fork`] does. The copy keeps descriptors 0 to 2 and those of `keep`, closes all others, runs `role` and ends with the code
-/// it returns, [`PANICKED`] when it panics; no destructor or exit handler of the original runs in it.
+/// Forks as [`fork`] does. The copy keeps descriptors 0 to 2 and those of `keep`, is given those of `given` (which are closed here),
+/// closes all others, runs `role` and ends with the code it returns, [`PANICKED`] when it panics; no destructor or exit handler
+/// of the original runs in it.
 ///
 /// # Errors
 /// As [`fork`].
-pub fn fork_into(keep: &[BorrowedFd<'_>], role: impl FnOnce() -> i32) -> io::Result<Child> {
+pub fn fork_into(
+    given: Vec<OwnedFd>,
+    keep: &[BorrowedFd<'_>],
+    role: impl FnOnce(Vec<OwnedFd>) -> i32,
+) -> io::Result<Child> {
     if let Forked::Parent(child) = fork()? {
         return Ok(child);
     }
-    let run = || match close_all_but(keep) {
-        Ok(()) => role(),
-        Err(_) => PANICKED,
+    let run = || {
+        let all: Vec<BorrowedFd<'_>> = keep.iter().copied().chain(given.iter().map(AsFd::as_fd)).collect();
+        match close_all_but(&all) {
+            Ok(()) => role(given),
+            Err(_) => PANICKED,
+        }
     };
     let code = catch_unwind(AssertUnwindSafe(run)).unwrap_or(PANICKED);
     // SAFETY: ends the process without running anything.

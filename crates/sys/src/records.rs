@@ -159,7 +159,7 @@ fn entry(login: &Login, kind: libc::c_short, user: &str, host: &str) -> libc::ut
     }
     let time = since_epoch(login.time);
     // The field is 32 bits wide on some architectures; a date past it is shown as its last.
-    entry.ut_tv.tv_sec = time.as_secs().try_into().unwrap_or(i32::MAX.into());
+    entry.ut_tv.tv_sec = time.as_secs().min(i32::MAX.unsigned_abs().into()).try_into().unwrap_or_default();
     entry.ut_tv.tv_usec = time.subsec_micros().try_into().unwrap_or_default();
     entry
 }

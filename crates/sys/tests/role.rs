@@ -5,7 +5,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    clippy::undocumented_unsafe_blocks
+    clippy::undocumented_unsafe_blocks,
+    clippy::multiple_unsafe_ops_per_block
 )]
 
 use std::ffi::OsString;
@@ -24,6 +25,8 @@ use nacre_sys::spawn::{Child, ExitStatus};
 
 const ENDED_WELL: ExitStatus = ExitStatus::Exited(0);
 
+type Test = (&'static str, fn(&Program));
+
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     match words.get(1).map(String::as_str) {
@@ -41,7 +44,7 @@ fn main() {
 
 fn all() {
     let program = Program::own().unwrap();
-    let mut tests: Vec<(&str, fn(&Program))> = vec![
+    let mut tests: Vec<Test> = vec![
         ("fork_has_fresh_signals_and_an_ending_of_its_own", fork_is_fresh),
         ("fork_is_refused_with_two_threads", fork_refuses_threads),
         ("a_killed_fork_is_reaped", killed_fork),
@@ -54,7 +57,7 @@ fn all() {
         ("p18_ends_with_its_parent_if_asked", |p| ends_with_parent(p, false)),
         ("wrong_count_of_descriptors_is_refused", wrong_count),
     ];
-    let as_root: [(&str, fn(&Program)); 4] = [
+    let as_root: [Test; 4] = [
         ("p18_ends_with_its_parent_also_as_another_user", |p| ends_with_parent(p, true)),
         ("a18_becoming_a_user_is_for_good", becoming),
         ("a18_becoming_is_refused_with_two_threads", becoming_with_threads),

@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
@@ -59,7 +60,7 @@ pub struct Confinement {
 
 impl Confinement {
     /// Confines this process, for good. Afterwards it can do what [`TABLE`] lists and no more. Make what needs more before: the event
-    /// loop, descriptors, signal handlers; hold no descriptor of a directory. Writing to a regular file ends it (SIGXFSZ; stderr
+    /// loop, descriptors, signal handlers; hold no descriptor of a directory. Writing to a regular file fails with EFBIG (stderr
     /// too). It cannot be inspected by others, leaves no core file, and still ends with its parent if it did.
     ///
     /// After an error the process is between two states: end it.
@@ -70,6 +71,7 @@ impl Confinement {
     pub fn confine(self) -> io::Result<()> {
         self.check()?;
         let filters = filter::Filters::new()?;
+        ignore_file_size_signal()?;
         limit(Resource::Fsize, 0, "size of files")?;
         limit(Resource::Nproc, 0, "number of processes")?;
         limit(Resource::Core, 0, "size of core files")?;
@@ -99,6 +101,13 @@ impl Confinement {
         let why = format!("this kernel lacks {}", missing.join(" and "));
         Err(refused(io::ErrorKind::Unsupported, "confine", why))
     }
+}
+
+/// So that a last word on a stderr that is a file fails and does not end the process in its stead.
+fn ignore_file_size_signal() -> io::Result<()> {
+    // SAFETY: SIG_IGN runs no code of ours.
+    let before = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+    before.map(drop).doing(|| "confine: ignore SIGXFSZ".into())
 }
 
 fn limit(resource: Resource, most: u64, what: &str) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 
-use super::works;
+use super::{runtime, works};
 
 /// How a deed must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +214,11 @@ pub const DEEDS: &[(&str, End, Deed)] = &[
         let limit = [4096_u64; 2];
         call(libc::SYS_prlimit64, [0, i64::from(libc::RLIMIT_NOFILE), address(&limit), 0, 0, 0])
     }),
+    ("p19_writing_to_an_open_file_fails", End::Errno(libc::EFBIG), |confine| {
+        let file = tempfile::tempfile().unwrap();
+        confine();
+        call(libc::SYS_write, [i64::from(file.as_raw_fd()), address(c"x"), 1, 0, 0, 0])
+    }),
     ("p19_more_descriptors_than_given_fail", End::Errno(libc::EMFILE), |confine| {
         confine();
         let copy = |_| call(libc::SYS_fcntl, [2, i64::from(libc::F_DUPFD_CLOEXEC), 0, 0, 0, 0]);
@@ -221,6 +226,7 @@ pub const DEEDS: &[(&str, End, Deed)] = &[
     }),
     ("p19_memory_and_time_work", End::Works, works::memory_and_time),
     ("p19_event_loop_works", End::Works, works::event_loop),
+    ("p19_tokio_runtime_works", End::Works, runtime::runs),
 ];
 
 /// The bare system call, so that no library stands between the deed and the kernel.

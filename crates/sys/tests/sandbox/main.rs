@@ -11,6 +11,7 @@
 )]
 
 mod deeds;
+mod runtime;
 mod works;
 
 use std::io::{BufRead, BufReader, Read, Write};
