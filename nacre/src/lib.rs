@@ -34,6 +34,9 @@ use std::process::ExitCode;
 
 /// Runs the command line `argv` (with the program's name first) and says how the process ends.
 pub fn run(argv: Vec<OsString>) -> ExitCode {
+    if let Some(code) = serve::privsep::run_role(&argv) {
+        return code;
+    }
     match cli::parse(argv).and_then(dispatch) {
         Ok(code) => code,
         Err(failure) => failure.report(),

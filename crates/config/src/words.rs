@@ -35,6 +35,9 @@ pub const FACILITIES: Words = &[
 /// The digests of fingerprints.
 pub const DIGESTS: Words = &[("md5", "MD5"), ("sha256", "SHA256")];
 
+/// How lines of the audit log look.
+pub const LOG_FORMATS: Words = &[("text", "text"), ("json", "json")];
+
 /// The address families.
 pub const FAMILIES: Words = &[("any", "any"), ("inet", "inet"), ("inet6", "inet6")];
 

@@ -7,6 +7,7 @@
 pub mod admission;
 pub mod descriptor;
 pub mod driver;
+pub mod privsep;
 pub mod pump;
 pub mod server;
 mod stdio_stream;

@@ -3,6 +3,7 @@
 use crate::descriptor::Descriptor;
 use nacre_sys::stdio;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -14,6 +15,14 @@ pub struct StdioStream {
 }
 
 impl StdioStream {
+    /// A stream of two descriptors that do not block: one to read, one to write.
+    ///
+    /// # Errors
+    /// One of them cannot be registered.
+    pub fn of(input: OwnedFd, output: OwnedFd) -> io::Result<Self> {
+        Ok(Self { input: Descriptor::nonblocking(input)?, output: Descriptor::nonblocking(output)? })
+    }
+
     /// Takes both. Nobody else should use them from here on.
     ///
     /// # Errors

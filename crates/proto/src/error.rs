@@ -153,6 +153,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The connection simply went: the peer left, or was lost.
+    pub fn is_parting(&self) -> bool {
+        matches!(self, Self::ConnectionLost | Self::Disconnected { .. } | Self::Closed { .. })
+    }
+
     /// The reason code for DISCONNECT (RFC 4253 §11.1); `None` when nothing should be said.
     pub fn disconnect_reason(&self) -> Option<u32> {
         Some(match self {

@@ -71,7 +71,9 @@ impl Authority for LocalAuthority {
         let launch = self.0.launch(requests);
         Box::pin(async move {
             let launch = launch?;
-            spawn_blocking(move || launch.run()).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+            let opened =
+                spawn_blocking(move || launch.run()).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+            opened?.into_session()
         })
     }
 }

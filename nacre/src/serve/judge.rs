@@ -8,6 +8,8 @@ use super::passwords;
 use super::shared::{Mode, Shared};
 use nacre_config::authorized_keys::KeyOptions;
 use nacre_crypto::fingerprint_sha256;
+use nacre_net::admission::Ending;
+use nacre_net::privsep::EndedHow;
 use nacre_net::server::authority::{KeyCheck, Permissions, SessionRequests, Start};
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
@@ -30,6 +32,21 @@ pub struct Progress {
     pub refused: bool,
     /// The login is done.
     pub logged_in: bool,
+}
+
+impl Progress {
+    /// What the listener makes of a connection that ended so.
+    pub fn ending(self, how: EndedHow) -> Ending {
+        let Self { invalid_user, .. } = self;
+        match how {
+            _ if self.logged_in => Ending::LoggedIn,
+            _ if self.refused => Ending::RefusedByPolicy,
+            EndedHow::GraceExceeded => Ending::GraceExceeded,
+            EndedHow::AuthTries => Ending::AuthFailed { invalid_user },
+            EndedHow::Ordinary if self.attempted || invalid_user => Ending::AuthFailed { invalid_user },
+            EndedHow::Ordinary => Ending::NoAuth,
+        }
+    }
 }
 
 /// What is known of the login so far.
@@ -74,14 +91,7 @@ impl Judge {
 
     /// What holds for somebody of whom nothing could be found out.
     pub fn policy_of_nobody(&self, user: &[u8]) -> UserPolicy {
-        UserPolicy {
-            methods: Vec::new(),
-            max_tries: 1,
-            failure_delay: self.shared.failure_delay(user),
-            banner: None,
-            none_succeeds: false,
-            algorithms: Vec::new(),
-        }
+        UserPolicy { failure_delay: self.shared.failure_delay(user), ..UserPolicy::of_nobody() }
     }
 
     /// Begins a login. The name is any bytes.
@@ -215,7 +225,7 @@ impl Judge {
         let set = options.set_env.iter().map(|(n, v)| (n.clone().into_bytes(), v.clone().into_bytes()));
         Ok(Launch {
             account,
-            become_account: matches!(self.shared.mode, Mode::Root),
+            machine: matches!(self.shared.mode, Mode::Root),
             pty: requests.pty,
             env: requests.env.into_iter().chain(set).collect(),
             start,

@@ -2,16 +2,18 @@
 //! shown first (RFC 4254 §6).
 
 use nacre_net::Descriptor;
+use nacre_net::packed_fields;
 use nacre_net::server::authority::{PtyRequest, SessionStreams, Start, StartedSession};
 use nacre_net::server::{LocalProcess, terminal_streams};
 use nacre_sys::account::Account;
 use nacre_sys::pty::{Pty, WindowSize};
-use nacre_sys::spawn::{self, ChildStdio, SpawnSpec};
+use nacre_sys::spawn::{self, Child, ChildStdio, SpawnSpec};
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is searched for programs, for root and for everybody else.
 const ROOT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -19,12 +21,13 @@ const USER_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/games";
 /// The message of the day is cut here, in bytes.
 const MAX_MOTD: usize = 64 * 1024;
 
-/// Everything a start needs, decided before.
+/// Everything a start needs, decided before. Whoever runs it is the account already.
+#[derive(Debug, Clone)]
 pub struct Launch {
     /// Whose session it is.
     pub account: Account,
-    /// Become that account (as root), or stay who we are.
-    pub become_account: bool,
+    /// It serves the machine's accounts, so nologin(5) counts.
+    pub machine: bool,
     /// The terminal asked for and allowed.
     pub pty: Option<PtyRequest>,
     /// Variables from the client and from `SetEnv`, in order.
@@ -41,12 +44,55 @@ pub struct Launch {
     pub motd: bool,
 }
 
+packed_fields!(Launch { account, machine, pty, env, start, original_command, peer, local, motd });
+
+/// A session that was started, with plain descriptors that do not block.
+pub struct Opened {
+    /// Its streams.
+    pub streams: OpenedStreams,
+    /// Its process, the head of its group.
+    pub child: Child,
+    /// Text to show before its output.
+    pub preamble: Vec<u8>,
+}
+
+/// What a started session is connected to.
+pub enum OpenedStreams {
+    /// A terminal's master, and the terminal's name.
+    Terminal {
+        /// For reading, writing and the size.
+        master: OwnedFd,
+        /// As in /dev.
+        path: PathBuf,
+    },
+    /// Three pipes: what the process reads, writes and complains.
+    Pipes([OwnedFd; 3]),
+}
+
+impl Opened {
+    /// Hands it to the runtime of this process.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn into_session(self) -> io::Result<StartedSession> {
+        let streams = match self.streams {
+            OpenedStreams::Terminal { master, .. } => terminal_streams(master)?,
+            OpenedStreams::Pipes([stdin, stdout, stderr]) => SessionStreams::Pipes {
+                stdin: Descriptor::nonblocking(stdin)?,
+                stdout: Descriptor::nonblocking(stdout)?,
+                stderr: Descriptor::nonblocking(stderr)?,
+            },
+        };
+        Ok(StartedSession { streams, process: Box::new(LocalProcess::new(self.child)?), preamble: self.preamble })
+    }
+}
+
 impl Launch {
     /// Starts it.
     ///
     /// # Errors
     /// No terminal, pipe, process or descriptor is to be had, or the shell cannot be run.
-    pub fn run(self) -> io::Result<StartedSession> {
+    pub fn run(self) -> io::Result<Opened> {
         if let Some(text) = self.closed_for_now() {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
@@ -58,14 +104,14 @@ impl Launch {
 
     /// nologin(5): only root gets in while the file is there.
     fn closed_for_now(&self) -> Option<String> {
-        if self.account.uid == 0 || !self.become_account {
+        if self.account.uid == 0 || !self.machine {
             return None;
         }
         let text = std::fs::read("/etc/nologin").or_else(|_| std::fs::read("/run/nologin")).ok()?;
         Some(format!("logins are closed: {}", nacre_wire::text::clean_line(&text, 300)))
     }
 
-    fn run_on_terminal(&self, request: &PtyRequest) -> io::Result<StartedSession> {
+    fn run_on_terminal(&self, request: &PtyRequest) -> io::Result<Opened> {
         let pty = Pty::open()?;
         pty.give_to(self.account.uid, self.account.gid)?;
         pty.apply_modes(&request.modes)?;
@@ -77,24 +123,19 @@ impl Launch {
             height_px: size.height,
         })?;
         let env = self.environment(Some((&pty.path, &request.term)));
-        let streams = terminal_streams(pty.master)?;
         let child = spawn::spawn(self.spec(env, ChildStdio::Pty(pty.slave)))?;
         let preamble = if self.is_login_shell() && self.motd { self.message_of_the_day() } else { Vec::new() };
-        Ok(StartedSession { streams, process: Box::new(LocalProcess::new(child)?), preamble })
+        Ok(Opened { streams: OpenedStreams::Terminal { master: pty.master, path: pty.path }, child, preamble })
     }
 
-    fn run_on_pipes(&self) -> io::Result<StartedSession> {
+    fn run_on_pipes(&self) -> io::Result<Opened> {
         let stdin = spawn::pipe_to_child()?;
         let stdout = spawn::pipe_from_child()?;
         let stderr = spawn::pipe_from_child()?;
         let stdio = ChildStdio::Fds { stdin: stdin.child, stdout: stdout.child, stderr: stderr.child };
-        let streams = SessionStreams::Pipes {
-            stdin: Descriptor::nonblocking(stdin.parent)?,
-            stdout: Descriptor::nonblocking(stdout.parent)?,
-            stderr: Descriptor::nonblocking(stderr.parent)?,
-        };
+        let streams = OpenedStreams::Pipes([stdin.parent, stdout.parent, stderr.parent]);
         let child = spawn::spawn(self.spec(self.environment(None), stdio))?;
-        Ok(StartedSession { streams, process: Box::new(LocalProcess::new(child)?), preamble: Vec::new() })
+        Ok(Opened { streams, child, preamble: Vec::new() })
     }
 
     fn is_login_shell(&self) -> bool {
@@ -121,7 +162,7 @@ impl Launch {
             env,
             cwd: self.account.home.clone(),
             stdio,
-            credentials: if self.become_account { self.account.credentials().ok() } else { None },
+            credentials: None,
             umask: None,
         }
     }

@@ -3,16 +3,17 @@
 
 use super::authority::LocalAuthority;
 use super::judge::{Judge, Progress};
+use super::log;
 use super::login::Ends;
+use super::privsep::{self, Separation};
 use super::shared::Shared;
 use nacre_config::server::{MatchContext, Overflow as ConfigOverflow, ServerOptions};
 use nacre_crypto::AwsLc;
 use nacre_net::admission::{Admission, AdmissionConfig, Admissions, Ending, Overflow, PenaltyConfig, Ticket};
+use nacre_net::privsep::{ConnectionSettings, EndedHow};
 use nacre_net::server::{Order, ServerOwner, Watcher};
 use nacre_net::{Driver, Ended};
-use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
-use nacre_proto::error::{Limit, Timer};
-use nacre_proto::{Connection, Error, Keepalive, RekeyPolicy, ServerConfig, TransportConfig};
+use nacre_proto::Connection;
 use nacre_sys::socket;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,9 +31,18 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// How long accepting pauses when no descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Where connections are served.
+pub enum Place {
+    /// In tasks of this process.
+    Here,
+    /// Each in processes of its own.
+    Apart(Separation),
+}
+
 /// Everything the tasks of a server share with its listener.
 pub struct Listener {
     shared: Arc<Shared>,
+    place: Place,
     gate: Arc<Gate>,
     order: watch::Sender<Order>,
     connections: JoinSet<()>,
@@ -95,10 +105,10 @@ impl Watcher for Progressing {
 
 impl Listener {
     /// A listener without sockets.
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(shared: Arc<Shared>, place: Place) -> Self {
         let admissions = Mutex::new(Admissions::new(admission_config(&shared.options())));
         let gate = Arc::new(Gate { admissions, evictions: Mutex::default() });
-        Self { shared, gate, order: watch::Sender::new(Order::Run), connections: JoinSet::new() }
+        Self { shared, place, gate, order: watch::Sender::new(Order::Run), connections: JoinSet::new() }
     }
 
     /// Takes the limits of a new configuration.
@@ -158,16 +168,42 @@ impl Listener {
             exempt: options.is_exempt(ends.peer.ip().to_canonical()),
             ending: Ending::Crash,
         };
-        let watcher = Progressing { gate: self.gate.clone(), ticket };
-        let (shared, order) = (self.shared.clone(), self.order.subscribe());
-        self.connections.spawn(async move {
-            let serving = serve_one(stream, ends, shared, Box::new(watcher), order);
-            let ending = tokio::select! {
-                ending = serving => ending,
-                _ = evicted => Ending::NoAuth,
-            };
-            report.note(ending);
-        });
+        let mut watcher = Progressing { gate: self.gate.clone(), ticket };
+        let order = self.order.subscribe();
+        let separation = match &self.place {
+            Place::Apart(separation) => separation,
+            Place::Here => {
+                let shared = self.shared.clone();
+                self.connections.spawn(async move {
+                    let serving = serve_one(stream, ends, shared, Box::new(watcher), order);
+                    let ending = tokio::select! {
+                        ending = serving => ending,
+                        _ = evicted => Ending::NoAuth,
+                    };
+                    report.note(ending);
+                });
+                return;
+            }
+        };
+        let connection =
+            stream.into_std().map(|stream| privsep::Connection { ends, input: stream.into(), output: None });
+        let watched = connection.and_then(|connection| privsep::watch(&self.shared, separation, connection));
+        match watched {
+            Ok(mut monitored) => {
+                self.connections.spawn(async move {
+                    let ending = tokio::select! {
+                        ending = monitored.follow(&mut watcher, order) => ending,
+                        _ = evicted => Ending::NoAuth,
+                    };
+                    monitored.end().await;
+                    report.note(ending);
+                });
+            }
+            Err(error) => {
+                tracing::error!("connection from {}: {error}", ends.peer);
+                report.note(Ending::Clean);
+            }
+        }
     }
 
     /// Tells every connection to finish and waits until they have, or their time is over.
@@ -182,7 +218,7 @@ impl Listener {
     }
 }
 
-/// Serves one connection to its end and says how it ended.
+/// Serves one connection to its end in this process and says how it ended.
 pub async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     ends: Ends,
@@ -192,44 +228,39 @@ pub async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Ending {
     let span = tracing::error_span!("connection", peer = %ends.peer);
     tracing::debug!(parent: &span, "connection on {}", ends.local);
-    let judge = Arc::new(Judge::new(shared.clone(), ends));
-    let authority = LocalAuthority::new(judge.clone());
-    let connection = match Connection::server(Instant::now(), server_config(&shared, ends)) {
+    let settings = settings(&shared, ends);
+    let provider = Arc::new(AwsLc::new(settings.required_rsa_bits));
+    let connection = match Connection::server(Instant::now(), settings.server_config(provider)) {
         Ok(connection) => connection,
         Err(error) => {
             tracing::error!(parent: &span, "{error}");
             return Ending::Clean;
         }
     };
-    let announced = shared.host_keys.announced();
-    let owner = ServerOwner::new(Box::new(authority), watcher, announced, order, span.clone());
+    let judge = Arc::new(Judge::new(shared, ends));
+    let authority = Box::new(LocalAuthority::new(judge.clone()));
+    let owner = ServerOwner::new(authority, watcher, settings.announced(), order, span.clone());
+    let ended = drive(stream, connection, owner).await;
+    let progress = judge.progress();
+    log_end(&span, &ended, progress);
+    progress.ending(EndedHow::of(&ended.error))
+}
+
+/// Drives a connection and ends what it ran.
+pub async fn drive<S: AsyncRead + AsyncWrite + Unpin>(stream: S, connection: Connection, owner: ServerOwner) -> Ended {
     let (owner, ended) = Driver::new(stream, connection, owner).run().await;
     owner.end().await;
-    log_end(&span, &ended, judge.progress());
-    ending(&ended.error, judge.progress())
+    ended
 }
 
 fn log_end(span: &tracing::Span, ended: &Ended, progress: Progress) {
     let phase = if progress.logged_in { "" } else { " [preauth]" };
     match &ended.error {
-        Error::ConnectionLost | Error::Disconnected { .. } | Error::Closed { .. } => {
-            tracing::info!(parent: span, "{}{phase}", ended.error);
-        }
+        error if error.is_parting() => tracing::info!(parent: span, "{error}{phase}"),
         error => tracing::warn!(parent: span, "{error}{phase}"),
     }
     if let Some(error) = &ended.io {
         tracing::debug!(parent: span, "socket: {error}");
-    }
-}
-
-fn ending(error: &Error, progress: Progress) -> Ending {
-    match error {
-        _ if progress.logged_in => Ending::LoggedIn,
-        _ if progress.refused => Ending::RefusedByPolicy,
-        Error::TimedOut(Timer::Login | Timer::FirstKex) => Ending::GraceExceeded,
-        Error::Limit(Limit::AuthTries) => Ending::AuthFailed { invalid_user: progress.invalid_user },
-        _ if progress.attempted || progress.invalid_user => Ending::AuthFailed { invalid_user: progress.invalid_user },
-        _ => Ending::NoAuth,
     }
 }
 
@@ -261,7 +292,7 @@ fn ends_of(stream: &TcpStream) -> Option<Ends> {
 
 /// What the protocol gets from the configuration for a connection between these ends. What a
 /// `Match` by user changes comes later, with the user.
-fn server_config(shared: &Shared, ends: Ends) -> ServerConfig {
+pub fn settings(shared: &Shared, ends: Ends) -> ConnectionSettings {
     let options = shared.options();
     let here = options.resolve(&MatchContext {
         address: Some(ends.peer.ip().to_canonical()),
@@ -269,35 +300,25 @@ fn server_config(shared: &Shared, ends: Ends) -> ServerConfig {
         local_port: Some(ends.local.port()),
         ..MatchContext::default()
     });
-    let bits = usize::try_from(here.required_rsa_size).unwrap_or(usize::MAX);
-    let interval = here.client_alive_interval;
-    let transport = TransportConfig {
+    ConnectionSettings {
+        peer: ends.peer,
+        local: ends.local,
         comment: options.version_addendum.clone().unwrap_or_default(),
-        kex: known(&options.kex_algorithms, KexMethod::from_name),
-        host_key_algorithms: known(&options.host_key_algorithms, SignatureAlgorithm::from_name),
-        ciphers: known(&options.ciphers, CipherAlgorithm::from_name),
-        macs: known(&options.macs, MacAlgorithm::from_name),
-        rekey: RekeyPolicy {
-            bytes: Some(here.rekey_limit.bytes).filter(|bytes| *bytes > 0),
-            time: Some(here.rekey_limit.seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
-        },
-        keepalive: (!interval.is_zero()).then_some(Keepalive { interval, count_max: here.client_alive_count_max }),
-        ..TransportConfig::default()
-    };
-    ServerConfig {
-        transport: Arc::new(transport),
-        provider: Arc::new(AwsLc::new(bits)),
-        host_keys: shared.host_keys.public(),
-        user_algorithms: known(&here.pubkey_accepted_algorithms, SignatureAlgorithm::from_name),
+        kex: options.kex_algorithms.clone(),
+        host_key_algorithms: options.host_key_algorithms.clone(),
+        ciphers: options.ciphers.clone(),
+        macs: options.macs.clone(),
+        user_algorithms: here.pubkey_accepted_algorithms.clone(),
+        rekey_bytes: Some(here.rekey_limit.bytes).filter(|bytes| *bytes > 0),
+        rekey_time: Some(here.rekey_limit.seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
+        alive_interval: Some(here.client_alive_interval).filter(|interval| !interval.is_zero()),
+        alive_count_max: here.client_alive_count_max,
+        required_rsa_bits: usize::try_from(here.required_rsa_size).unwrap_or(usize::MAX),
         login_timeout: Some(options.login_grace_time).filter(|time| !time.is_zero()),
         unused_timeout: here.unused_connection_timeout,
-        observer: None,
+        host_keys: shared.host_keys.public().into_iter().map(|key| (key.blob, key.algorithms)).collect(),
+        log_level: log::number(log::filter(options.log_level)),
     }
-}
-
-/// Names as the algorithms they mean; those this build does not have were told of at the start.
-fn known<T>(names: &[String], from_name: impl Fn(&str) -> Option<T>) -> Vec<T> {
-    names.iter().filter_map(|name| from_name(name)).collect()
 }
 
 fn admission_config(options: &ServerOptions) -> AdmissionConfig {

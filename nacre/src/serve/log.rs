@@ -5,6 +5,7 @@ use nacre_config::client::LogLevel;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,9 +19,11 @@ pub enum Target {
     /// Standard error.
     Stderr,
     /// A file, appended to.
-    File(File),
+    File(Arc<File>),
     /// The system log, under a facility's number.
-    Syslog(UnixDatagram, u8),
+    Syslog(Arc<UnixDatagram>, u8),
+    /// Somebody who takes a severity of syslog and a line.
+    Function(Box<dyn Fn(u32, &str) + Send + Sync>),
 }
 
 impl Target {
@@ -35,7 +38,8 @@ impl Target {
     /// It cannot be opened for appending.
     pub fn file(path: &Path) -> Result<Self, Failure> {
         let open = OpenOptions::new().append(true).create(true).open(path);
-        open.map(Self::File).map_err(|error| Failure::new(format!("cannot open log file {}: {error}", path.display())))
+        open.map(|file| Self::File(Arc::new(file)))
+            .map_err(|error| Failure::new(format!("cannot open log file {}: {error}", path.display())))
     }
 
     /// The system log; standard error where there is none.
@@ -45,7 +49,21 @@ impl Target {
             socket.connect("/dev/log")?;
             io::Result::Ok(socket)
         };
-        connect().map_or(Self::Stderr, |socket| Self::Syslog(socket, facility_number(facility)))
+        connect().map_or(Self::Stderr, |socket| Self::Syslog(Arc::new(socket), facility_number(facility)))
+    }
+
+    /// Somebody who takes a severity of syslog and a line.
+    pub fn function(take: impl Fn(u32, &str) + Send + Sync + 'static) -> Self {
+        Self::Function(Box::new(take))
+    }
+
+    /// The descriptor it writes to, for a process that keeps no others.
+    pub fn descriptor(&self) -> Option<Arc<dyn AsFd + Send + Sync>> {
+        match self {
+            Self::File(file) => Some(file.clone()),
+            Self::Syslog(socket, _) => Some(socket.clone()),
+            Self::Stderr | Self::Function(_) => None,
+        }
     }
 
     fn write(&self, level: Level, line: &str) {
@@ -53,13 +71,17 @@ impl Target {
         let _ = match self {
             Self::Stderr => writeln!(io::stderr().lock(), "{} {line}", time_of_day()),
             Self::File(file) => {
-                let mut file = file;
+                let mut file = file.as_ref();
                 writeln!(file, "{} {line}", time_of_day())
             }
             Self::Syslog(socket, facility) => {
                 let priority = u32::from(*facility) * 8 + severity(level);
                 let text = format!("<{priority}>nacre[{}]: {line}", std::process::id());
                 socket.send(text.as_bytes()).map(|_| ())
+            }
+            Self::Function(take) => {
+                take(severity(level), line);
+                Ok(())
             }
         };
     }
@@ -102,6 +124,25 @@ pub fn filter(level: LogLevel) -> LevelFilter {
         LogLevel::Debug3 => LevelFilter::TRACE,
     }
 }
+
+/// A level as a number that can be sent: 0 none to 5 all.
+pub fn number(level: LevelFilter) -> u32 {
+    FILTERS.iter().position(|known| *known == level).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+}
+
+/// The level of a number.
+pub fn filter_of(number: u32) -> LevelFilter {
+    usize::try_from(number).ok().and_then(|n| FILTERS.get(n).copied()).unwrap_or(LevelFilter::INFO)
+}
+
+const FILTERS: [LevelFilter; 6] = [
+    LevelFilter::OFF,
+    LevelFilter::ERROR,
+    LevelFilter::WARN,
+    LevelFilter::INFO,
+    LevelFilter::DEBUG,
+    LevelFilter::TRACE,
+];
 
 /// Sends messages of the whole process to `target` from here on.
 ///
@@ -180,6 +221,8 @@ impl Subscriber for Log {
         let peer = event.parent().and_then(|id| self.spans().named.get(&id.into_u64()).map(|(peer, _)| peer.clone()));
         let level = *event.metadata().level();
         let label = match level {
+            // Whoever takes the severity writes the label.
+            _ if matches!(self.target, Target::Function(_)) => "",
             Level::ERROR => "error: ",
             Level::WARN => "warning: ",
             Level::INFO => "",

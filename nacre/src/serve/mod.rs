@@ -11,6 +11,7 @@ mod listener;
 mod log;
 mod login;
 mod passwords;
+pub mod privsep;
 mod shared;
 mod sockets;
 
@@ -27,8 +28,10 @@ use nacre_config::server::Keyword;
 use nacre_net::StdioStream;
 use nacre_net::server::{Order, Watcher};
 use nacre_sys::{daemon, privileges};
+use privsep::Separation;
 use shared::{Mode, Shared};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -102,14 +105,22 @@ fn start(
         daemon::detach().map_err(|error| Failure::new(format!("cannot detach: {error}")))?;
     }
     let _ = privileges::raise_open_files();
+    let log = target.descriptor();
     log::start(target, level)?;
+    let apart = place.mode_is_root().then(|| Separation::new(&place.state, options.sandbox, log)).transpose()?;
     let pid_file = pid_file(args, &place, &options);
     let greeting = (!args.as_sshd && !args.inetd).then(|| greeting::text(&place, &host_keys, &sockets));
     let shared = Arc::new(Shared::new(options, host_keys, place.mode.clone(), place.state.clone()));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
+    if let (true, Some(separation)) = (args.inetd, &apart) {
+        return serve_stdio_apart(&shared, separation);
+    }
+    // A server that forks must have one thread.
+    let mut builder = match apart {
+        Some(_) => tokio::runtime::Builder::new_current_thread(),
+        None => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime =
+        builder.enable_all().build().map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
     let result = runtime.block_on(async {
         if args.inetd {
             return serve_stdio(shared).await;
@@ -120,7 +131,8 @@ fn start(
             }
             pid_file.map(PidFile::write)
         };
-        serve(args, &place, shared, sockets, ready).await
+        let listener = Listener::new(shared.clone(), apart.map_or(listener::Place::Here, listener::Place::Apart));
+        serve(args, &place, &shared, listener, sockets, ready).await
     });
     // What still blocks (a name service that hangs) must not keep the process.
     runtime.shutdown_background();
@@ -138,7 +150,8 @@ fn pid_file(args: &ServeArgs, place: &Place, options: &nacre_config::server::Ser
 async fn serve(
     args: &ServeArgs,
     place: &Place,
-    shared: Arc<Shared>,
+    shared: &Shared,
+    mut listener: Listener,
     sockets: Vec<std::net::TcpListener>,
     ready: impl FnOnce() -> Option<PidFile>,
 ) -> Result<(), Failure> {
@@ -147,7 +160,6 @@ async fn serve(
     for socket in sockets {
         listeners.push(tokio::net::TcpListener::from_std(socket).map_err(failed)?);
     }
-    let mut listener = Listener::new(shared.clone());
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
@@ -166,7 +178,7 @@ async fn serve(
         if reloads.try_recv().is_err() {
             break;
         }
-        reload_configuration(args, place, &shared, &listener);
+        reload_configuration(args, place, shared, &listener);
     }
     tracing::info!("stopping: no new connections, running sessions have 30 s");
     drop(listeners);
@@ -197,6 +209,21 @@ async fn serve_stdio(shared: Arc<Shared>) -> Result<(), Failure> {
     let (_order, orders) = watch::channel(Order::Run);
     serve_one(stream, stdio_ends(), shared, Box::new(Nobody), orders).await;
     Ok(())
+}
+
+/// `-i` as root: this process is the connection's monitor.
+fn serve_stdio_apart(shared: &Arc<Shared>, separation: &Separation) -> Result<ExitCode, Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("standard input: {error}"));
+    let copy = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned();
+    let (input, output) = (std::io::stdin(), std::io::stdout());
+    let input = copy(input.as_fd()).map_err(failed)?;
+    // A socket is one stream in both directions.
+    let output = match nacre_sys::socket::ends(&input) {
+        Some(_) => None,
+        None => Some(copy(output.as_fd()).map_err(failed)?),
+    };
+    privsep::serve(shared, separation, privsep::Connection { ends: stdio_ends(), input, output }, None);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Between whom a connection on standard input is: the socket's ends, or nobody's.

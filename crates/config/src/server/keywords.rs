@@ -6,7 +6,9 @@ use super::readers::{
 };
 use crate::algorithms::Class;
 use crate::kind::{Kind, Row, Words, keywords};
-use crate::words::{DIGESTS, FACILITIES, FAMILIES, LOG_LEVELS, read_ip_qos, read_mode, read_rekey_limit, read_set_env};
+use crate::words::{
+    DIGESTS, FACILITIES, FAMILIES, LOG_FORMATS, LOG_LEVELS, read_ip_qos, read_mode, read_rekey_limit, read_set_env,
+};
 
 const YES_NO: Words = &[("yes", "yes"), ("no", "no")];
 const ROOT: Words = &[
@@ -151,6 +153,9 @@ keywords! {
         PermitListen = Row::new(Kind::Custom(read_permit_listen)).default("any").in_match(),
         PermitUserEnvironment = text("no").warn(&["no"], "no variable is read from users' files"),
         PubkeyAuthOptions = Row::new(Kind::List).default("none").in_match().stop(&["none"], TOUCH),
+        // Nacre's own.
+        Sandbox = flag("yes"),
+        LogFormat = Row::new(Kind::Word(LOG_FORMATS)).default("text"),
         Protocol = Row::new(Kind::Rest).ignored().alias(&[
             "keyregenerationinterval", "serverkeybits", "useprivilegeseparation", "uselogin", "rhostsauthentication",
             "rhostsrsaauthentication", "rsaauthentication", "pamauthenticationviakbdint", "reversemappingcheck",

@@ -67,6 +67,10 @@ pub struct ServerOptions {
     pub version_addendum: Option<String>,
     /// Show fingerprints as SHA-256 (true) or MD5 (false).
     pub fingerprint_sha256: bool,
+    /// As root, a connection's process is confined by the kernel.
+    pub sandbox: bool,
+    /// Audit lines are JSON.
+    pub log_json: bool,
     /// PAM was asked for.
     pub use_pam: bool,
     /// What was skipped and is worth a line, once.
@@ -116,6 +120,8 @@ impl ServerOptions {
             log_level: LogLevel::of(&s.text(Keyword::LogLevel)),
             version_addendum: s.text_or_none(Keyword::VersionAddendum),
             fingerprint_sha256: s.text(Keyword::FingerprintHash) == "SHA256",
+            sandbox: s.flag(Keyword::Sandbox),
+            log_json: s.text(Keyword::LogFormat) == "json",
             use_pam: s.flag(Keyword::UsePAM),
             exempt: s.text(Keyword::PerSourcePenaltyExemptList),
             warnings,

@@ -8,5 +8,5 @@ mod tasks;
 
 pub use authority::Authority;
 pub use connection::{AnnouncedKey, Order, ServerOwner, Watcher};
-pub use process::LocalProcess;
+pub use process::{LocalProcess, exit_of};
 pub use session::terminal_streams;

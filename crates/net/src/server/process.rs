@@ -25,20 +25,25 @@ impl LocalProcess {
     }
 }
 
+/// A process's end as RFC 4254 §6.10 tells it.
+pub fn exit_of(status: ExitStatus) -> Exit {
+    match status {
+        ExitStatus::Exited(code) => Exit::Status(code),
+        ExitStatus::Signaled { signal, core_dumped } => match status.signal_name() {
+            Some(name) => Exit::Signal { name: name.to_owned(), core_dumped },
+            // RFC 4254 §6.10 names few signals; a shell would report the others so.
+            None => Exit::Status(128 + signal.unsigned_abs()),
+        },
+    }
+}
+
 impl Process for LocalProcess {
     fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
         if self.ended.poll_readable(cx).is_pending() {
             return Poll::Pending;
         }
         match self.child.try_wait() {
-            Ok(Some(ExitStatus::Exited(code))) => Poll::Ready(Exit::Status(code)),
-            Ok(Some(status @ ExitStatus::Signaled { signal, core_dumped })) => {
-                Poll::Ready(match status.signal_name() {
-                    Some(name) => Exit::Signal { name: name.to_owned(), core_dumped },
-                    // RFC 4254 §6.10 names few signals; a shell would report the others so.
-                    None => Exit::Status(128 + signal.unsigned_abs()),
-                })
-            }
+            Ok(Some(status)) => Poll::Ready(exit_of(status)),
             Ok(None) => {
                 cx.waker().wake_by_ref();
                 Poll::Pending

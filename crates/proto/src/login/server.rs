@@ -49,6 +49,20 @@ pub struct UserPolicy {
     pub algorithms: Vec<SignatureAlgorithm>,
 }
 
+impl UserPolicy {
+    /// Nobody, who gets in by no method: for when nothing could be found out.
+    pub fn of_nobody() -> Self {
+        Self {
+            methods: Vec::new(),
+            max_tries: 1,
+            failure_delay: Duration::ZERO,
+            banner: None,
+            none_succeeds: false,
+            algorithms: Vec::new(),
+        }
+    }
+}
+
 /// What is said of a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordVerdict {

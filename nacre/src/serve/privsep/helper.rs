@@ -1,0 +1,153 @@
+//! The helper: a process that becomes the user before it does anything else, and then opens what
+//! belongs to the user and starts it (threat A18). It never held a secret of the server.
+
+use super::helper_messages::{FromHelper, ToHelper};
+use crate::serve::launch::{Launch, Opened, OpenedStreams};
+use nacre_net::privsep::{MAX_MESSAGE, StreamsKind};
+use nacre_net::server::exit_of;
+use nacre_sys::become_account::become_account;
+use nacre_sys::messages::MessageSocket;
+use nacre_sys::readiness::wait_readable;
+use nacre_sys::spawn::Child;
+use nacre_sys::{privileges, role};
+use std::io;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// How long processes have to go by themselves when the connection is gone.
+const HANG_UP_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs until the monitor is gone. What fails is told to the monitor, or to nobody when that fails.
+pub fn run() -> ExitCode {
+    match Helper::begin().and_then(Helper::serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+struct Helper {
+    monitor: MessageSocket,
+    buffer: Vec<u8>,
+    running: Vec<(u32, Child)>,
+}
+
+impl Helper {
+    fn begin() -> io::Result<Self> {
+        let socket = role::inherited(1)?.pop().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut helper = Self { monitor: socket.into(), buffer: vec![0; MAX_MESSAGE], running: Vec::new() };
+        privileges::set_dumpable(false)?;
+        match helper.receive()? {
+            Some(ToHelper::Become { credentials }) => become_account(&credentials)?,
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        helper.tell(&FromHelper::Ready {})?;
+        Ok(helper)
+    }
+
+    /// The next message; `None` when the monitor is gone.
+    fn receive(&mut self) -> io::Result<Option<ToHelper>> {
+        let received = self.monitor.receive(&mut self.buffer)?;
+        match self.buffer.get(..received.len) {
+            None | Some([]) => Ok(None),
+            Some(bytes) => ToHelper::from_bytes(bytes).map(Some).map_err(io::Error::other),
+        }
+    }
+
+    fn tell(&self, message: &FromHelper) -> io::Result<()> {
+        self.monitor.send(&message.to_bytes(), &[])
+    }
+
+    fn serve(mut self) -> io::Result<()> {
+        loop {
+            let mut fds = vec![self.monitor.as_fd()];
+            fds.extend(self.running.iter().map(|(_, child)| child.as_fd()));
+            let ready = wait_readable(&fds, None)?;
+            self.reap()?;
+            if ready.first().is_some_and(|ready| *ready) {
+                match self.receive()? {
+                    Some(message) => self.handle(message)?,
+                    None => {
+                        self.leave();
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, message: ToHelper) -> io::Result<()> {
+        match message {
+            ToHelper::Start { session, launch } => self.start(session, launch)?,
+            ToHelper::Signal { session, name } => self.with(session, |child| child.signal_group(&name)),
+            ToHelper::HangUp { session } => self.with(session, Child::hang_up),
+            ToHelper::Kill { session } => self.with(session, Child::kill_group),
+            ToHelper::Become { .. } => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        Ok(())
+    }
+
+    /// Does something to a session's group. One that has just ended takes no signal, which is no failure.
+    fn with(&self, session: u32, act: impl Fn(&Child) -> io::Result<()>) {
+        if let Some((_, child)) = self.running.iter().find(|(known, _)| *known == session) {
+            let _ = act(child);
+        }
+    }
+
+    fn start(&mut self, session: u32, launch: Launch) -> io::Result<()> {
+        let Opened { streams, child, preamble } = match launch.run() {
+            Ok(opened) => opened,
+            Err(error) => return self.tell(&FromHelper::NotStarted { session, why: error.to_string() }),
+        };
+        let pid = u32::try_from(child.pid()).unwrap_or(0);
+        self.running.push((session, child));
+        let started = |streams, line| FromHelper::Started { session, streams, line, pid, preamble };
+        match streams {
+            OpenedStreams::Terminal { master, path } => {
+                let message = started(StreamsKind::Terminal, Some(path)).to_bytes();
+                self.monitor.send(&message, &[master.as_fd()])
+            }
+            OpenedStreams::Pipes(pipes) => {
+                let message = started(StreamsKind::Pipes, None).to_bytes();
+                self.monitor.send(&message, &pipes.each_ref().map(AsFd::as_fd))
+            }
+        }
+    }
+
+    /// Tells of processes that have ended.
+    fn reap(&mut self) -> io::Result<()> {
+        let mut ended = Vec::new();
+        self.running.retain(|(session, child)| match child.try_wait() {
+            Ok(None) => true,
+            Ok(Some(status)) => {
+                ended.push((*session, exit_of(status)));
+                false
+            }
+            Err(_) => {
+                ended.push((*session, nacre_net::server::authority::Exit::Status(255)));
+                false
+            }
+        });
+        ended.into_iter().try_for_each(|(session, exit)| self.tell(&FromHelper::Exited { session, exit }))
+    }
+
+    /// The monitor is gone: what runs is told, given a moment and ended (threat C12).
+    fn leave(&mut self) {
+        for (_, child) in &self.running {
+            let _ = child.hang_up();
+        }
+        let deadline = Instant::now() + HANG_UP_GRACE;
+        while !self.running.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let fds: Vec<_> = self.running.iter().map(|(_, child)| child.as_fd()).collect();
+            let _ = wait_readable(&fds, Some(left));
+            self.running.retain(|(_, child)| matches!(child.try_wait(), Ok(None)));
+        }
+        for (_, child) in &self.running {
+            let _ = child.kill_group();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The monitor's end of the helper.
+
+use super::HELPER;
+use super::helper_messages::{FromHelper, ToHelper};
+use nacre_net::privsep::MAX_MESSAGE;
+use nacre_sys::account::Account;
+use nacre_sys::messages::MessageSocket;
+use nacre_sys::readiness::wait_readable;
+use nacre_sys::role::{Program, RoleSpec};
+use nacre_sys::spawn::Child;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// How long the helper has to become the user: a name service may be slow to say the groups.
+const BECOME_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A helper that runs as the user.
+pub struct HelperLink {
+    socket: MessageSocket,
+    child: Child,
+    buffer: Vec<u8>,
+}
+
+impl HelperLink {
+    /// Starts a helper and waits until it runs as the account.
+    ///
+    /// # Errors
+    /// It cannot be started, or cannot become the account.
+    pub fn start(program: &Program, account: &Account) -> io::Result<Self> {
+        let credentials = account.credentials()?;
+        let (socket, theirs) = MessageSocket::pair()?;
+        let child = program.start(RoleSpec {
+            arg0: HELPER.into(),
+            args: Vec::new(),
+            // What it starts reads the server's time zone from there.
+            env: std::env::var_os("TZ").map(|zone| ("TZ".into(), zone)).into_iter().collect(),
+            fds: vec![theirs.into()],
+            stderr: None,
+            new_session: true,
+            ends_with_parent: false,
+        })?;
+        let mut link = Self { socket, child, buffer: vec![0; MAX_MESSAGE] };
+        link.tell(&ToHelper::Become { credentials })?;
+        let answered = wait_readable(&[link.socket.as_fd()], Some(BECOME_TIMEOUT))?;
+        let ready = answered == [true] && matches!(link.receive(), Ok(Some((FromHelper::Ready {}, _))));
+        if ready { Ok(link) } else { Err(link.failed(&account.name)) }
+    }
+
+    fn failed(self, name: &str) -> io::Error {
+        let _ = self.child.kill_group();
+        let _ = self.child.wait();
+        io::Error::other(format!("cannot become {name}"))
+    }
+
+    /// The next message with its descriptors; `None` when the helper is gone.
+    ///
+    /// # Errors
+    /// It said what cannot be.
+    pub fn receive(&mut self) -> io::Result<Option<(FromHelper, Vec<OwnedFd>)>> {
+        let received = self.socket.receive(&mut self.buffer)?;
+        match self.buffer.get(..received.len) {
+            None | Some([]) => Ok(None),
+            Some(bytes) => FromHelper::from_bytes(bytes).map(|m| Some((m, received.fds))).map_err(io::Error::other),
+        }
+    }
+
+    /// Says something.
+    ///
+    /// # Errors
+    /// The helper is gone.
+    pub fn tell(&self, message: &ToHelper) -> io::Result<()> {
+        self.socket.send(&message.to_bytes(), &[])
+    }
+
+    /// Lets it go and waits until it has ended what it started.
+    pub fn leave(self, at_most: Duration) {
+        drop(self.socket);
+        let _ = wait_readable(&[self.child.as_fd()], Some(at_most));
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            let _ = self.child.kill_group();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl AsFd for HelperLink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

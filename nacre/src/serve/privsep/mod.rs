@@ -1,0 +1,42 @@
+//! As root a connection has processes of its own (DESIGN §2):
+//!
+//! ```text
+//! listener ──fork──> monitor ──exec──> net       no rights: parses what strangers send
+//!   root, counts      root, judges └──exec──> helper    the user: opens terminals and pipes, starts shells
+//! ```
+//! The listener reads no byte of a peer. The monitor is a copy of it, so it has configuration and host
+//! keys without anything being sent; the other two are the program started anew, with a memory in
+//! which there was never a secret.
+
+mod control;
+mod helper;
+mod helper_link;
+mod helper_messages;
+mod monitor;
+mod net_process;
+mod questions;
+mod separation;
+
+pub use control::watch;
+pub use monitor::{Connection, serve};
+pub use separation::Separation;
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+/// `argv[0]` of the process that runs the protocol.
+const NET: &str = "nacre: net";
+/// `argv[0]` of the process that runs as the user.
+const HELPER: &str = "nacre: helper";
+
+/// Runs the role that this process was started for, if it was started for one.
+pub fn run_role(args: &[std::ffi::OsString]) -> Option<ExitCode> {
+    let name = args.first()?;
+    if name == OsStr::new(NET) {
+        Some(net_process::run(args))
+    } else if name == OsStr::new(HELPER) {
+        Some(helper::run())
+    } else {
+        None
+    }
+}

@@ -1,0 +1,267 @@
+//! The monitor of one connection: root, one thread, no loop library. It starts the net process,
+//! answers what passes its gate, and takes nobody's word.
+
+use super::control::Notice;
+use super::helper_link::HelperLink;
+use super::{NET, Separation};
+use crate::serve::judge::Judge;
+use crate::serve::listener::settings;
+use crate::serve::login::Ends;
+use crate::serve::shared::Shared;
+use nacre_crypto::AwsLc;
+use nacre_net::admission::Ending;
+use nacre_net::privsep::{EndedHow, FromMonitor, Gate, MAX_MESSAGE, Phase, ToMonitor, Violation};
+use nacre_sys::messages::MessageSocket;
+use nacre_sys::readiness::{wait_readable, wait_writable};
+use nacre_sys::records::{Login as Record, Records};
+use nacre_sys::role::RoleSpec;
+use nacre_sys::spawn::Child;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use zeroize::Zeroize;
+
+/// What the net process gets beyond its own time to end a login that takes too long.
+const GRACE_SLACK: Duration = Duration::from_secs(5);
+/// How long the net process may leave what we tell it unread.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the net process has to end once it has said that it is over.
+const NET_EXIT: Duration = Duration::from_secs(5);
+/// How long the helper has to end what it started.
+const HELPER_EXIT: Duration = Duration::from_secs(5);
+
+/// A client's connection: one socket, or one descriptor to read and another to write.
+pub struct Connection {
+    /// Between whom it is.
+    pub ends: Ends,
+    /// Where it is read, and written unless there is a second.
+    pub input: OwnedFd,
+    /// Where it is written.
+    pub output: Option<OwnedFd>,
+}
+
+/// Serves one connection to its end.
+pub fn serve(
+    shared: &Arc<Shared>,
+    separation: &Separation,
+    connection: Connection,
+    control: Option<MessageSocket>,
+) -> Ending {
+    let peer = connection.ends.peer;
+    match Monitor::start(shared, separation, connection, control) {
+        Ok(monitor) => monitor.run(),
+        Err(error) => {
+            tracing::error!("connection from {peer}: {error}");
+            Ending::Clean
+        }
+    }
+}
+
+/// A session with a terminal, for the system's records.
+pub(super) struct Recorded {
+    pub(super) session: u32,
+    pub(super) record: Record,
+}
+
+/// The monitor of one connection.
+pub(super) struct Monitor<'a> {
+    pub(super) judge: Judge,
+    pub(super) gate: Gate,
+    pub(super) provider: AwsLc,
+    pub(super) separation: &'a Separation,
+    pub(super) helper: Option<HelperLink>,
+    /// Sessions that the helper was asked to start, with the question that waits.
+    pub(super) starting: Vec<(u32, u32)>,
+    pub(super) records: Records,
+    pub(super) recorded: Vec<Recorded>,
+    net: MessageSocket,
+    child: Child,
+    control: Option<MessageSocket>,
+    deadline: Option<Instant>,
+    /// How the net process said that it ended.
+    pub(super) ended: Option<EndedHow>,
+    crashed: bool,
+}
+
+impl<'a> Monitor<'a> {
+    fn start(
+        shared: &Arc<Shared>,
+        separation: &'a Separation,
+        connection: Connection,
+        control: Option<MessageSocket>,
+    ) -> io::Result<Self> {
+        let ends = connection.ends;
+        let settings = settings(shared, ends);
+        let gate = Gate::new(settings.host_keys.iter().map(|(blob, _)| blob.clone()).collect());
+        let provider = AwsLc::new(settings.required_rsa_bits);
+        let grace = settings.login_timeout;
+        let (net, theirs) = MessageSocket::pair()?;
+        let child = start_net(separation, connection, theirs)?;
+        let monitor = Self {
+            judge: Judge::new(shared.clone(), ends),
+            gate,
+            provider,
+            separation,
+            helper: None,
+            starting: Vec::new(),
+            records: Records::default(),
+            recorded: Vec::new(),
+            net,
+            child,
+            control,
+            deadline: grace.map(|grace| Instant::now() + grace + GRACE_SLACK),
+            ended: None,
+            crashed: false,
+        };
+        monitor.answer(&FromMonitor::Settings { settings }, &[])?;
+        Ok(monitor)
+    }
+
+    /// Says something to the net process.
+    pub(super) fn answer(&self, message: &FromMonitor, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        if !wait_writable(self.net.as_fd(), Some(SEND_TIMEOUT))? {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the net process does not read"));
+        }
+        self.net.send(&message.to_bytes(), fds)
+    }
+
+    /// Tells the listener.
+    pub(super) fn notice(&self, notice: Notice) {
+        if let Some(control) = &self.control {
+            let _ = control.send(&[notice.to_byte()], &[]);
+        }
+    }
+
+    fn run(mut self) -> Ending {
+        let mut buffer = vec![0; MAX_MESSAGE];
+        while let Some(ready) = self.wait() {
+            let [net, helper, control] = ready;
+            if control {
+                self.on_control(&mut buffer);
+            }
+            if helper {
+                self.on_helper();
+            }
+            if net && !self.on_net(&mut buffer) {
+                break;
+            }
+        }
+        self.finish()
+    }
+
+    /// Waits for something to do: from the net process, the helper, the listener. `None` when the
+    /// time for the login is over.
+    fn wait(&self) -> Option<[bool; 3]> {
+        let waits = self.gate.phase() != Phase::Authenticated;
+        let left = self.deadline.filter(|_| waits).map(|d| d.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return None;
+        }
+        let mut fds = vec![self.net.as_fd()];
+        fds.extend(self.helper.as_ref().map(AsFd::as_fd));
+        fds.extend(self.control.as_ref().map(AsFd::as_fd));
+        let ready = wait_readable(&fds, left).ok()?;
+        let mut ready = ready.into_iter();
+        let mut next = |there: bool| there && ready.next().unwrap_or(false);
+        Some([next(true), next(self.helper.is_some()), next(self.control.is_some())])
+    }
+
+    /// One message of the net process. False when there are no more.
+    fn on_net(&mut self, buffer: &mut [u8]) -> bool {
+        let received = match self.net.receive(buffer) {
+            Ok(received) => received,
+            Err(error) => {
+                tracing::error!("net process: {error}");
+                self.crashed = true;
+                return false;
+            }
+        };
+        let bytes = buffer.get_mut(..received.len).unwrap_or_default();
+        if bytes.is_empty() {
+            return false;
+        }
+        // Nothing that a net process says comes with a descriptor; what did was closed.
+        let message = ToMonitor::from_bytes(bytes).map_err(Violation::Malformed);
+        bytes.zeroize();
+        let checked = message.and_then(|message| self.gate.check(&self.provider, &message).map(|()| message));
+        let result = match checked {
+            Ok(message) => self.handle(message),
+            Err(violation) => Err(io::Error::other(format!("misbehaved: {violation}"))),
+        };
+        if let Err(error) = &result {
+            tracing::error!("net process of {}: {error}", self.judge.ends.peer);
+            self.crashed = true;
+        }
+        result.is_ok()
+    }
+
+    /// The listener says that the server is stopping, or is gone, which changes nothing.
+    fn on_control(&mut self, buffer: &mut [u8]) {
+        let received = self.control.as_ref().and_then(|control| control.receive(buffer).ok());
+        let bytes = received.and_then(|received| buffer.get(..received.len)).unwrap_or_default();
+        match <[u8; 8]>::try_from(bytes) {
+            Ok(bytes) => {
+                let _ = self.answer(&FromMonitor::Drain { milliseconds: u64::from_be_bytes(bytes) }, &[]);
+            }
+            Err(_) => self.control = None,
+        }
+    }
+
+    /// Ends what is left of the connection and says how it ended.
+    fn finish(mut self) -> Ending {
+        let clean = self.ended.is_some() && !self.crashed;
+        if clean {
+            let _ = wait_readable(&[self.child.as_fd()], Some(NET_EXIT));
+        }
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            let _ = self.child.kill_group();
+            let _ = self.child.wait();
+        }
+        if let Some(helper) = self.helper.take() {
+            helper.leave(HELPER_EXIT);
+        }
+        for recorded in std::mem::take(&mut self.recorded) {
+            self.record_end(recorded.record);
+        }
+        let timed_out = !self.crashed
+            && self.ended.is_none()
+            && self.gate.phase() != Phase::Authenticated
+            && self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let ending = match self.ended {
+            Some(how) if clean => self.judge.progress().ending(how),
+            _ if timed_out => Ending::GraceExceeded,
+            _ => {
+                tracing::error!("net process of {} ended without a word", self.judge.ends.peer);
+                Ending::Crash
+            }
+        };
+        self.notice(Notice::Ended(ending));
+        ending
+    }
+
+    /// The system's records of who is logged in; where they cannot be written, nobody is kept out.
+    pub(super) fn record_end(&self, mut record: Record) {
+        record.time = SystemTime::now();
+        if let Err(error) = self.records.logout(&record) {
+            tracing::debug!("{error}");
+        }
+    }
+}
+
+fn start_net(separation: &Separation, connection: Connection, link: MessageSocket) -> io::Result<Child> {
+    let (uid, gid) = separation.nobody;
+    let mut fds = vec![link.into(), separation.empty.try_clone()?, connection.input];
+    fds.extend(connection.output);
+    separation.program.start(RoleSpec {
+        arg0: NET.into(),
+        args: [fds.len().to_string(), uid.to_string(), gid.to_string(), separation.sandbox.to_string()]
+            .map(Into::into)
+            .to_vec(),
+        env: Vec::new(),
+        fds,
+        stderr: None,
+        new_session: true,
+        ends_with_parent: true,
+    })
+}

@@ -1,0 +1,226 @@
+//! What the monitor does with each message of the net process that passed the gate, and with what
+//! the helper says.
+
+use super::control::Notice;
+use super::helper_link::HelperLink;
+use super::helper_messages::{FromHelper, ToHelper};
+use super::monitor::{Monitor, Recorded};
+use nacre_net::privsep::{FromMonitor, Phase, StreamsKind, ToMonitor};
+use nacre_net::server::authority::{Exit, KeyCheck, Permissions, SessionRequests};
+use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict};
+use nacre_sys::records::Login as Record;
+use nacre_wire::names;
+use nacre_wire::text::clean_line;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// The longest line of the net process that is logged, in bytes.
+const MAX_LINE: usize = 1024;
+
+impl Monitor<'_> {
+    /// Does what a message asks for. An error ends the connection.
+    pub(super) fn handle(&mut self, message: ToMonitor) -> io::Result<()> {
+        match message {
+            ToMonitor::Sign { question, host_key, algorithm, data } => {
+                let signature = self.judge.shared.host_keys.sign(&host_key, algorithm, &data);
+                self.answer(&FromMonitor::Signature { question, signature }, &[])
+            }
+            ToMonitor::LookUp { question, user } => self.look_up(question, &user),
+            ToMonitor::CheckKey { question, check } => self.check_key(question, &check),
+            ToMonitor::CheckPassword { question, password, new } => {
+                let slot = self.separation.hashing.take()?;
+                let verdict = self.judge.check_password(&password, new.as_ref());
+                drop(slot);
+                let permissions = match verdict {
+                    PasswordVerdict::Accept => self.succeeded(names::AUTH_PASSWORD, None),
+                    PasswordVerdict::Reject => self.failed(),
+                    PasswordVerdict::ChangeRequired(_) => None,
+                };
+                self.answer(&FromMonitor::Password { question, verdict, permissions }, &[])
+            }
+            ToMonitor::CheckInteractive { question, answers } => {
+                let slot = if answers.is_some() { Some(self.separation.hashing.take()?) } else { None };
+                let verdict = self.judge.check_interactive(answers);
+                drop(slot);
+                let permissions = match &verdict {
+                    KeyboardInteractiveVerdict::Accept => self.succeeded(names::AUTH_KEYBOARD_INTERACTIVE, None),
+                    KeyboardInteractiveVerdict::Reject => self.failed(),
+                    KeyboardInteractiveVerdict::Ask(_) => {
+                        self.gate.asked();
+                        None
+                    }
+                };
+                self.answer(&FromMonitor::Interactive { question, verdict, permissions }, &[])
+            }
+            ToMonitor::Start { question, session, requests } => self.start_session(question, session, requests),
+            ToMonitor::Signal { session, name } => self.tell_helper(&ToHelper::Signal { session, name }),
+            ToMonitor::HangUp { session } => self.tell_helper(&ToHelper::HangUp { session }),
+            ToMonitor::Kill { session } => self.tell_helper(&ToHelper::Kill { session }),
+            ToMonitor::Log { level, line } => {
+                self.log(level, &line);
+                Ok(())
+            }
+            ToMonitor::Ended { how, quiet, why, .. } => {
+                let phase = if self.judge.progress().logged_in { "" } else { " [preauth]" };
+                self.log(if quiet { 6 } else { 4 }, &format!("{why}{phase}"));
+                self.ended = Some(how);
+                Ok(())
+            }
+        }
+    }
+
+    fn log(&self, level: u32, line: &str) {
+        let (peer, line) = (self.judge.ends.peer, clean_line(line.as_bytes(), MAX_LINE));
+        match level {
+            0..=3 => tracing::error!("[{peer}] {line}"),
+            4 => tracing::warn!("[{peer}] {line}"),
+            5 | 6 => tracing::info!("[{peer}] {line}"),
+            _ => tracing::debug!("[{peer}] {line}"),
+        }
+    }
+
+    fn look_up(&mut self, question: u32, user: &[u8]) -> io::Result<()> {
+        // Keys were exchanged, or nothing could have asked.
+        self.notice(Notice::Ready);
+        let policy = self.judge.look_up(user);
+        let permissions = policy.none_succeeds.then(|| self.judge.logged_in());
+        self.gate.looked_up(&policy, permissions.as_ref());
+        if permissions.is_some() {
+            self.notice(Notice::Authenticated);
+        }
+        self.answer(&FromMonitor::Policy { question, policy, permissions }, &[])
+    }
+
+    fn check_key(&mut self, question: u32, check: &KeyCheck) -> io::Result<()> {
+        let accepted = self.judge.check_key(check);
+        let permissions = match (accepted, &check.proof) {
+            (true, Some(_)) => self.succeeded(names::AUTH_PUBLICKEY, Some(&check.public_key)),
+            (false, Some(_)) => self.failed(),
+            (_, None) => None,
+        };
+        self.answer(&FromMonitor::Key { question, accepted, permissions }, &[])
+    }
+
+    /// Permissions when this method was the last that is wanted.
+    fn succeeded(&mut self, method: &str, key: Option<&[u8]>) -> Option<Permissions> {
+        if !self.gate.succeeded(method, key) {
+            return None;
+        }
+        let permissions = self.judge.logged_in();
+        self.gate.log_in(permissions.clone());
+        self.notice(Notice::Authenticated);
+        Some(permissions)
+    }
+
+    fn failed(&mut self) -> Option<Permissions> {
+        self.gate.failed();
+        None
+    }
+
+    fn start_session(&mut self, question: u32, session: u32, requests: SessionRequests) -> io::Result<()> {
+        match self.ask_helper(session, requests) {
+            Ok(()) => {
+                self.starting.push((session, question));
+                Ok(())
+            }
+            Err(error) => self.refuse(question, session, error.to_string()),
+        }
+    }
+
+    fn refuse(&mut self, question: u32, session: u32, why: String) -> io::Result<()> {
+        self.gate.session_over(session);
+        self.answer(&FromMonitor::NotStarted { question, why }, &[])
+    }
+
+    fn ask_helper(&mut self, session: u32, requests: SessionRequests) -> io::Result<()> {
+        let launch = self.judge.launch(requests)?;
+        if self.helper.is_none() {
+            self.helper = Some(HelperLink::start(&self.separation.program, &launch.account)?);
+        }
+        self.tell_helper(&ToHelper::Start { session, launch })
+    }
+
+    fn tell_helper(&self, message: &ToHelper) -> io::Result<()> {
+        // What concerns sessions when there is no helper any more concerns none.
+        self.helper.as_ref().map_or(Ok(()), |helper| helper.tell(message))
+    }
+
+    /// The helper said something, or is gone with all that it ran.
+    pub(super) fn on_helper(&mut self) {
+        let Some(helper) = &mut self.helper else { return };
+        let handled = match helper.receive() {
+            Ok(Some((message, fds))) => self.handle_helper(message, &fds),
+            Ok(None) => Err(io::Error::other("is gone")),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = handled {
+            tracing::error!("helper of {}: {error}", self.judge.ends.peer);
+            self.helper = None;
+            for (session, question) in std::mem::take(&mut self.starting) {
+                let _ = self.refuse(question, session, "the helper is gone".to_owned());
+            }
+        }
+    }
+
+    fn handle_helper(&mut self, message: FromHelper, fds: &[OwnedFd]) -> io::Result<()> {
+        match message {
+            FromHelper::Started { session, streams, line, pid, preamble } => {
+                let Some(question) = self.take_starting(session) else { return Err(unasked()) };
+                let wanted = if streams == StreamsKind::Terminal { 1 } else { 3 };
+                if fds.len() != wanted {
+                    return Err(unasked());
+                }
+                if let Some(line) = line {
+                    self.record_begin(session, line, pid);
+                }
+                let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+                self.answer(&FromMonitor::Started { question, streams, preamble }, &fds)
+            }
+            FromHelper::NotStarted { session, why } => {
+                let Some(question) = self.take_starting(session) else { return Err(unasked()) };
+                self.refuse(question, session, why)
+            }
+            FromHelper::Exited { session, exit } => self.on_exit(session, exit),
+            FromHelper::Ready {} => Err(unasked()),
+        }
+    }
+
+    fn take_starting(&mut self, session: u32) -> Option<u32> {
+        let place = self.starting.iter().position(|(known, _)| *known == session)?;
+        Some(self.starting.swap_remove(place).1)
+    }
+
+    fn on_exit(&mut self, session: u32, exit: Exit) -> io::Result<()> {
+        self.gate.session_over(session);
+        if let Some(place) = self.recorded.iter().position(|recorded| recorded.session == session) {
+            let recorded = self.recorded.swap_remove(place);
+            self.record_end(recorded.record);
+        }
+        match self.gate.phase() {
+            Phase::Over => Ok(()),
+            _ => self.answer(&FromMonitor::Exited { session, exit }, &[]),
+        }
+    }
+
+    fn record_begin(&mut self, session: u32, line: PathBuf, pid: u32) {
+        let Some(account) = self.judge.login().and_then(|login| login.account.clone()) else { return };
+        let record = Record {
+            user: account.name.clone(),
+            line: line.strip_prefix("/dev").unwrap_or(&line).display().to_string(),
+            host: self.judge.ends.peer.ip().to_canonical().to_string(),
+            pid: i32::try_from(pid).unwrap_or(0),
+            time: SystemTime::now(),
+        };
+        let written = self.records.login(&record).and(self.records.set_last_login(account.uid, &record));
+        if let Err(error) = written {
+            tracing::debug!("{error}");
+        }
+        self.recorded.push(Recorded { session, record });
+    }
+}
+
+fn unasked() -> io::Error {
+    io::Error::other("said what nobody asked")
+}
