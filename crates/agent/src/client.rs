@@ -6,6 +6,7 @@ use crate::error::AgentError;
 use crate::frame::next_frame;
 use crate::request::Request;
 use std::collections::VecDeque;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The most requests whose answers have not been taken. With [`crate::MAX_FRAME`] it bounds what a
 /// connection can hold in each direction.
@@ -26,7 +27,8 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub struct Client {
     next_id: u64,
-    outbound: Vec<u8>,
+    /// Wiped: a key may be among it.
+    outbound: Zeroizing<Vec<u8>>,
     inbound: Vec<u8>,
     waiting: VecDeque<Waiting>,
     answers: VecDeque<(RequestId, Answer)>,
@@ -58,9 +60,16 @@ impl Client {
 
     /// Appends at most `limit` bytes for the agent to `out` and says how many; 0 when nothing is left.
     pub fn poll_transmit(&mut self, out: &mut Vec<u8>, limit: usize) -> usize {
-        let before = out.len();
-        out.extend(self.outbound.drain(..limit.min(self.outbound.len())));
-        out.len() - before
+        let count = limit.min(self.outbound.len());
+        let Some(bytes) = self.outbound.get(..count) else { return 0 };
+        out.extend_from_slice(bytes);
+        let left = self.outbound.len() - count;
+        self.outbound.copy_within(count.., 0);
+        if let Some(rest) = self.outbound.get_mut(left..) {
+            rest.zeroize();
+        }
+        self.outbound.truncate(left);
+        count
     }
 
     /// Takes bytes that the agent sent, cut anywhere.
@@ -103,7 +112,7 @@ impl Client {
 
     fn fail(&mut self, error: AgentError) -> AgentError {
         self.inbound = Vec::new();
-        self.outbound = Vec::new();
+        self.outbound = Zeroizing::default();
         self.failed = Some(error.clone());
         error
     }

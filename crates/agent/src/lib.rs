@@ -16,5 +16,5 @@ pub use answer::{Answer, Identity};
 pub use client::{Client, RequestId};
 pub use error::AgentError;
 pub use frame::{MAX_FRAME, next_frame};
-pub use request::{Request, SessionBind, SignFlags, SignRequest};
+pub use request::{AddIdentity, Request, SessionBind, SignFlags, SignRequest};
 pub use signature::Signature;

@@ -4,9 +4,15 @@ use crate::error::AgentError;
 use crate::frame::put_frame;
 use crate::number;
 use nacre_wire::{WriteExt, names};
+use zeroize::Zeroizing;
 
 /// OpenSSH PROTOCOL.agent §1.
 pub const SESSION_BIND: &str = "session-bind@openssh.com";
+
+/// `SSH_AGENT_CONSTRAIN_LIFETIME` (RFC 9987 §8.3).
+const CONSTRAIN_LIFETIME: u8 = 1;
+/// `SSH_AGENT_CONSTRAIN_CONFIRM`.
+const CONSTRAIN_CONFIRM: u8 = 2;
 
 /// The flags of a signature request: which hash goes with an RSA key (RFC 9987, "Signature Flags").
 /// Other keys have one algorithm and take [`SignFlags::NONE`].
@@ -62,6 +68,36 @@ pub struct SessionBind<'a> {
     pub is_forwarding: bool,
 }
 
+/// `SSH_AGENTC_ADD_IDENTITY`, or `SSH_AGENTC_ADD_ID_CONSTRAINED` when there is a constraint (RFC 9987 §3.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AddIdentity<'a> {
+    /// Key type, the numbers of that type and the comment, with the secret among them.
+    pub key: &'a [u8],
+    /// `SSH_AGENT_CONSTRAIN_LIFETIME`: the agent forgets the key after so many seconds.
+    pub lifetime: Option<u32>,
+    /// `SSH_AGENT_CONSTRAIN_CONFIRM`: the agent asks before each use.
+    pub confirm: bool,
+}
+
+impl std::fmt::Debug for AddIdentity<'_> {
+    /// Without the key: a secret is never printed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { lifetime, confirm, .. } = self;
+        f.debug_struct("AddIdentity").field("lifetime", lifetime).field("confirm", confirm).finish_non_exhaustive()
+    }
+}
+
+impl AddIdentity<'_> {
+    const fn is_constrained(&self) -> bool {
+        self.lifetime.is_some() || self.confirm
+    }
+
+    /// Bytes of the message at most.
+    const fn room(&self) -> usize {
+        1 + self.key.len() + 6
+    }
+}
+
 /// A request to the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request<'a> {
@@ -71,6 +107,8 @@ pub enum Request<'a> {
     SignRequest(SignRequest<'a>),
     /// What I ask from here on is for this host.
     SessionBind(SessionBind<'a>),
+    /// Hold this key.
+    AddIdentity(AddIdentity<'a>),
 }
 
 impl Request<'_> {
@@ -80,6 +118,8 @@ impl Request<'_> {
             Self::RequestIdentities => number::REQUEST_IDENTITIES,
             Self::SignRequest(_) => number::SIGN_REQUEST,
             Self::SessionBind(_) => number::EXTENSION,
+            Self::AddIdentity(add) if add.is_constrained() => number::ADD_ID_CONSTRAINED,
+            Self::AddIdentity(_) => number::ADD_IDENTITY,
         }
     }
 
@@ -88,7 +128,11 @@ impl Request<'_> {
     /// # Errors
     /// [`AgentError::RequestTooLong`]; `out` is as it was.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), AgentError> {
-        let mut message = vec![self.number()];
+        // A vector that grows would leave copies of a secret behind, and so would one that is not wiped.
+        let room = if let Self::AddIdentity(add) = self { add.room() } else { 1 };
+        let mut message = Zeroizing::new(Vec::with_capacity(room));
+        out.reserve(room + 4);
+        message.put_u8(self.number());
         match self {
             Self::RequestIdentities => {}
             Self::SignRequest(sign) => {
@@ -102,6 +146,16 @@ impl Request<'_> {
                 message.put_string(bind.session_identifier);
                 message.put_string(bind.signature);
                 message.put_bool(bind.is_forwarding);
+            }
+            Self::AddIdentity(add) => {
+                message.extend_from_slice(add.key);
+                if let Some(seconds) = add.lifetime {
+                    message.put_u8(CONSTRAIN_LIFETIME);
+                    message.put_u32(seconds);
+                }
+                if add.confirm {
+                    message.put_u8(CONSTRAIN_CONFIRM);
+                }
             }
         }
         put_frame(out, &message)
@@ -132,6 +186,22 @@ mod tests {
         expected.extend_from_slice(b"session-bind@openssh.com");
         expected.extend_from_slice(&[0, 0, 0, 1, b'H', 0, 0, 0, 1, b'I', 0, 0, 0, 1, b'S', 1]);
         assert_eq!(encoded(Request::SessionBind(bind)), expected);
+    }
+
+    #[test]
+    fn a_key_goes_in_with_and_without_constraints() {
+        let add = |lifetime, confirm| encoded(Request::AddIdentity(AddIdentity { key: b"KEY", lifetime, confirm }));
+        assert_eq!(add(None, false), [0, 0, 0, 4, 17, b'K', b'E', b'Y']);
+        assert_eq!(add(Some(300), false), [0, 0, 0, 9, 25, b'K', b'E', b'Y', 1, 0, 0, 1, 44]);
+        assert_eq!(add(None, true), [0, 0, 0, 5, 25, b'K', b'E', b'Y', 2]);
+        assert_eq!(add(Some(1), true), [0, 0, 0, 10, 25, b'K', b'E', b'Y', 1, 0, 0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_key_is_never_printed() {
+        let request = Request::AddIdentity(AddIdentity { key: b"SECRET", lifetime: None, confirm: true });
+        let text = format!("{request:?}");
+        assert!(text.contains("confirm: true") && !text.contains("key") && !text.contains("83"), "{text}");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The connection to the agent that holds keys: a Unix socket with `nacre-agent`'s protocol on it.
 
 use super::log::Log;
-use nacre_agent::{Answer, Client, Request, SessionBind, SignFlags, SignRequest};
-use nacre_config::client::{ClientOptions, IdentityAgent};
+use nacre_agent::{AddIdentity, Answer, Client, Request, SessionBind, SignFlags, SignRequest};
+use nacre_config::client::{AddKeysToAgent, ClientOptions, IdentityAgent};
+use nacre_crypto::PrivateKey;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use zeroize::Zeroizing;
 
 pub use nacre_agent::Identity;
 
@@ -16,6 +18,9 @@ pub use nacre_agent::Identity;
 const LIST_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes read from the agent at once.
 const READ_SIZE: usize = 16 * 1024;
+
+/// The longest comment of a key in a message, in bytes.
+const MAX_NAME: usize = 256;
 
 /// A connected agent.
 pub struct Agent {
@@ -92,9 +97,29 @@ impl Agent {
         }
     }
 
+    /// Gives the agent a key, under the constraints that AddKeysToAgent names.
+    pub async fn add(&mut self, key: &PrivateKey, wish: AddKeysToAgent, log: &Log) {
+        let (confirm, lifetime) = match wish {
+            AddKeysToAgent::No => return,
+            AddKeysToAgent::Ask => (false, None),
+            AddKeysToAgent::Yes { confirm, lifetime } => (confirm, lifetime),
+        };
+        let form = key.dangerous_agent_form();
+        let lifetime = lifetime.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
+        let request = Request::AddIdentity(AddIdentity { key: &form, lifetime, confirm });
+        let name = nacre_wire::text::clean_line(key.comment().as_bytes(), MAX_NAME);
+        match tokio::time::timeout(LIST_PATIENCE, self.ask(&request)).await {
+            Ok(Ok(Answer::Success)) => log.verbose(&format!("Identity added to the agent: {name}")),
+            Ok(Ok(_)) => log.info(&format!("The agent did not take the key {name}.")),
+            Ok(Err(error)) => log.info(&format!("The agent did not take the key {name}: {error}")),
+            Err(_) => log.info(&format!("The agent does not answer; the key {name} stays out of it.")),
+        }
+    }
+
     async fn ask(&mut self, request: &Request<'_>) -> Result<Answer, String> {
         self.client.request(request).map_err(|error| error.to_string())?;
-        let mut out = Vec::new();
+        // Room for all of it at once, and wiped: a key may be among it.
+        let mut out = Zeroizing::new(Vec::with_capacity(nacre_agent::MAX_FRAME));
         while self.client.poll_transmit(&mut out, nacre_agent::MAX_FRAME) > 0 {}
         self.stream.write_all(&out).await.map_err(|error| super::connect::plain(&error))?;
         let mut chunk = vec![0; READ_SIZE];

@@ -1,98 +1,206 @@
-//! Learning a host's other keys (`UpdateHostKeys`; OpenSSH PROTOCOL §2.5), so that a host that
-//! retires a key is still known by the next.
+//! Keeping up with a host's keys (`UpdateHostKeys`; OpenSSH PROTOCOL §2.5): others that it proves to
+//! hold are learned, those that it holds no longer go, so that a host that retires a key is known by the next.
 
+use super::ask::{self, Echo};
+use super::host_key_changes::{self, Changes, Names};
 use super::log::Log;
 use super::records::{self, Records};
 use nacre_config::client::{ClientOptions, Keyword, UpdateHostKeys};
-use nacre_config::known_hosts::Verdict;
+use nacre_config::known_hosts::{Verdict, record_name};
 use nacre_config::origin::Origin;
 use nacre_crypto::{AwsLc, PublicKey};
 use nacre_net::Port;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::Provider;
 use nacre_wire::{Reader, WriteExt, names};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The most keys looked at in one announcement.
-const MAX_KEYS: usize = 16;
+const MAX_KEYS: usize = 64;
+/// How often the question is asked when the answer is neither yes nor no.
+const MAX_QUESTIONS: u32 = 3;
 
-/// The learning of keys in one connection.
+/// The keeping up with a host's keys in one connection.
 pub struct HostKeyUpdate {
-    file: Option<PathBuf>,
+    wish: UpdateHostKeys,
+    files: Vec<PathBuf>,
     hashed: bool,
+    check_host_ip: bool,
+    may_ask: bool,
     accepted: Vec<SignatureAlgorithm>,
     min_rsa_bits: usize,
-    /// Keys whose proof was asked for, and the name to record them under.
-    asked: Vec<PublicKey>,
-    name: String,
-    done: bool,
+    /// What was announced, once it was.
+    announced: Option<Announced>,
+    /// It was proved, and a person is to be asked about it.
+    to_ask: bool,
     log: Log,
 }
 
+/// An announcement that changes something.
+struct Announced {
+    names: Names,
+    keys: Vec<PublicKey>,
+    changes: Changes,
+}
+
+impl Announced {
+    /// The keys whose proof is asked for, in order.
+    fn new_keys(&self) -> Vec<&PublicKey> {
+        self.changes.new.iter().filter_map(|place| self.keys.get(*place)).collect()
+    }
+}
+
 impl HostKeyUpdate {
-    /// Learns where the options allow it: by default only as long as the user's own file is the
+    /// Keeps up where the options allow it: by default only as long as the user's own file is the
     /// usual one (ssh_config(5), UpdateHostKeys).
     pub fn new(options: &ClientOptions, log: Log) -> Self {
         let by_default = options.origin(Keyword::UpdateHostKeys) == Origin::Default;
         let own_file = options.origin(Keyword::UserKnownHostsFile) != Origin::Default;
-        let wanted = options.update_host_keys == UpdateHostKeys::Yes && !(by_default && own_file);
-        if options.update_host_keys == UpdateHostKeys::Ask {
-            log.verbose("UpdateHostKeys ask: no other keys of the host are learned.");
-        }
+        let wish = if by_default && own_file { UpdateHostKeys::No } else { options.update_host_keys };
+        let files = options.user_known_hosts_files.iter().filter(|_| wish != UpdateHostKeys::No);
         Self {
-            file: options.user_known_hosts_files.first().filter(|_| wanted).map(PathBuf::from),
+            wish,
+            files: files.map(PathBuf::from).collect(),
             hashed: options.hash_known_hosts,
+            check_host_ip: options.check_host_ip && options.host_key_alias.is_none(),
+            may_ask: !options.batch_mode && !options.fork_after_authentication,
             accepted: super::offer::by_name(&options.host_key_algorithms, SignatureAlgorithm::from_name),
             min_rsa_bits: usize::try_from(options.required_rsa_size).unwrap_or(usize::MAX),
-            asked: Vec::new(),
-            name: String::new(),
-            done: false,
+            announced: None,
+            to_ask: false,
             log,
         }
     }
 
     /// The server told which keys it has. Those that are new must be proved.
-    pub fn on_announcement(&mut self, port: &mut Port<'_>, data: &[u8], records: &Records) {
-        if self.file.is_none() || std::mem::replace(&mut self.done, true) {
+    pub fn on_announcement(&mut self, port: &mut Port<'_>, data: &[u8], records: &Records, address: IpAddr) {
+        if self.files.is_empty() || self.announced.is_some() {
             return;
         }
-        let mut data = Reader::new(data);
-        while data.remaining() > 0 && self.asked.len() < MAX_KEYS {
-            let Ok(blob) = data.string("host key") else { return self.asked.clear() };
-            let Ok(key) = PublicKey::from_blob(blob, "") else { continue };
-            let wanted = self.accepted.iter().any(|algorithm| algorithm.key_type() == key.key_type());
-            let is_new = matches!(records.verdict(blob), Verdict::Mismatch { .. } | Verdict::Unknown);
-            if wanted && is_new && !self.asked.contains(&key) {
-                self.asked.push(key);
+        let Some(keys) = self.read(data, records) else { return };
+        let address = Some(address.to_string()).filter(|ip| self.check_host_ip && *ip != records.name);
+        let address = address.map(|address| record_name(&address, records.port));
+        let names = Names { host: records.recorded_name(), address };
+        let changes = match self.survey(&names, &keys) {
+            Ok(changes) => changes,
+            Err(reason) => {
+                self.log.debug(|| format!("the host's other keys are left alone: {reason}"));
+                return;
             }
-        }
-        if self.asked.is_empty() {
+        };
+        let announced = self.announced.insert(Announced { names, keys, changes });
+        if announced.changes.is_empty() {
             return;
         }
-        self.name = records.recorded_name();
+        if announced.changes.new.is_empty() {
+            return self.settle();
+        }
         let mut request = Vec::new();
-        self.asked.iter().for_each(|key| request.put_string(key.blob()));
+        announced.new_keys().iter().for_each(|key| request.put_string(key.blob()));
         let _ = port.connection.global_request(port.now, names::HOSTKEYS_PROVE, &request, true);
     }
 
-    /// The proofs came, in the order of the keys: all must hold, or nothing is learned.
+    /// The announced keys that could be used with this host. A list that cannot be read, or is longer than any
+    /// host's, says nothing: a key that was left out of it would look retired.
+    fn read(&self, data: &[u8], records: &Records) -> Option<Vec<PublicKey>> {
+        let (mut data, mut keys, mut count) = (Reader::new(data), Vec::new(), 0);
+        while data.remaining() > 0 {
+            let blob = data.string("host key").ok()?;
+            count += 1;
+            if count > MAX_KEYS {
+                return None;
+            }
+            let Ok(key) = PublicKey::from_blob(blob, "") else { continue };
+            let wanted = self.accepted.iter().any(|algorithm| algorithm.key_type() == key.key_type());
+            let revoked = matches!(records.verdict(blob), Verdict::Revoked { .. });
+            if wanted && !revoked && !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        Some(keys)
+    }
+
+    fn survey(&self, names: &Names, keys: &[PublicKey]) -> Result<Changes, &'static str> {
+        let contents: Result<Vec<_>, _> = self.files.iter().map(|file| records::content(file)).collect();
+        let mut changes = host_key_changes::survey(&contents.map_err(|_| "the record cannot be read")?, names, keys)?;
+        // A key of a type that is not used here was not read from the announcement, so it is not known to be gone.
+        let used = |blob: &Vec<u8>| {
+            let key = PublicKey::from_blob(blob, "");
+            key.is_ok_and(|key| self.accepted.iter().any(|algorithm| algorithm.key_type() == key.key_type()))
+        };
+        changes.old.retain(used);
+        Ok(changes)
+    }
+
+    /// The proofs came, in the order of the keys: all must hold, or nothing changes.
     pub fn on_proof(&mut self, port: &Port<'_>, data: Option<&[u8]>) {
-        let keys = std::mem::take(&mut self.asked);
         let session_id = port.connection.session_id().map(|id| id.as_bytes().to_vec()).unwrap_or_default();
-        let (Some(data), Some(file)) = (data, &self.file) else { return };
+        let (Some(data), Some(announced)) = (data, &self.announced) else { return };
+        let keys: Vec<PublicKey> = announced.new_keys().into_iter().cloned().collect();
         if !self.all_proved(&keys, &session_id, data) {
             self.log.error("The host could not prove that it holds the other keys it told of; none is recorded.");
             return;
         }
-        let both: Vec<(&str, &[u8])> = keys.iter().map(|key| (key.key_type(), key.blob())).collect();
-        let names = [self.name.clone()];
-        match records::lines(&names, &both, self.hashed).and_then(|lines| records::append(file, &lines)) {
-            Ok(()) => {
-                let learned: Vec<&str> = keys.iter().map(PublicKey::type_label).collect();
-                self.log.info(&format!("Learned new hostkey of {}: {}", self.name, learned.join(", ")));
-            }
-            Err(error) => self.log.error(&format!("{}: {}", file.display(), super::connect::plain(&error))),
+        self.settle();
+    }
+
+    /// Everything is proved: the record is changed now, or when the person has agreed.
+    fn settle(&mut self) {
+        match self.wish {
+            UpdateHostKeys::No => {}
+            UpdateHostKeys::Yes => self.write(),
+            UpdateHostKeys::Ask => self.to_ask = self.may_ask,
         }
+    }
+
+    /// `ask`: asks the person, at the end of the session, when nothing else is on the terminal.
+    pub async fn ask(&mut self) {
+        let Some(announced) = self.announced.as_ref().filter(|_| std::mem::take(&mut self.to_ask)) else { return };
+        let mut question = format!(
+            "The server has updated its host keys.\n\
+             These changes were verified by the server's existing trusted key.\n{}\n\
+             Accept updated hostkeys? (yes/no): ",
+            told(announced).join("\n")
+        );
+        for _ in 0..MAX_QUESTIONS {
+            let Ok(Some(answer)) = ask::ask(question, Echo::Visible).await else { return };
+            match answer.to_ascii_lowercase().as_slice() {
+                b"yes" => return self.write(),
+                b"no" => return,
+                _ => question = "Please respond yes or no: ".to_owned(),
+            }
+        }
+    }
+
+    /// Changes the files: new keys into the first, retired ones out of all.
+    fn write(&self) {
+        let Some(announced) = &self.announced else { return };
+        let Announced { names, changes, .. } = announced;
+        // Another program may have written meanwhile: what was found must still hold.
+        if self.survey(names, &announced.keys).as_ref() != Ok(changes) {
+            self.log.debug(|| "the record of the host keys has changed meanwhile and is left alone".to_owned());
+            return;
+        }
+        let both: Vec<(&str, &[u8])> =
+            announced.new_keys().into_iter().map(|key| (key.key_type(), key.blob())).collect();
+        // New keys go in first, so that the host is known at every moment.
+        for (place, file) in self.files.iter().enumerate() {
+            let added = match place {
+                0 if !both.is_empty() => {
+                    records::lines(&names.all(), &both, self.hashed).and_then(|lines| records::append(file, &lines))
+                }
+                _ => Ok(()),
+            };
+            let done = added.and_then(|()| match changes.old.is_empty() {
+                true => Ok(()),
+                false => records::rewrite(file, |content| host_key_changes::without(content, names, &changes.old)),
+            });
+            if let Err(error) = done {
+                return self.log.error(&format!("{}: {}", file.display(), super::connect::plain(&error)));
+            }
+        }
+        self.log.info(&told(announced).join("\n"));
     }
 
     fn all_proved(&self, keys: &[PublicKey], session_id: &[u8], data: &[u8]) -> bool {
@@ -118,6 +226,17 @@ impl HostKeyUpdate {
     }
 }
 
+/// What changes, a line each.
+fn told(announced: &Announced) -> Vec<String> {
+    let host = &announced.names.host;
+    let line = |what: &str, key: &PublicKey| {
+        format!("{what} hostkey of {host}: {} {}", key.type_label(), key.fingerprint_sha256())
+    };
+    let old = announced.changes.old.iter().filter_map(|blob| PublicKey::from_blob(blob, "").ok());
+    let new = announced.new_keys().into_iter().map(|key| line("Learned new", key));
+    new.chain(old.map(|key| line("Deprecating obsolete", &key))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -136,10 +255,10 @@ mod tests {
 
     #[test]
     fn h06_a_file_that_was_named_is_not_added_to_unasked() {
-        assert!(update(&[]).file.is_some());
-        assert!(update(&["UserKnownHostsFile /tmp/x"]).file.is_none());
-        assert!(update(&["UserKnownHostsFile /tmp/x", "UpdateHostKeys yes"]).file.is_some());
-        assert!(update(&["UpdateHostKeys no"]).file.is_none());
+        assert!(!update(&[]).files.is_empty());
+        assert!(update(&["UserKnownHostsFile /tmp/x"]).files.is_empty());
+        assert!(!update(&["UserKnownHostsFile /tmp/x", "UpdateHostKeys yes"]).files.is_empty());
+        assert!(update(&["UpdateHostKeys no"]).files.is_empty());
     }
 
     #[test]

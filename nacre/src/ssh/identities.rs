@@ -109,7 +109,7 @@ fn from_file(path: &Path, named: bool, log: &Log) -> Option<Candidate> {
     match keyfile::read(path, None) {
         Ok(key) => {
             let public_key = Some(key.public_blob().to_vec());
-            Some(Candidate { public_key, name, signer: Signer::Loaded(Box::new(key)) })
+            Some(Candidate { public_key, name, signer: Signer::Loaded(Box::new(with_name(key, path))) })
         }
         Err(error) if error.is_passphrase() => {
             let public_key = public_half(path).map(|key| key.blob().to_vec());
@@ -120,6 +120,14 @@ fn from_file(path: &Path, named: bool, log: &Log) -> Option<Candidate> {
             None
         }
     }
+}
+
+/// The key with its file's name as the comment when it has none: an agent lists keys by it.
+pub fn with_name(mut key: PrivateKey, path: &Path) -> PrivateKey {
+    if key.comment().is_empty() {
+        key.set_comment(path.to_string_lossy());
+    }
+    key
 }
 
 fn complain(path: &Path, error: &KeyFileError, named: bool, log: &Log) {

@@ -13,7 +13,7 @@ use super::offer;
 use super::records::Records;
 use crate::keyfile;
 use nacre_agent::SessionBind;
-use nacre_config::client::ClientOptions;
+use nacre_config::client::{AddKeysToAgent, ClientOptions};
 use nacre_crypto::PrivateKey;
 use nacre_proto::HostKeyDecision;
 use nacre_proto::algorithm::SignatureAlgorithm;
@@ -45,6 +45,8 @@ pub struct Login {
     current: Option<Candidate>,
     /// The person has answered a question of the server.
     has_answered: bool,
+    /// The key file that signed last, for the agent once the login has worked (AddKeysToAgent).
+    used: Option<PrivateKey>,
 }
 
 impl Login {
@@ -63,6 +65,7 @@ impl Login {
             candidates: None,
             current: None,
             has_answered: false,
+            used: None,
         }
     }
 
@@ -79,6 +82,11 @@ impl Login {
     /// What is on record.
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// Whom the socket reached.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What came of the host key's check, once there was one.
@@ -175,7 +183,8 @@ impl Login {
         };
         self.log.debug(|| format!("offering the key {} with {algorithm}", identities::describe(&candidate)));
         // A signature of a key at hand costs less than the time to ask whether it is wanted.
-        let probe = !matches!(candidate.signer, Signer::Loaded(_));
+        let probe =
+            !matches!(candidate.signer, Signer::Loaded(_)) || self.options.add_keys_to_agent == AddKeysToAgent::Ask;
         self.current = Some(candidate);
         Ok(Some(Attempt::PublicKey { algorithm, public_key, probe }))
     }
@@ -188,24 +197,53 @@ impl Login {
         data: &[u8],
     ) -> Result<Option<Vec<u8>>, Interrupted> {
         let Some(candidate) = self.current.take() else { return Ok(None) };
-        let signed = match candidate.signer {
-            Signer::Agent => match &mut self.agent {
-                Some(agent) => agent.sign(public_key, data, algorithm).await,
-                None => Err("the agent is gone".to_owned()),
+        let key = match candidate.signer {
+            Signer::Agent => None,
+            Signer::Loaded(key) => Some(*key),
+            Signer::File(path) => match self.open(&path).await? {
+                Some(key) => Some(key),
+                None => return Ok(None),
             },
-            Signer::Loaded(key) => key.sign(algorithm, data).map_err(|error| error.to_string()),
-            Signer::File(path) => {
-                let Some(key) = self.open(&path).await? else { return Ok(None) };
-                match key.public_blob() == public_key {
-                    true => key.sign(algorithm, data).map_err(|error| error.to_string()),
-                    false => Err("the private key is not that of the .pub file beside it".to_owned()),
-                }
+        };
+        let signed = match (&key, &mut self.agent) {
+            (Some(key), _) if key.public_blob() == public_key => {
+                key.sign(algorithm, data).map_err(|error| error.to_string())
             }
+            (Some(_), _) => Err("the private key is not that of the .pub file beside it".to_owned()),
+            (None, Some(agent)) => agent.sign(public_key, data, algorithm).await,
+            (None, None) => Err("the agent is gone".to_owned()),
+        };
+        self.used = match key {
+            Some(key) if signed.is_ok() && self.goes_to_agent(&key, &candidate.name).await? => Some(key),
+            _ => None,
         };
         signed.map(Some).or_else(|error| {
             self.log.error(&format!("sign_and_send_pubkey: signing failed for {}: {error}", candidate.name));
             Ok(None)
         })
+    }
+
+    /// Whether the key is to go to the agent once the login has worked; `ask` asks now, before a session has the
+    /// terminal. An empty answer is a yes, as from a window with nothing but a button.
+    async fn goes_to_agent(&self, key: &PrivateKey, name: &str) -> Result<bool, Interrupted> {
+        match self.options.add_keys_to_agent {
+            _ if self.agent.is_none() => Ok(false),
+            AddKeysToAgent::No => Ok(false),
+            AddKeysToAgent::Yes { .. } => Ok(true),
+            AddKeysToAgent::Ask if self.options.batch_mode => Ok(false),
+            AddKeysToAgent::Ask => {
+                let question = format!("Add key {name} ({}) to agent? ", key.public_key().fingerprint_sha256());
+                let answer = ask::ask(question, Echo::Visible).await?;
+                Ok(answer.is_some_and(|answer| answer.is_empty() || answer.eq_ignore_ascii_case(b"yes")))
+            }
+        }
+    }
+
+    /// The login has worked: what gives the agent the key that was used, where AddKeysToAgent wants it.
+    pub fn keep_key(&mut self) -> Option<impl Future<Output = ()> + 'static> {
+        let (key, mut agent) = (self.used.take()?, self.agent.take()?);
+        let (wish, log) = (self.options.add_keys_to_agent, self.log.clone());
+        Some(async move { agent.add(&key, wish, &log).await })
     }
 
     /// Opens a key file that wants a passphrase.
@@ -220,7 +258,7 @@ impl Login {
             // Opening a key is made slow on purpose.
             let opened = tokio::task::spawn_blocking(move || keyfile::read(&file, Some(&passphrase))).await;
             match opened {
-                Ok(Ok(key)) => return Ok(Some(key)),
+                Ok(Ok(key)) => return Ok(Some(identities::with_name(key, path))),
                 Ok(Err(error)) if error.is_passphrase() => {
                     self.log.debug(|| "that passphrase does not open the key".to_owned());
                 }

@@ -10,6 +10,7 @@ mod auth;
 pub(crate) mod connect;
 mod escape;
 mod host_key;
+mod host_key_changes;
 mod host_key_update;
 pub(crate) mod identities;
 pub(crate) mod log;
@@ -29,7 +30,7 @@ use crate::cli::ssh::{SshAction, SshArgs};
 use crate::failure::{Failure, SSH};
 use crate::{output, query, version};
 use log::Log;
-use nacre_config::client::{AddKeysToAgent, ClientOptions, LogLevel};
+use nacre_config::client::{ClientOptions, LogLevel};
 use nacre_crypto::AwsLc;
 use nacre_net::Driver;
 use nacre_proto::{ClientConfig, Connection};
@@ -90,9 +91,6 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
     options::check(&options, args).map_err(|text| fatal(&text))?;
     for warning in &options.warnings {
         log.info(&warning.to_string());
-    }
-    if options.add_keys_to_agent != AddKeysToAgent::No {
-        log.verbose("AddKeysToAgent: not done yet, keys stay out of the agent");
     }
     let plan = Plan::new(&options, args, nacre_sys::terminal::is_tty(std::io::stdin())).map_err(fatal)?;
     if let Some(notice) = plan.notice {

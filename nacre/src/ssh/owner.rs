@@ -74,6 +74,8 @@ pub struct ClientOwner {
     plan: Option<Plan>,
     login: Option<Login>,
     asking: Option<Asking>,
+    /// The key that was used goes to the agent.
+    keeping: Option<Pin<Box<dyn Future<Output = ()>>>>,
     updates: HostKeyUpdate,
     session: Option<Session>,
     signals: Option<Signals>,
@@ -98,6 +100,7 @@ impl ClientOwner {
             plan: Some(plan),
             login: Some(login),
             asking: None,
+            keeping: None,
             session: None,
             signals: None,
             background,
@@ -114,6 +117,13 @@ impl ClientOwner {
         }
         if let Some(session) = &mut self.session {
             session.leave_terminal();
+        }
+        if matches!(self.end, Some(End::Done)) {
+            self.updates.ask().await;
+        }
+        // Its patience is bounded by itself.
+        if let Some(keeping) = self.keeping.take() {
+            keeping.await;
         }
         Story {
             end: self.end,
@@ -224,6 +234,9 @@ impl ClientOwner {
                  asked for from here on is asked for by the server."
             ));
         }
+        if let Some(keep) = self.login.as_mut().and_then(Login::keep_key) {
+            self.keeping = Some(Box::pin(keep));
+        }
         match Signals::new() {
             Ok(signals) => self.signals = Some(signals),
             Err(error) => self.log.error(&format!("signals cannot be caught: {error}")),
@@ -263,7 +276,7 @@ impl ClientOwner {
     fn on_global(&mut self, port: &mut Port<'_>, name: &str, data: &[u8]) {
         let Some(login) = &self.login else { return };
         if name == names::HOSTKEYS && matches!(login.checked(), Some(Checked::Known { by_user: true })) {
-            self.updates.on_announcement(port, data, login.records());
+            self.updates.on_announcement(port, data, login.records(), login.address().ip());
         }
     }
 
@@ -358,6 +371,11 @@ impl Owner for ClientOwner {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
+        if let Some(keeping) = &mut self.keeping
+            && keeping.as_mut().poll(cx).is_ready()
+        {
+            self.keeping = None;
+        }
         let mut moved = self.poll_answer(cx, port);
         moved |= self.poll_signals(cx, port);
         if let Some(session) = &mut self.session {

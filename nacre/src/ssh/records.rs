@@ -1,6 +1,7 @@
 //! The files that say which key belongs to which host: read, and appended to.
 
 use super::log::Log;
+use crate::atomic::{self, Existing};
 use nacre_config::client::ClientOptions;
 use nacre_config::known_hosts::{KnownHosts, Verdict, new_line, record_name};
 use nacre_config::origin::Origin;
@@ -155,6 +156,40 @@ pub fn append(path: &Path, lines: &str) -> io::Result<()> {
     }
     text.push_str(lines);
     file.write_all(text.as_bytes())
+}
+
+/// A file's content; a missing one is as good as empty.
+///
+/// # Errors
+/// It is there and cannot be read, or is too large.
+pub fn content(path: &Path) -> io::Result<Vec<u8>> {
+    match read(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// Changes a whole file under its lock: others see the old one or the new one, never a part. It keeps its mode; a
+/// link is followed only where [`append`] would follow it. Nothing is written when nothing changes.
+///
+/// # Errors
+/// The file cannot be locked, read or replaced, or it is another user's, whom a new file would not belong to.
+pub fn rewrite(path: &Path, change: impl FnOnce(&[u8]) -> Vec<u8>) -> io::Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let file = locked(path)?;
+    let metadata = file.metadata()?;
+    let old = read(path)?;
+    let new = change(&old);
+    if new == old {
+        return Ok(());
+    }
+    if metadata.uid() != nacre_sys::privileges::effective_uid() {
+        return Err(io::Error::new(ErrorKind::PermissionDenied, "it belongs to another user"));
+    }
+    let target = fs::canonicalize(path)?;
+    atomic::write(&target, &new, metadata.mode() & 0o777, Existing::Replace)
 }
 
 /// Opens for appending and locks the file that has the name now: while we wait for the lock, another

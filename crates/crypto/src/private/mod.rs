@@ -99,6 +99,12 @@ impl PrivateKey {
         openssh::write(self, protection)
     }
 
+    /// The key with its secret and its comment, as an agent is given it (RFC 9987 §3.2): key type, the numbers of
+    /// that type, comment. For the agent's socket and nothing else; the bytes are wiped when dropped.
+    pub fn dangerous_agent_form(&self) -> Zeroizing<Vec<u8>> {
+        openssh::agent_form(self)
+    }
+
     /// The SSH public key blob (RFC 4253 §6.6).
     pub fn public_blob(&self) -> &[u8] {
         &self.blob

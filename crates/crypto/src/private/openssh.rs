@@ -195,6 +195,14 @@ fn private_section(key: &PrivateKey, block_len: usize) -> Result<Zeroizing<Vec<u
     let mut out = Zeroizing::new(Vec::with_capacity(8 * 1024 + key.comment.len()));
     out.extend_from_slice(&check);
     out.extend_from_slice(&check);
+    put_key(&mut out, key);
+    let padding = out.len().next_multiple_of(block_len) - out.len();
+    out.extend((1u8..=u8::MAX).take(padding));
+    Ok(out)
+}
+
+/// Appends the key type, the key's numbers and the comment, as OpenSSH's files and the agent protocol have them.
+fn put_key(out: &mut Vec<u8>, key: &PrivateKey) {
     match &key.material {
         Material::Ed25519 { pair, seed } => {
             let public = aws_lc_rs::signature::KeyPair::public_key(pair).as_ref();
@@ -216,7 +224,12 @@ fn private_section(key: &PrivateKey, block_len: usize) -> Result<Zeroizing<Vec<u
         }
     }
     out.put_string(&key.comment);
-    let padding = out.len().next_multiple_of(block_len) - out.len();
-    out.extend((1u8..=u8::MAX).take(padding));
-    Ok(out)
+}
+
+/// The key as `SSH_AGENTC_ADD_IDENTITY` carries it (RFC 9987 §3.2).
+pub(super) fn agent_form(key: &PrivateKey) -> Zeroizing<Vec<u8>> {
+    // All of the room at once: a vector that grows leaves copies of the secret behind.
+    let mut out = Zeroizing::new(Vec::with_capacity(8 * 1024 + key.comment.len()));
+    put_key(&mut out, key);
+    out
 }
