@@ -12,7 +12,7 @@ use crate::spawn::Child;
 /// Exit code of a copy that panicked.
 pub const PANICKED: i32 = 101;
 
-/// Forks as [`fork`] does. The copy keeps descriptors 0 to 2 and those of `keep`, is given those of `given` (which are closed here),
+/// Forks as [`fork`] does. The copy leads a session of its own, so that a Ctrl-C meant for the original does not reach it. It keeps descriptors 0 to 2 and those of `keep`, is given those of `given` (which are closed here),
 /// closes all others, runs `role` and ends with the code it returns, [`PANICKED`] when it panics; no destructor or exit handler
 /// of the original runs in it.
 ///
@@ -28,7 +28,7 @@ pub fn fork_into(
     }
     let run = || {
         let all: Vec<BorrowedFd<'_>> = keep.iter().copied().chain(given.iter().map(AsFd::as_fd)).collect();
-        match close_all_but(&all) {
+        match rustix::process::setsid().map_err(io::Error::from).and_then(|_| close_all_but(&all)) {
             Ok(()) => role(given),
             Err(_) => PANICKED,
         }
