@@ -1,0 +1,56 @@
+//! Keys: what can be read can be written, and is then the same key.
+
+use nacre_crypto::{PrivateKey, PublicKey, base64_encode, fingerprint_sha256, public_half};
+
+/// A private key file as it lies on the disk.
+pub fn private_key_file(data: &[u8]) {
+    let half = public_half(data);
+    let Ok(key) = PrivateKey::read(data, None) else { return };
+    if let Ok(half) = half {
+        assert_eq!(half.blob(), key.public_blob(), "the public half names another key");
+    }
+    let written = key.write_openssh(None).expect("a key that was read can be written");
+    let again = PrivateKey::read(written.as_bytes(), None).expect("a key that was written can be read");
+    assert_eq!(again.public_blob(), key.public_blob());
+    assert_eq!(again.comment(), key.comment());
+}
+
+fn armoured(label: &str, data: &[u8]) -> String {
+    let base64 = base64_encode(data);
+    let lines: Vec<&str> =
+        base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("base64 is text")).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// What stands inside OpenSSH's armour.
+pub fn openssh_private_key(data: &[u8]) {
+    private_key_file(armoured("OPENSSH PRIVATE KEY", data).as_bytes());
+}
+
+/// DER inside each of the PEM labels; the first byte says which.
+pub fn pem(data: &[u8]) {
+    const LABELS: [&str; 6] = [
+        "PRIVATE KEY",
+        "ENCRYPTED PRIVATE KEY",
+        "RSA PRIVATE KEY",
+        "EC PRIVATE KEY",
+        "DSA PRIVATE KEY",
+        "OPENSSH PRIVATE KEY",
+    ];
+    let Some((which, der)) = data.split_first() else { return };
+    private_key_file(armoured(LABELS[usize::from(*which) % LABELS.len()], der).as_bytes());
+}
+
+/// A public key line, and a blob.
+pub fn public_key_line(data: &[u8]) {
+    if let Ok(key) = PublicKey::from_blob(data, "") {
+        assert_eq!(key.blob(), data);
+        assert!(fingerprint_sha256(data).starts_with("SHA256:"));
+    }
+    let Ok(line) = std::str::from_utf8(data) else { return };
+    if let Ok(key) = PublicKey::parse_line(line) {
+        let again = PublicKey::parse_line(&key.to_line()).expect("a line that was written can be read");
+        assert_eq!((again.blob(), again.comment()), (key.blob(), key.comment()));
+        assert!(!key.randomart().is_empty() && key.bits() > 0);
+    }
+}

@@ -1,0 +1,37 @@
+//! Every decoder and machine that a stranger's bytes reach, each as a plain function of bytes that
+//! panics when what must always hold does not.
+//!
+//! libFuzzer calls them where a nightly is present (`cargo +nightly fuzz run NAME`); on stable
+//! `cargo test --no-default-features` replays `corpus/NAME` and lets the in-tree mutator loose on it.
+
+mod cores;
+mod files;
+mod keys;
+mod messages;
+
+pub use cores::{client_after_login, client_before_login, ident, server_after_login, server_before_login};
+pub use files::{agent_frames, authorized_keys, known_hosts, ssh_config, sshd_config};
+pub use keys::{openssh_private_key, pem, private_key_file, public_key_line};
+pub use messages::wire_messages;
+
+/// A target: its name, its function, and how many changed inputs the bounded run gives it.
+pub type Target = (&'static str, fn(&[u8]), u32);
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    ("wire_messages", wire_messages, 40_000),
+    ("ident", ident, 10_000),
+    ("server_before_login", server_before_login, 10_000),
+    ("client_before_login", client_before_login, 10_000),
+    ("server_after_login", server_after_login, 5_000),
+    ("client_after_login", client_after_login, 5_000),
+    ("private_key_file", private_key_file, 5_000),
+    ("openssh_private_key", openssh_private_key, 5_000),
+    ("pem", pem, 5_000),
+    ("public_key_line", public_key_line, 20_000),
+    ("known_hosts", known_hosts, 5_000),
+    ("authorized_keys", authorized_keys, 20_000),
+    ("ssh_config", ssh_config, 5_000),
+    ("sshd_config", sshd_config, 5_000),
+    ("agent_frames", agent_frames, 20_000),
+];
