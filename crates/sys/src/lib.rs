@@ -10,6 +10,7 @@ pub mod daemon;
 mod error;
 pub mod forked;
 pub mod interfaces;
+pub mod memory;
 pub mod messages;
 pub mod modes;
 pub mod password;

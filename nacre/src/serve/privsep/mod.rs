@@ -15,6 +15,7 @@ mod helper_messages;
 mod monitor;
 mod net_process;
 mod questions;
+mod quiet;
 mod separation;
 
 pub use control::watch;

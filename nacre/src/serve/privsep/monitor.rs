@@ -4,6 +4,7 @@
 use super::control::Notice;
 use super::helper_link::HelperLink;
 use super::{NET, Separation};
+use crate::serve::audit::End;
 use crate::serve::judge::Judge;
 use crate::serve::listener::settings;
 use crate::serve::login::Ends;
@@ -11,11 +12,12 @@ use crate::serve::shared::Shared;
 use nacre_crypto::AwsLc;
 use nacre_net::admission::Ending;
 use nacre_net::privsep::{EndedHow, FromMonitor, Gate, MAX_MESSAGE, Phase, ToMonitor, Violation};
+use nacre_sys::memory;
 use nacre_sys::messages::MessageSocket;
 use nacre_sys::readiness::{wait_readable, wait_writable};
 use nacre_sys::records::{Login as Record, Records};
 use nacre_sys::role::RoleSpec;
-use nacre_sys::spawn::Child;
+use nacre_sys::spawn::{Child, ExitStatus};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -30,6 +32,9 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const NET_EXIT: Duration = Duration::from_secs(5);
 /// How long the helper has to end what it started.
 const HELPER_EXIT: Duration = Duration::from_secs(5);
+
+/// So long without a question makes a monitor idle.
+const IDLE: Duration = Duration::from_millis(300);
 
 /// A client's connection: one socket, or one descriptor to read and another to write.
 pub struct Connection {
@@ -81,6 +86,8 @@ pub(super) struct Monitor<'a> {
     deadline: Option<Instant>,
     /// How the net process said that it ended.
     pub(super) ended: Option<EndedHow>,
+    /// What it said of the end.
+    pub(super) last_words: Option<End>,
     crashed: bool,
 }
 
@@ -112,6 +119,7 @@ impl<'a> Monitor<'a> {
             control,
             deadline: grace.map(|grace| Instant::now() + grace + GRACE_SLACK),
             ended: None,
+            last_words: None,
             crashed: false,
         };
         monitor.answer(&FromMonitor::Settings { settings }, &[])?;
@@ -135,7 +143,13 @@ impl<'a> Monitor<'a> {
 
     fn run(mut self) -> Ending {
         let mut buffer = vec![0; MAX_MESSAGE];
-        while let Some(ready) = self.wait() {
+        let mut rested = false;
+        while let Some(ready) = self.wait((!rested).then_some(IDLE)) {
+            // What came before left much behind that a monitor needs once.
+            if !rested && ready == [false; 3] {
+                memory::give_back();
+            }
+            rested = ready == [false; 3];
             let [net, helper, control] = ready;
             if control {
                 self.on_control(&mut buffer);
@@ -150,9 +164,9 @@ impl<'a> Monitor<'a> {
         self.finish()
     }
 
-    /// Waits for something to do: from the net process, the helper, the listener. `None` when the
-    /// time for the login is over.
-    fn wait(&self) -> Option<[bool; 3]> {
+    /// Waits for something to do: from the net process, the helper, the listener; all are false
+    /// when nothing came within `at_most`. `None` when the time for the login is over.
+    fn wait(&self, at_most: Option<Duration>) -> Option<[bool; 3]> {
         let waits = self.gate.phase() != Phase::Authenticated;
         let left = self.deadline.filter(|_| waits).map(|d| d.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
@@ -161,7 +175,7 @@ impl<'a> Monitor<'a> {
         let mut fds = vec![self.net.as_fd()];
         fds.extend(self.helper.as_ref().map(AsFd::as_fd));
         fds.extend(self.control.as_ref().map(AsFd::as_fd));
-        let ready = wait_readable(&fds, left).ok()?;
+        let ready = wait_readable(&fds, left.into_iter().chain(at_most).min()).ok()?;
         let mut ready = ready.into_iter();
         let mut next = |there: bool| there && ready.next().unwrap_or(false);
         Some([next(true), next(self.helper.is_some()), next(self.control.is_some())])
@@ -172,7 +186,7 @@ impl<'a> Monitor<'a> {
         let received = match self.net.receive(buffer) {
             Ok(received) => received,
             Err(error) => {
-                tracing::error!("net process: {error}");
+                self.judge.trail.net_crashed(&error.to_string());
                 self.crashed = true;
                 return false;
             }
@@ -190,7 +204,7 @@ impl<'a> Monitor<'a> {
             Err(violation) => Err(io::Error::other(format!("misbehaved: {violation}"))),
         };
         if let Err(error) = &result {
-            tracing::error!("net process of {}: {error}", self.judge.ends.peer);
+            self.judge.trail.net_crashed(&error.to_string());
             self.crashed = true;
         }
         result.is_ok()
@@ -211,10 +225,15 @@ impl<'a> Monitor<'a> {
     /// Ends what is left of the connection and says how it ended.
     fn finish(mut self) -> Ending {
         let clean = self.ended.is_some() && !self.crashed;
-        if clean {
+        let timed_out = !self.crashed
+            && self.ended.is_none()
+            && self.gate.phase() != Phase::Authenticated
+            && self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if !self.crashed && !timed_out {
             let _ = wait_readable(&[self.child.as_fd()], Some(NET_EXIT));
         }
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+        let status = self.child.try_wait().ok().flatten();
+        if status.is_none() {
             let _ = self.child.kill_group();
             let _ = self.child.wait();
         }
@@ -224,18 +243,21 @@ impl<'a> Monitor<'a> {
         for recorded in std::mem::take(&mut self.recorded) {
             self.record_end(recorded.record);
         }
-        let timed_out = !self.crashed
-            && self.ended.is_none()
-            && self.gate.phase() != Phase::Authenticated
-            && self.deadline.is_some_and(|deadline| deadline <= Instant::now());
         let ending = match self.ended {
             Some(how) if clean => self.judge.progress().ending(how),
             _ if timed_out => Ending::GraceExceeded,
             _ => {
-                tracing::error!("net process of {} ended without a word", self.judge.ends.peer);
+                if !self.crashed {
+                    self.judge.trail.net_crashed(&ended_as(status));
+                }
                 Ending::Crash
             }
         };
+        self.judge.trail.ended(self.last_words.take().filter(|_| clean).unwrap_or_else(|| End {
+            reason: if timed_out { "no login in time" } else { "its net process is gone" }.to_owned(),
+            quiet: false,
+            bytes: None,
+        }));
         self.notice(Notice::Ended(ending));
         ending
     }
@@ -246,6 +268,15 @@ impl<'a> Monitor<'a> {
         if let Err(error) = self.records.logout(&record) {
             tracing::debug!("{error}");
         }
+    }
+}
+
+/// How a net process ended that said nothing of it.
+fn ended_as(status: Option<ExitStatus>) -> String {
+    match status {
+        Some(ExitStatus::Exited(code)) => format!("ended without a word, exit status {code}"),
+        Some(ExitStatus::Signaled { signal, .. }) => format!("ended without a word, signal {signal}"),
+        None => "said nothing more".to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The net process: it parses what strangers send and may do nothing else. Everything it needs is
 //! made before it gives its rights away; what it needs later it asks of the monitor.
 
+use super::quiet::Noted;
 use crate::serve::listener::drive;
 use crate::serve::log;
 use nacre_crypto::AwsLc;
@@ -72,7 +73,7 @@ fn begin(args: &[OsString]) -> io::Result<()> {
         let send = move |level, line: &str| {
             let _ = target.tell(&ToMonitor::Log { level, line: line.to_owned() });
         };
-        let _ = log::start(log::Target::function(send), log::filter_of(settings.log_level));
+        let _ = log::start(log::Target::function(send), log::Style::plain(log::filter_of(settings.log_level)));
         let stream = Stream::of(input, output)?;
         confine(&arguments, root)?;
         match stream {
@@ -138,8 +139,10 @@ where
     let authority = Box::new(RemoteAuthority::new(link.clone()));
     let span = tracing::Span::none();
     let owner = ServerOwner::new(authority, Box::new(Nobody), settings.announced(), link.orders(), span);
+    let (stream, activity) = Noted::new(stream);
     let ended = tokio::select! {
         ended = drive(stream, connection, owner) => ended,
+        never = activity.rest() => never,
         // Without the monitor nothing can be decided any more.
         error = link.listen() => return Err(error),
     };
@@ -147,7 +150,7 @@ where
         how: EndedHow::of(&ended.error),
         quiet: ended.error.is_parting(),
         why: ended.error.to_string(),
-        received: 0,
-        sent: 0,
+        received: ended.received,
+        sent: ended.sent,
     })
 }
