@@ -4,7 +4,7 @@ mod counts;
 mod peers;
 mod step;
 
-use crate::cargo::{cargo, release};
+use crate::cargo::{cargo, release, target};
 use counts::Counts;
 use peers::Peers;
 use std::path::Path;
@@ -29,6 +29,7 @@ pub fn run(root: &Path, options: Options) -> Result<bool, String> {
     let mut run = Run { root, counts: Counts::default(), failed: Vec::new(), left_out: Vec::new() };
     run.lints();
     run.step("tests of the workspace", 25, cargo(root, &["test", "--workspace", "--no-fail-fast"]));
+    run.fuzz();
     if run.step("release build", 20, cargo(root, &["build", "--release", "--package", "nacre"])) {
         run.interop(&peers, options.long);
         run.try_it();
@@ -62,6 +63,16 @@ impl Run<'_> {
         self.step("format", 2, cargo(root, &["fmt", "--all", "--check"]));
         self.step("layers", 2, this_program(root, "layers"));
         self.step("clippy", 20, cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    }
+
+    /// The fuzz targets on stable: corpora and the in-tree mutator. The target folder is shared, so that what both
+    /// workspaces need is built once.
+    fn fuzz(&mut self) {
+        let folder = self.root.join("fuzz");
+        self.step("format of fuzz", 2, cargo(&folder, &["fmt", "--check"]));
+        let mut command = cargo(&folder, &["test", "--no-default-features", "--no-fail-fast"]);
+        command.env("CARGO_TARGET_DIR", target(self.root));
+        self.step("fuzz corpora", 10, command);
     }
 
     /// The interop workspace, against the release build.
