@@ -44,6 +44,8 @@ fn transport(header: &Header) -> TransportConfig {
         ciphers: vec![header.cipher],
         macs: vec![header.mac],
         rekey: RekeyPolicy { bytes: header.rekey, time: None },
+        // Not the core's own, which may be tuned without making the recordings wrong.
+        max_packet: 32 * 1024,
         ..TransportConfig::default()
     }
 }
