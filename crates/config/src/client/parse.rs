@@ -145,6 +145,10 @@ impl<'a> Parser<'a> {
 
     /// Reads one file. `from` is the line that asked for it.
     fn file(&mut self, scope: &Scope<'_>, active: &mut bool, from: &Origin) {
+        // One chain that is too deep is enough: a file that includes itself twice has 2^16 of them.
+        if self.errors.iter().any(|error| error.kind == ErrorKind::TooDeep) {
+            return;
+        }
         if scope.depth > MAX_DEPTH {
             self.errors.push(ConfigError::new(from, ErrorKind::TooDeep));
             return;
