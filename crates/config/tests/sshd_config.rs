@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{MEMORY, machine_with};
 use nacre_config::kind::{Keyword as _, Status};
 use nacre_config::server::{
-    self, AllowForwarding, ConfigFile, Denied, Invocation, Keyword, Listen, MaxStartups, Overflow, PermitRootLogin,
-    Permits,
+    self, AllowForwarding, ConfigFile, Denied, Invocation, KeysQuestion, Keyword, Listen, MaxStartups, Overflow,
+    PermitRootLogin, Permits,
 };
 use nacre_config::{AlgorithmSets, ConnectionOptions, Errors, MatchContext, Origin, ServerOptions};
 
@@ -77,6 +77,7 @@ fn mistakes_name_the_place_and_the_way_out() {
     assert!(text.starts_with("line 1: PasswordAuthentication: bad value \"off\": use yes, no"), "{text}");
     assert!(said("Match Usr ann").contains("did you mean user?"));
     assert!(said("Include config").contains("too many recursive"));
+    assert!(said(&"Include config\n".repeat(9)).contains("too many recursive"));
 }
 
 #[test]
@@ -97,13 +98,11 @@ fn a20_what_would_widen_access_stops() {
     }
     for line in [
         "TrustedUserCAKeys /etc/ssh/ca",
-        "AuthorizedKeysCommand /usr/bin/keys %u",
         "AuthorizedPrincipalsFile /etc/p",
         "HostbasedAuthentication yes",
         "GSSAPIAuthentication yes",
         "UsePAM yes",
         "PermitTunnel yes",
-        "PermitUserEnvironment yes",
         "HostCertificate /etc/ssh/x-cert.pub",
     ] {
         let warnings = with(line).unwrap().warnings;
@@ -163,6 +162,10 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("LogLevel", "QUIET", ""),
     ("SyslogFacility", "LOCAL1", ""),
     ("AuthorizedKeysFile", "/etc/keys/%u", ""),
+    ("AuthorizedKeysCommandUser", "nobody", ""),
+    ("Sandbox", "no", ""),
+    ("LogFormat", "json", ""),
+    ("PermitUserEnvironment", "LANG,LC_*", ""),
     ("HostKey", "/tmp/key", ""),
     ("AllowUsers", "ann", ""),
     ("DenyUsers", "bob", ""),
@@ -214,11 +217,59 @@ fn a20_every_option_in_and_out_of_match() {
         assert_eq!(of(&below, None), plain, "{name} for nobody");
     }
     // What is applied is in the matrix, or has a test of its own.
-    let apart = ["Match", "Include", "ListenAddress", "PerSourcePenalties"];
+    let apart = ["Match", "Include", "ListenAddress", "PerSourcePenalties", "AuthorizedKeysCommand"];
     for keyword in Keyword::ALL.iter().filter(|keyword| keyword.row().status == Status::Applied) {
         let there = MATRIX.iter().any(|(name, ..)| *name == keyword.name()) || apart.contains(&keyword.name());
         assert!(there, "{} is in no test", keyword.name());
     }
+}
+
+#[test]
+fn a_program_that_tells_keys_gets_what_its_line_says() {
+    let question = KeysQuestion {
+        user: "ann b",
+        uid: 7,
+        home: "/home/ann",
+        key_type: "ssh-ed25519",
+        key: "AAAA",
+        fingerprint: "SHA256:x",
+        peer: "192.0.2.7:4000".parse().unwrap(),
+        local: "[2001:db8::1]:22".parse().unwrap(),
+    };
+    let words = |line: &str| {
+        let text = format!("Match User ann\nAuthorizedKeysCommand {line}\nAuthorizedKeysCommandUser nobody\n");
+        for_ann(&text).keys_command(&question).unwrap()
+    };
+    assert_eq!(words("none"), None);
+    assert_eq!(words("/usr/bin/keys").unwrap(), ["/usr/bin/keys", "ann b"]);
+    let all = "/usr/bin/keys %u '%h %U' \"a  b\" %t %k %f %C %% x%D";
+    let connection = "192.0.2.7 4000 2001:db8::1 22";
+    let given = ["ann b", "/home/ann 7", "a  b", "ssh-ed25519", "AAAA", "SHA256:x", connection, "%", "x"];
+    assert_eq!(words(all).unwrap()[1..], given);
+    for (line, why) in [
+        ("AuthorizedKeysCommand /usr/bin/keys %u", "AuthorizedKeysCommandUser"),
+        ("AuthorizedKeysCommand keys\nAuthorizedKeysCommandUser nobody", "the absolute path"),
+        ("AuthorizedKeysCommand /usr/bin/keys %x\nAuthorizedKeysCommandUser nobody", "unknown key %x"),
+        ("AuthorizedKeysCommand /usr/bin/keys 'x\nAuthorizedKeysCommandUser nobody", "quotes"),
+    ] {
+        assert!(said(line).contains(why), "{line}: {}", said(line));
+    }
+}
+
+#[test]
+fn a19_the_least_key_of_all_sections_is_known() {
+    assert_eq!(with("").unwrap().least_rsa_size(), 2048);
+    assert_eq!(with("RequiredRSASize 4096\nMatch User ann\nPermitTTY no\n").unwrap().least_rsa_size(), 4096);
+    let three = "RequiredRSASize 3072\nMatch User ann\nRequiredRSASize 1024\nMatch User bob\nRequiredRSASize 4096\n";
+    assert_eq!(with(three).unwrap().least_rsa_size(), 1024);
+}
+
+#[test]
+fn users_set_their_own_variables_where_they_may() {
+    let of = |line: &str| with(line).unwrap().permit_user_environment;
+    assert_eq!((of(""), of("PermitUserEnvironment no")), (None, None));
+    assert_eq!(of("PermitUserEnvironment yes").as_deref(), Some("*"));
+    assert_eq!(of("PermitUserEnvironment LANG,LC_*").as_deref(), Some("LANG,LC_*"));
 }
 
 #[test]

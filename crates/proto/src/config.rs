@@ -27,6 +27,17 @@ pub struct Keepalive {
     pub count_max: u32,
 }
 
+/// What may change of a connection once it is known who has logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// When keys are renewed.
+    pub rekey: RekeyPolicy,
+    /// How a silent peer is noticed.
+    pub keepalive: Option<Keepalive>,
+    /// How long the connection may stand without any channel.
+    pub unused_timeout: Option<Duration>,
+}
+
 /// What both ends decide about the transport.
 #[derive(Debug, Clone)]
 pub struct TransportConfig {

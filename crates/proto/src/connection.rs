@@ -1,7 +1,7 @@
 //! A whole connection, of either role: bytes in, events out; answers in, bytes out.
 
 use crate::answer::Question;
-use crate::config::TransportConfig;
+use crate::config::{ConnectionLimits, TransportConfig};
 use crate::crypto::Provider;
 use crate::error::{Error, Timer};
 use crate::event::Event;
@@ -280,6 +280,30 @@ impl Connection {
         } else if !self.transport.timers.is_set(Timer::Unused) {
             self.transport.timers.set(Timer::Unused, now + time);
         }
+    }
+
+    /// Takes the limits of who has logged in, in place of those that the connection began with. Before the login
+    /// it does nothing.
+    pub fn set_limits(&mut self, now: Instant, limits: ConnectionLimits) {
+        if !matches!(self.layer, Layer::Open(_)) || self.transport.error().is_some() {
+            return;
+        }
+        let config = Arc::make_mut(&mut self.transport.config);
+        (config.rekey, config.keepalive) = (limits.rekey, limits.keepalive);
+        self.unused_timeout = limits.unused_timeout;
+        let timers = &mut self.transport.timers;
+        let dues = [
+            (Timer::RekeyDue, limits.rekey.time),
+            (Timer::Keepalive, limits.keepalive.map(|keepalive| keepalive.interval)),
+            (Timer::Unused, None),
+        ];
+        for (timer, time) in dues {
+            timers.stop(timer);
+            if let Some(time) = time {
+                timers.set(timer, now + time);
+            }
+        }
+        self.watch_use(now);
     }
 
     /// Handles the timers that are due.

@@ -59,7 +59,7 @@ mod transmit;
 mod transport;
 
 pub use answer::Question;
-pub use config::{Keepalive, RekeyPolicy, TransportConfig};
+pub use config::{ConnectionLimits, Keepalive, RekeyPolicy, TransportConfig};
 pub use connection::{ChannelMut, ClientConfig, Connection, ServerConfig};
 pub use error::Error;
 pub use event::Event;

@@ -29,6 +29,8 @@ pub enum PasswdAction {
         stdin: bool,
         /// `--no-password`: the name logs in by key only.
         no_password: bool,
+        /// `--expire`: the password must be changed at the next login.
+        expire: bool,
         /// What happens to the one-time code.
         totp: TotpChange,
     },
@@ -58,11 +60,13 @@ pub(crate) fn command() -> Command {
         .arg(switch("no-totp", "Take the one-time code away").conflicts_with("totp"))
         .arg(switch("stdin", "Read the password from standard input").conflicts_with("no-password"))
         .arg(switch("no-password", "No password: the name logs in by key"))
+        .arg(switch("expire", "The password must be changed at the next login").conflicts_with("no-password"))
         .arg(switch("remove", "Take NAME out of the file").conflicts_with_all([
             "totp",
             "no-totp",
             "stdin",
             "no-password",
+            "expire",
         ]))
         .arg(switch("list", "List the names and what each has").conflicts_with_all([
             "name",
@@ -70,6 +74,7 @@ pub(crate) fn command() -> Command {
             "no-totp",
             "stdin",
             "no-password",
+            "expire",
             "remove",
         ]))
         .arg(
@@ -95,7 +100,7 @@ pub(crate) fn from_matches(matches: &ArgMatches) -> PasswdArgs {
             _ => TotpChange::Keep,
         };
         let (stdin, no_password) = (matches.get_flag("stdin"), matches.get_flag("no-password"));
-        PasswdAction::Set { name, stdin, no_password, totp }
+        PasswdAction::Set { name, stdin, no_password, expire: matches.get_flag("expire"), totp }
     };
     PasswdArgs { action, state: matches.get_one::<PathBuf>("state").cloned() }
 }

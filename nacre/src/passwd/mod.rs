@@ -38,10 +38,16 @@ pub fn run(args: &PasswdArgs) -> Result<(), Failure> {
     match &args.action {
         PasswdAction::List => list(&open_in(&folder)?),
         PasswdAction::Remove(name) => remove(&mut open_in(&folder)?, name),
-        PasswdAction::Set { name, stdin, no_password, totp } => {
+        PasswdAction::Set { name, stdin, no_password, expire, totp } => {
             name::check(name).map_err(|error| Failure::new(format!("passwd: {error}")))?;
             state::prepare(&folder)?;
-            set(&mut open_in(&folder)?, name, *stdin, *no_password, *totp)
+            let mut store = open_in(&folder)?;
+            let known = store.lookup(name)?.is_some();
+            // Expiring the password of a known name leaves the rest alone unless more is asked for.
+            if !(*expire && known && !*stdin && *totp == TotpChange::Keep) {
+                set(&mut store, name, *stdin, *no_password, *totp)?;
+            }
+            if *expire { expire_password(&mut store, name) } else { Ok(()) }
         }
     }
 }
@@ -50,8 +56,9 @@ fn list(store: &Store) -> Result<(), Failure> {
     let mut text = String::new();
     for record in store.records()? {
         let password = record.password.as_ref().map_or("no password", |_| "password");
+        let change = if record.must_change { " to be changed at the next login" } else { "" };
         let code = record.totp.as_ref().map_or("", |_| ", one-time code");
-        text.push_str(&format!("{}: {password}{code}\n", record.name));
+        text.push_str(&format!("{}: {password}{change}{code}\n", record.name));
     }
     output::print(&text)
 }
@@ -87,6 +94,13 @@ fn set(store: &mut Store, name: &str, stdin: bool, no_password: bool, totp: Totp
         store.set_password(name, None)?;
     }
     output::print(&format!("{}\n", done(name, password.is_some(), no_password, totp)))
+}
+
+fn expire_password(store: &mut Store, name: &str) -> Result<(), Failure> {
+    if store.expire(name)? {
+        return output::print(&format!("{name}: the password must be changed at the next login\n"));
+    }
+    Err(Failure::new(format!("passwd: {name} has no password that could be changed")))
 }
 
 fn done(name: &str, password: bool, no_password: bool, totp: TotpChange) -> String {

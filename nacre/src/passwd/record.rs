@@ -9,6 +9,9 @@ const MIN_SECRET: usize = 16;
 /// More than any authenticator makes.
 const MAX_SECRET: usize = 128;
 
+/// The fifth field of a name whose password must be changed.
+const CHANGE: &str = "change";
+
 /// What is kept for one name.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -18,6 +21,8 @@ pub struct Record {
     pub password: Option<String>,
     /// The one-time code, when one is enrolled; then it is compulsory.
     pub totp: Option<Totp>,
+    /// The password must be changed at the next login.
+    pub must_change: bool,
 }
 
 /// An enrolled one-time code.
@@ -33,7 +38,7 @@ pub struct Totp {
 /// Why a line is not a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordError {
-    /// It does not have four fields.
+    /// It does not have four fields, or five of which the last is [`CHANGE`].
     Fields,
     /// Its name is not one that is allowed.
     Name(NameError),
@@ -48,7 +53,7 @@ pub enum RecordError {
 impl std::fmt::Display for RecordError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Fields => f.write_str("four fields parted by ':' were expected"),
+            Self::Fields => f.write_str("four fields parted by ':' were expected, and perhaps 'change'"),
             Self::Name(error) => error.fmt(f),
             Self::Password => f.write_str("the second field is not an argon2id hash"),
             Self::Secret => f.write_str("the third field is not a one-time code's secret in base32"),
@@ -62,10 +67,11 @@ impl std::error::Error for RecordError {}
 impl Record {
     /// A name that has nothing yet.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), password: None, totp: None }
+        Self { name: name.into(), password: None, totp: None, must_change: false }
     }
 
-    /// Reads `name:hash:secret:step`; the last three may be empty, the step only with the secret.
+    /// Reads `name:hash:secret:step`, which `:change` may follow; the last three may be empty, the step only with
+    /// the secret.
     ///
     /// # Errors
     /// Says which field is wrong. Nothing is guessed: a damaged line must not become a name
@@ -74,15 +80,17 @@ impl Record {
         let mut fields = line.split(':');
         let mut field = || fields.next().ok_or(RecordError::Fields);
         let (name, hash, secret, step) = (field()?, field()?, field()?, field()?);
-        if fields.next().is_some() {
-            return Err(RecordError::Fields);
-        }
+        let must_change = match (fields.next(), fields.next()) {
+            (None, _) => false,
+            (Some(CHANGE), None) => true,
+            _ => return Err(RecordError::Fields),
+        };
         name::check(name).map_err(RecordError::Name)?;
         if !hash.is_empty() && !hash.starts_with("$argon2id$") {
             return Err(RecordError::Password);
         }
         let password = (!hash.is_empty()).then(|| hash.to_owned());
-        Ok(Self { name: name.to_owned(), password, totp: Self::totp(secret, step)? })
+        Ok(Self { name: name.to_owned(), password, totp: Self::totp(secret, step)?, must_change })
     }
 
     fn totp(secret: &str, step: &str) -> Result<Option<Totp>, RecordError> {
@@ -100,11 +108,12 @@ impl Record {
     /// The line, without its end.
     pub fn to_line(&self) -> String {
         let hash = self.password.as_deref().unwrap_or_default();
+        let change = if self.must_change { format!(":{CHANGE}") } else { String::new() };
         match &self.totp {
-            None => format!("{}:{hash}::", self.name),
+            None => format!("{}:{hash}::{change}", self.name),
             Some(totp) => {
                 let secret = BASE32_NOPAD.encode(totp.secret.expose());
-                format!("{}:{hash}:{secret}:{}", self.name, totp.last_step)
+                format!("{}:{hash}:{secret}:{}{change}", self.name, totp.last_step)
             }
         }
     }
@@ -122,6 +131,8 @@ mod tests {
             "bob:::",
             "carol::GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ:59",
             "dave:$argon2id$x:GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ:0",
+            "erin:$argon2id$x:::change",
+            "finn:$argon2id$x:GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ:0:change",
         ] {
             assert_eq!(Record::parse(line).unwrap().to_line(), line);
         }
@@ -134,6 +145,8 @@ mod tests {
             ("alice", RecordError::Fields),
             ("alice::", RecordError::Fields),
             ("alice::::", RecordError::Fields),
+            ("alice::::Change", RecordError::Fields),
+            ("alice::::change:", RecordError::Fields),
             ("-x:::", RecordError::Name(NameError::Dash)),
             ("alice:x::", RecordError::Password),
             ("alice:$1$x$y::", RecordError::Password),

@@ -21,9 +21,13 @@ pub const MAX_PASSWORD: usize = 1024;
 /// The largest file that is read, in bytes: some 40 000 names.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
 
+/// The fewest characters of a password that somebody chooses at a login.
+pub const MIN_CHOSEN: usize = 8;
+
 const HEADER: &str = "\
 # Nacre's password file; `nacre passwd` changes it.
 # name:argon2id hash or nothing:one-time code secret in base32 or nothing:last 30-second step used
+# and `:change` behind it when the password must be changed at the next login
 ";
 
 /// What came of a one-time code.
@@ -37,6 +41,21 @@ pub enum TotpOutcome {
     Reused,
     /// The name has no one-time code (or does not exist).
     NotEnrolled,
+}
+
+/// What came of a change of password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    /// The new password counts.
+    Changed,
+    /// The old one is not right, or no longer.
+    Wrong,
+    /// The new one is shorter than [`MIN_CHOSEN`] characters.
+    TooShort,
+    /// The new one is longer than [`MAX_PASSWORD`] bytes.
+    TooLong,
+    /// The new one is the old one.
+    Same,
 }
 
 /// Why the file could not answer.
@@ -219,8 +238,50 @@ impl Store {
             None => None,
         };
         self.change(|records| {
-            edit_entry(records, name, |record| record.password = hash);
+            edit_entry(records, name, |record| {
+                record.password = hash;
+                record.must_change = false;
+            });
             Ok(((), Write::Yes))
+        })
+    }
+
+    /// Marks that the name's password must be changed at the next login. False when the name has no password.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn expire(&mut self, name: &str) -> Result<bool, StoreError> {
+        self.change(|records| {
+            let record = records.iter_mut().find(|record| record.name == name && record.password.is_some());
+            let Some(record) = record else { return Ok((false, Write::No)) };
+            record.must_change = true;
+            Ok((true, Write::Yes))
+        })
+    }
+
+    /// Puts a password that its owner chose in place of the old one, which must be right. Of two changes at once
+    /// one finds its old password gone.
+    ///
+    /// # Errors
+    /// The file cannot be used, or the new password cannot be hashed.
+    pub fn change_password(&mut self, name: &str, old: &str, new: &str) -> Result<ChangeOutcome, StoreError> {
+        let known = self.lookup(name)?.and_then(|record| record.password);
+        if !self.verify(name, old)? {
+            return Ok(ChangeOutcome::Wrong);
+        }
+        match new {
+            _ if new == old => return Ok(ChangeOutcome::Same),
+            _ if new.chars().count() < MIN_CHOSEN => return Ok(ChangeOutcome::TooShort),
+            _ if new.len() > MAX_PASSWORD => return Ok(ChangeOutcome::TooLong),
+            _ => {}
+        }
+        let hash = hash_password(new).map_err(StoreError::Password)?;
+        self.change(|records| {
+            let record = records.iter_mut().find(|record| record.name == name && record.password == known);
+            let Some(record) = record else { return Ok((ChangeOutcome::Wrong, Write::No)) };
+            record.password = Some(hash);
+            record.must_change = false;
+            Ok((ChangeOutcome::Changed, Write::Yes))
         })
     }
 

@@ -9,6 +9,9 @@ use crate::cidr;
 /// The most `permitopen` or `permitlisten` clauses on a line, as OpenSSH has it.
 const MAX_PERMITS: usize = 4096;
 
+/// The most variables on a line, as OpenSSH has it.
+const MAX_VARIABLES: usize = 1024;
+
 /// A port of `permitopen` or `permitlisten`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PermitPort {
@@ -44,6 +47,8 @@ pub struct KeyOptions {
     pub user_rc: bool,
     /// The command to run whatever the client asks for.
     pub command: Option<String>,
+    /// Variables to set, where the server lets users do so (PermitUserEnvironment); the first of a name counts.
+    pub environment: Vec<(String, String)>,
     /// Where the client must come from: a list for [`Self::permits_source`].
     pub from: Option<String>,
     /// When the key stops being accepted (the earliest, when given more than once).
@@ -68,6 +73,7 @@ impl Default for KeyOptions {
             pty: true,
             user_rc: true,
             command: None,
+            environment: Vec::new(),
             from: None,
             expiry_time: None,
             permit_open: Vec::new(),
@@ -196,7 +202,7 @@ impl KeyOptions {
             (false, Some(_)) => return Err(OptionsError::BadValue(name, "no value")),
         };
         match name {
-            "cert-authority" | "environment" | "principals" | "tunnel" => return Err(OptionsError::NotDoneYet(name)),
+            "cert-authority" | "principals" | "tunnel" => return Err(OptionsError::NotDoneYet(name)),
             "restrict" => self.restrict(),
             "agent-forwarding" => self.agent_forwarding = true,
             "no-agent-forwarding" => self.agent_forwarding = false,
@@ -217,6 +223,7 @@ impl KeyOptions {
                 }
                 once(&mut self.from, name, value)?;
             }
+            "environment" => self.set_variable(name, &value)?,
             "expiry-time" => self.expire(name, &value)?,
             "permitopen" => permit(&mut self.permit_open, name, &value, false)?,
             _ => permit(&mut self.permit_listen, name, &value, true)?,
@@ -231,6 +238,21 @@ impl KeyOptions {
         self.x11_forwarding = false;
         self.pty = false;
         self.user_rc = false;
+    }
+
+    fn set_variable(&mut self, name: &'static str, value: &str) -> Result<(), OptionsError> {
+        let plain =
+            |variable: &str| !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let pair = value.split_once('=').filter(|(variable, text)| plain(variable) && !text.contains('\0'));
+        let allowed = "NAME=value, the name of letters, digits and underscores";
+        let (variable, text) = pair.ok_or(OptionsError::BadValue(name, allowed))?;
+        if self.environment.len() >= MAX_VARIABLES {
+            return Err(OptionsError::BadValue(name, "at most 1024 variables"));
+        }
+        if !self.environment.iter().any(|(known, _)| known == variable) {
+            self.environment.push((variable.to_owned(), text.to_owned()));
+        }
+        Ok(())
     }
 
     fn expire(&mut self, name: &'static str, value: &str) -> Result<(), OptionsError> {

@@ -18,6 +18,8 @@ pub struct ConnectionOptions {
     pub refuse_connection: bool,
     /// Whether root may log in.
     pub permit_root_login: PermitRootLogin,
+    /// Somebody wrote a line about that.
+    pub permit_root_login_is_set: bool,
     /// Log in with keys.
     pub pubkey_authentication: bool,
     /// Log in with a password.
@@ -90,6 +92,10 @@ pub struct ConnectionOptions {
     pub ip_qos_interactive: Option<u8>,
     /// Traffic class for everything else.
     pub ip_qos_bulk: Option<u8>,
+    /// The program that tells a user's keys, with its arguments, before tokens are filled in.
+    pub authorized_keys_command: Option<String>,
+    /// The account it runs as.
+    pub authorized_keys_command_user: Option<String>,
     pub(super) authorized_keys_file: Vec<String>,
 }
 
@@ -107,6 +113,7 @@ impl ConnectionOptions {
         Self {
             refuse_connection: s.flag(Keyword::RefuseConnection),
             permit_root_login: PermitRootLogin::of(&s.text(Keyword::PermitRootLogin)),
+            permit_root_login_is_set: s.is_set(Keyword::PermitRootLogin),
             pubkey_authentication: s.flag(Keyword::PubkeyAuthentication),
             password_authentication: s.flag(Keyword::PasswordAuthentication),
             kbd_interactive_authentication: s.flag(Keyword::KbdInteractiveAuthentication),
@@ -143,6 +150,8 @@ impl ConnectionOptions {
             log_level: LogLevel::of(&s.text(Keyword::LogLevel)),
             ip_qos_interactive: ip_qos.next().flatten(),
             ip_qos_bulk: ip_qos.next().flatten(),
+            authorized_keys_command: s.text_or_none(Keyword::AuthorizedKeysCommand),
+            authorized_keys_command_user: s.text_or_none(Keyword::AuthorizedKeysCommandUser),
             authorized_keys_file: s.words(Keyword::AuthorizedKeysFile),
         }
     }

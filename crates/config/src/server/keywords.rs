@@ -109,9 +109,8 @@ keywords! {
         SecurityKeyProvider = text("internal").ignored(),
         AuthorizedPrincipalsFile = text("none").in_match().warn(&["none"], CERTS),
         VersionAddendum = Row::new(Kind::Rest).default("none"),
-        AuthorizedKeysCommand = Row::new(Kind::Rest).default("none").in_match()
-            .warn(&["none"], "only the keys in AuthorizedKeysFile are let in"),
-        AuthorizedKeysCommandUser = text("none").in_match().ignored(),
+        AuthorizedKeysCommand = Row::new(Kind::Rest).default("none").in_match(),
+        AuthorizedKeysCommandUser = text("none").in_match(),
         AuthorizedPrincipalsCommand = Row::new(Kind::Rest).default("none").in_match().warn(&["none"], CERTS),
         AuthorizedPrincipalsCommandUser = text("none").in_match().ignored(),
         HostKeyAgent = text("none").warn(&["none"], "host keys are read from their files"),
@@ -151,7 +150,7 @@ keywords! {
         RekeyLimit = Row::new(Kind::Custom(read_rekey_limit)).default("0 3600").in_match(),
         PermitOpen = Row::new(Kind::Custom(read_permit_open)).default("any").in_match(),
         PermitListen = Row::new(Kind::Custom(read_permit_listen)).default("any").in_match(),
-        PermitUserEnvironment = text("no").warn(&["no"], "no variable is read from users' files"),
+        PermitUserEnvironment = text("no"),
         PubkeyAuthOptions = Row::new(Kind::List).default("none").in_match().stop(&["none"], TOUCH),
         // Nacre's own.
         Sandbox = flag("yes"),

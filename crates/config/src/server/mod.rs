@@ -3,6 +3,7 @@
 mod access;
 mod connection;
 mod dump;
+mod keys_command;
 mod keywords;
 mod matching;
 mod options;
@@ -13,6 +14,7 @@ mod values;
 
 pub use access::Denied;
 pub use connection::ConnectionOptions;
+pub use keys_command::KeysQuestion;
 pub use keywords::Keyword;
 pub use matching::MatchContext;
 pub use options::ServerOptions;

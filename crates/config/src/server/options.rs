@@ -55,6 +55,8 @@ pub struct ServerOptions {
     pub print_last_log: bool,
     /// Check owners and modes of users' files.
     pub strict_modes: bool,
+    /// Patterns of the variables that users may set for their sessions in their own files; `None` for none.
+    pub permit_user_environment: Option<String>,
     /// Look up clients' names; without it host patterns see addresses only.
     pub use_dns: bool,
     /// Where the process id is written; `None` with `none`.
@@ -114,6 +116,7 @@ impl ServerOptions {
             print_motd: s.flag(Keyword::PrintMotd),
             print_last_log: s.flag(Keyword::PrintLastLog),
             strict_modes: s.flag(Keyword::StrictModes),
+            permit_user_environment: user_environment(&s.text(Keyword::PermitUserEnvironment)),
             use_dns: s.flag(Keyword::UseDNS),
             pid_file: s.text_or_none(Keyword::PidFile),
             syslog_facility: s.text(Keyword::SyslogFacility),
@@ -147,6 +150,14 @@ impl ServerOptions {
         ConnectionOptions::new(&self.settings_for(Some(context)), &self.sets)
     }
 
+    /// The least RequiredRSASize of all that the file says: whoever logs in, no smaller key counts.
+    pub fn least_rsa_size(&self) -> u32 {
+        let blocks = self.parsed.blocks.iter().map(|block| &block.settings);
+        let sizes = blocks.filter(|settings| settings.is_set(Keyword::RequiredRSASize));
+        let sizes = sizes.map(|settings| settings.number(Keyword::RequiredRSASize));
+        sizes.fold(self.parsed.global.number(Keyword::RequiredRSASize), u32::min)
+    }
+
     /// The global settings, with the matching blocks laid over them.
     pub(super) fn settings_for(&self, context: Option<&MatchContext>) -> Settings<Keyword> {
         let mut out = self.parsed.global.clone();
@@ -176,6 +187,15 @@ impl ServerOptions {
 fn other_subsystems(over: &[Setting], global: &[Setting]) -> Vec<Setting> {
     let name = |setting: &Setting| setting.value.to_string().split(' ').next().unwrap_or_default().to_owned();
     global.iter().filter(|setting| !over.iter().any(|o| name(o) == name(setting))).cloned().collect()
+}
+
+/// `yes`, `no` or patterns.
+fn user_environment(text: &str) -> Option<String> {
+    match text {
+        _ if text.eq_ignore_ascii_case("no") || text.eq_ignore_ascii_case("false") => None,
+        _ if text.eq_ignore_ascii_case("yes") || text.eq_ignore_ascii_case("true") => Some("*".to_owned()),
+        patterns => Some(patterns.to_owned()),
+    }
 }
 
 pub(super) fn span(settings: &Settings<Keyword>, keyword: Keyword) -> Duration {

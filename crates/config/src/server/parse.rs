@@ -74,6 +74,7 @@ pub fn parse(world: &dyn World, sets: &AlgorithmSets, invocation: &Invocation) -
         parser.file(&file.path, file.required, &mut None, &scope, &Origin::CommandLine);
     }
     let Parser { parsed, mut errors, .. } = parser;
+    errors.extend(super::keys_command::check(&parsed));
     let mut warnings = Vec::new();
     for settings in std::iter::once(&parsed.global).chain(parsed.blocks.iter().map(|block| &block.settings)) {
         let (more_errors, more_warnings) = settings.not_done_yet();
@@ -104,6 +105,10 @@ struct Scope<'s> {
 impl Parser<'_> {
     /// Reads a file. `at` is the index of the block that is open, or none in the global section.
     fn file(&mut self, path: &str, required: bool, at: &mut Option<usize>, scope: &Scope<'_>, from: &Origin) {
+        // One chain that is too deep is enough: a file that includes itself twice has 2^16 of them.
+        if self.errors.iter().any(|error| error.kind == ErrorKind::TooDeep) {
+            return;
+        }
         if scope.depth > MAX_DEPTH {
             self.errors.push(ConfigError::new(from, ErrorKind::TooDeep));
             return;

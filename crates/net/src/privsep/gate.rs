@@ -7,6 +7,7 @@
 
 use super::message::ToMonitor;
 use crate::server::authority::{KeyCheck, Permissions, SessionRequests};
+use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::Provider;
 use nacre_proto::limits;
 use nacre_proto::login::server::UserPolicy;
@@ -48,7 +49,7 @@ pub enum Violation {
     Key,
     /// More attempts than there are.
     Attempts,
-    /// A session that does not exist, exists already, is one too many, or asks for what it may not.
+    /// A session that exists already, asks for what it may not, or may not be disturbed.
     Session(&'static str),
     /// A message that is none.
     Malformed(nacre_wire::DecodeError),
@@ -78,6 +79,7 @@ pub struct Gate {
     signatures: u32,
     user: Vec<u8>,
     ways: Ways,
+    algorithms: Vec<SignatureAlgorithm>,
     max_tries: u32,
     requests: u32,
     probes: u32,
@@ -85,6 +87,8 @@ pub struct Gate {
     /// Keyboard-interactive waits for answers.
     asked: bool,
     used_keys: Vec<Vec<u8>>,
+    /// What `none` logs in to, where it does.
+    none: Option<Permissions>,
     permissions: Permissions,
     sessions: Vec<u32>,
 }
@@ -100,12 +104,14 @@ impl Gate {
             signatures: 0,
             user: Vec::new(),
             ways: Ways::new(Vec::new()),
+            algorithms: Vec::new(),
             max_tries: 0,
             requests: 0,
             probes: 0,
             failures: 0,
             asked: false,
             used_keys: Vec::new(),
+            none: None,
             permissions: Permissions::default(),
             sessions: Vec::new(),
         }
@@ -141,6 +147,13 @@ impl Gate {
             // An answer that a session has ended may cross a request that concerns it, so which
             // session it is does not matter here.
             ToMonitor::Signal { .. } | ToMonitor::HangUp { .. } | ToMonitor::Kill { .. } => Ok(()),
+            ToMonitor::NoneSucceeded {} => match self.none.take() {
+                Some(permissions) => {
+                    self.log_in(permissions);
+                    Ok(())
+                }
+                None => Err(Violation::Method(names::AUTH_NONE)),
+            },
             ToMonitor::Log { line, .. } if line.len() > MAX_LINE => Err(Violation::Attempts),
             ToMonitor::Log { .. } => Ok(()),
             ToMonitor::Ended { .. } => {
@@ -155,9 +168,10 @@ impl Gate {
         let allowed = match message {
             ToMonitor::Sign { .. } => self.phase != Phase::Over,
             ToMonitor::LookUp { .. } => self.phase == Phase::Fresh && self.has_session_id(),
-            ToMonitor::CheckKey { .. } | ToMonitor::CheckPassword { .. } | ToMonitor::CheckInteractive { .. } => {
-                self.phase == Phase::Login
-            }
+            ToMonitor::CheckKey { .. }
+            | ToMonitor::CheckPassword { .. }
+            | ToMonitor::CheckInteractive { .. }
+            | ToMonitor::NoneSucceeded {} => self.phase == Phase::Login,
             ToMonitor::Start { .. } | ToMonitor::Signal { .. } | ToMonitor::HangUp { .. } | ToMonitor::Kill { .. } => {
                 self.phase == Phase::Authenticated
             }
@@ -209,6 +223,9 @@ impl Gate {
 
     fn check_key(&mut self, provider: &dyn Provider, check: &KeyCheck) -> Result<(), Violation> {
         self.check_method(names::AUTH_PUBLICKEY)?;
+        if !self.algorithms.contains(&check.algorithm) {
+            return Err(Violation::Key);
+        }
         let Some(proof) = &check.proof else {
             self.probes += 1;
             return if self.probes > limits::MAX_KEY_PROBES { Err(Violation::Attempts) } else { Ok(()) };
@@ -238,27 +255,37 @@ impl Gate {
         if self.sessions.contains(&session) {
             return Err(Violation::Session("exists already"));
         }
-        if self.sessions.len() >= self.permissions.max_sessions {
-            return Err(Violation::Session("is one too many"));
-        }
         if requests.pty.is_some() && !self.permissions.pty {
             return Err(Violation::Session("asks for a terminal"));
         }
         if !requests.env.iter().all(|(name, value)| self.permissions.accepts_env(name, value)) {
             return Err(Violation::Session("sets what it may not"));
         }
-        self.sessions.push(session);
         Ok(())
     }
 
-    /// The user was looked up; with permissions, `none` logs in and did.
+    /// Counts a session that passed. False when there are as many as there may be: what an honest net
+    /// process forgot, because its client closed the channel meanwhile, may still run.
+    pub fn admit_session(&mut self, session: u32) -> bool {
+        let room = self.sessions.len() < self.permissions.max_sessions;
+        if room {
+            self.sessions.push(session);
+        }
+        room
+    }
+
+    /// The sessions that were started and have not ended.
+    pub fn sessions(&self) -> &[u32] {
+        &self.sessions
+    }
+
+    /// The user was looked up; with permissions, `none` logs in.
     pub fn looked_up(&mut self, policy: &UserPolicy, permissions: Option<&Permissions>) {
         self.phase = Phase::Login;
         self.ways = Ways::new(policy.methods.clone());
+        self.algorithms.clone_from(&policy.algorithms);
         self.max_tries = policy.max_tries;
-        if let Some(permissions) = permissions {
-            self.log_in(permissions.clone());
-        }
+        self.none = permissions.cloned();
     }
 
     /// A method succeeded, for a key with its blob. True when that was all that is wanted.

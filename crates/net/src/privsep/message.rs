@@ -39,6 +39,8 @@ privsep_messages! {
         10 Log { level: u32, line: String }
         /// The connection is over; quietly, when it simply went.
         11 Ended { how: EndedHow, quiet: bool, why: String, received: u64, sent: u64 }
+        /// `none` has logged in, as the policy allows.
+        12 NoneSucceeded {}
     }
 }
 

@@ -11,6 +11,7 @@ use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
 use nacre_sys::messages::Received;
+use nacre_wire::names;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -188,8 +189,11 @@ impl Authority for RemoteAuthority {
         })
     }
 
-    /// The monitor said what is allowed when it granted the last method.
-    fn logged_in(&mut self, _methods: &[String]) -> Permissions {
+    /// The monitor said what is allowed when it granted the last method; `none` is granted without a question.
+    fn logged_in(&mut self, methods: &[String]) -> Permissions {
+        if methods.iter().any(|method| method == names::AUTH_NONE) {
+            let _ = self.0.tell(&ToMonitor::NoneSucceeded {});
+        }
         self.0.state().permissions.clone()
     }
 

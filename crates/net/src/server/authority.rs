@@ -5,6 +5,7 @@
 //! as root they will come from another one, over the same questions.
 
 use crate::descriptor::Descriptor;
+use nacre_proto::ConnectionLimits;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::KeyProof;
@@ -124,6 +125,8 @@ pub struct Permissions {
     pub signals: bool,
     /// Set variables whose names match one of these patterns (threat C9).
     pub accept_env: Vec<String>,
+    /// What holds for the connection from here on; `None` leaves what it began with.
+    pub limits: Option<ConnectionLimits>,
 }
 
 impl Permissions {

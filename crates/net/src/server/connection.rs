@@ -182,7 +182,11 @@ impl ServerOwner {
     }
 
     fn on_authenticated(&mut self, port: &mut Port<'_>, methods: &[String]) {
-        self.permissions = Some(self.authority.logged_in(methods));
+        let permissions = self.authority.logged_in(methods);
+        if let Some(limits) = permissions.limits {
+            port.connection.set_limits(port.now, limits);
+        }
+        self.permissions = Some(permissions);
         self.watcher.authenticated();
         let mut data = Vec::new();
         for key in &self.host_keys {
