@@ -1,6 +1,7 @@
 //! Packet protection: one file for each construction, dispatched by algorithm.
 
 mod chacha;
+mod chacha_wide;
 mod ctr;
 mod gcm;
 
