@@ -27,6 +27,8 @@ const MAX_TURNS: usize = 64;
 const MAX_TAIL: usize = 8 * 1024;
 /// How long the peer gets to take our last words and close.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long readers get for what came before the end, where no person waits for it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 thread_local! {
     /// Read buffers at rest, one is enough for a thread.
@@ -56,6 +58,13 @@ pub trait Owner {
     /// Looks after everything else the owner waits for: answers, processes, signals. True when
     /// something was done.
     fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool;
+
+    /// How long readers may take, once the connection is over, for what came before. `None` leaves
+    /// them all the time they want; then [`Pumps::abandon`] is the way out. A server must not be
+    /// kept by a program that never reads, so there is a bound unless an owner says otherwise.
+    fn patience(&self) -> Option<Duration> {
+        Some(PATIENCE)
+    }
 }
 
 /// Drives one connection to its end.
@@ -69,6 +78,8 @@ pub struct Driver<S, O> {
     sleep: Pin<Box<Sleep>>,
     read_error: Option<io::Error>,
     write_closed: bool,
+    received: u64,
+    sent: u64,
 }
 
 /// How a connection ended.
@@ -78,6 +89,10 @@ pub struct Ended {
     pub error: Error,
     /// The socket's own error, when there was one.
     pub io: Option<io::Error>,
+    /// Bytes read from the socket.
+    pub received: u64,
+    /// Bytes written to the socket.
+    pub sent: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin, O: Owner> Driver<S, O> {
@@ -93,15 +108,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Owner> Driver<S, O> {
             sleep: Box::pin(tokio::time::sleep(Duration::from_secs(3600))),
             read_error: None,
             write_closed: false,
+            received: 0,
+            sent: 0,
         }
     }
 
     /// Runs until the connection is over and its last words are out, or cannot be brought out.
     pub async fn run(mut self) -> (O, Ended) {
         poll_fn(|cx| self.poll(cx)).await;
-        self.say_goodbye().await;
+        tokio::join!(
+            say_goodbye(&mut self.stream, self.write_closed || self.read_error.is_some()),
+            deliver_rest(&mut self.connection, &mut self.owner, &mut self.pumps),
+        );
         let error = self.connection.error().cloned().unwrap_or(Error::ConnectionLost);
-        (self.owner, Ended { error, io: self.read_error })
+        (self.owner, Ended { error, io: self.read_error, received: self.received, sent: self.sent })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -171,7 +191,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Owner> Driver<S, O> {
                 let _ = self.connection.receive_eof(now);
                 true
             }
-            Poll::Ready(Ok(_)) => {
+            Poll::Ready(Ok(n)) => {
+                self.received += n as u64;
                 let _ = self.connection.receive(now, &mut self.input);
                 true
             }
@@ -247,6 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Owner> Driver<S, O> {
             match Pin::new(&mut self.stream).poll_write(cx, self.output.as_slice()) {
                 Poll::Ready(Ok(n)) if n > 0 => {
                     self.output.consume(n);
+                    self.sent += n as u64;
                     moved = true;
                 }
                 Poll::Ready(result) => {
@@ -279,20 +301,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Owner> Driver<S, O> {
             });
         }
     }
+}
 
-    /// Closes our half and waits a moment for the peer to close its own: a socket closed with
-    /// bytes unread takes back what was sent, DISCONNECT included.
-    async fn say_goodbye(&mut self) {
-        if self.write_closed || self.read_error.is_some() {
-            return;
+/// Closes our half and waits a moment for the peer to close its own: a socket closed with bytes
+/// unread takes back what was sent, DISCONNECT included.
+async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, broken: bool) {
+    if broken {
+        return;
+    }
+    let goodbye = async {
+        poll_fn(|cx| Pin::new(&mut *stream).poll_shutdown(cx)).await?;
+        let mut scrap = [0; 4096];
+        while stream.read(&mut scrap).await? > 0 {}
+        io::Result::Ok(())
+    };
+    let _ = tokio::time::timeout(LINGER, goodbye).await;
+}
+
+/// Brings what had arrived when the connection ended to readers that were behind. The windows bound
+/// how much that is.
+async fn deliver_rest<O: Owner>(connection: &mut Connection, owner: &mut O, pumps: &mut Pumps) {
+    let patience = owner.patience();
+    let delivered = poll_fn(|cx| {
+        for _ in 0..MAX_TURNS {
+            if !pumps.is_behind() {
+                return Poll::Ready(());
+            }
+            let mut moved = pumps.flush(cx, connection);
+            let mut port = Port { connection: &mut *connection, pumps: &mut *pumps, now: Instant::now() };
+            // Signals come through the owner; there is a person behind them who may have had enough.
+            moved |= owner.poll(cx, &mut port);
+            while let Some(event) = port.pumps.poll_event() {
+                moved = true;
+                owner.on_pump(&mut port, event);
+            }
+            if !moved {
+                return Poll::Pending;
+            }
         }
-        let stream = &mut self.stream;
-        let goodbye = async {
-            poll_fn(|cx| Pin::new(&mut *stream).poll_shutdown(cx)).await?;
-            let mut scrap = [0; 4096];
-            while stream.read(&mut scrap).await? > 0 {}
-            io::Result::Ok(())
-        };
-        let _ = tokio::time::timeout(LINGER, goodbye).await;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    });
+    match patience {
+        None => delivered.await,
+        Some(patience) => drop(tokio::time::timeout(patience, delivered).await),
     }
 }

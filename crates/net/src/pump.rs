@@ -13,8 +13,9 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-/// The most a source puts into one packet, in bytes.
-const MAX_FILL: usize = 64 * 1024;
+/// The most a source puts into one packet, in bytes; a peer may want less. Every read of a full
+/// pipe wakes its writer and every packet costs at both ends, so that few and large ones pay.
+const MAX_FILL: usize = 256 * 1024;
 
 /// What a pump tells the owner of the connection.
 #[derive(Debug)]
@@ -210,6 +211,18 @@ impl Pumps {
     pub fn close_sources(&mut self, channel: LocalChannel) {
         if let Some(pump) = self.find(channel) {
             pump.sources.clear();
+        }
+    }
+
+    /// True while something that arrived waits for its reader.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.pumps.iter().any(|pump| pump.sinks.iter().any(|sink| !sink.waiting.is_empty()))
+    }
+
+    /// Drops everything that waits for readers: whoever wanted it has gone.
+    pub fn abandon(&mut self) {
+        for sink in self.pumps.iter_mut().flat_map(|pump| &mut pump.sinks) {
+            sink.waiting.clear();
         }
     }
 

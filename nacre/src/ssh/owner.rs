@@ -207,6 +207,8 @@ impl ClientOwner {
     /// Ends the connection on purpose. The first reason stays.
     fn end(&mut self, port: &mut Port<'_>, end: End) {
         self.end.get_or_insert(end);
+        // Nobody waits any more for what a slow reader has not taken.
+        port.pumps.abandon();
         port.connection.disconnect(port.now, reason::disconnect::BY_APPLICATION, "disconnected by user");
     }
 
@@ -384,6 +386,10 @@ impl Owner for ClientOwner {
             self.on_outcome(port, outcome);
         }
         moved
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        None
     }
 }
 
