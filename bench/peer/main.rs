@@ -2,7 +2,7 @@
 //! same one for every server.
 //!
 //! `bench-peer limit SECONDS` and, with `PORT USER KEY` before the rest, `handshakes COUNT THREADS`,
-//! `idle COUNT`, `echo COUNT idle|bulk`. What is printed is numbers, for a program to read.
+//! `idle COUNT`, `echo COUNT idle|bulk`, `share`. What is printed is numbers, for a program to read.
 
 mod client;
 mod echo;
@@ -29,6 +29,7 @@ fn main() -> Result<(), Problem> {
                 println!("{:.1}", time.as_secs_f64() * 1e6);
             }
         }
+        ["share", port, user, key] => println!("{:.4}", echo::share(&Target::new(port, user, key)?)?),
         _ => return Err("see the head of bench/peer/main.rs".into()),
     }
     Ok(())

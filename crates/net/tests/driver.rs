@@ -1,5 +1,6 @@
 //! What the driver does at the end of a connection, over a stream in memory and real pipes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::cast_possible_truncation)]
 
 use nacre_net::{Descriptor, Driver, Owner, Port, Pump, PumpEvent};
 use nacre_proto::{Connection, Event, LocalChannel, Stream};

@@ -14,6 +14,13 @@ use std::time::Instant;
 /// Bytes in a GiB.
 const GIB: f64 = (1u64 << 30) as f64;
 
+/// Bytes that the command which makes the data writes at once: programs that move much data write
+/// large pieces, and what small ones cost has rows of its own.
+const PIECE: u64 = 256 * 1024;
+
+/// The small ones: what `head`, `cat` of old and many libraries write at once.
+const SMALL_PIECE: u64 = 8 * 1024;
+
 /// Cipher, and the MAC that goes with it.
 const CIPHERS: &[(&str, Option<&str>)] = &[
     ("aes256-gcm@openssh.com", None),
@@ -52,8 +59,11 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>, String> {
         for direction in [Direction::Down, Direction::Up] {
             // Those of two makes only with the first cipher: the others would tell the same story.
             let pairs = if place == 0 { PAIRS } else { &PAIRS[..2] };
-            figures.extend(one(bench, &servers, (cipher, *mac), direction, pairs)?);
+            figures.extend(one(bench, &servers, (cipher, *mac), direction, PIECE, pairs)?);
         }
+    }
+    for direction in [Direction::Down, Direction::Up] {
+        figures.extend(one(bench, &servers, CIPHERS[0], direction, SMALL_PIECE, &PAIRS[..2])?);
     }
     Ok(figures)
 }
@@ -63,6 +73,7 @@ fn one(
     servers: &[Server; 2],
     (cipher, mac): (&str, Option<&str>),
     direction: Direction,
+    piece: u64,
     pairs: &[(Make, Make, &str)],
 ) -> Result<Vec<Figure>, String> {
     let (runs, bytes) = if bench.quick { (3, 1 << 28) } else { (3, 1 << 31) };
@@ -70,6 +81,7 @@ fn one(
         Direction::Down => "down",
         Direction::Up => "up",
     };
+    let word = if piece == PIECE { word.to_owned() } else { format!("{word}, {} KiB pieces", piece / 1024) };
     let name = match mac {
         None => format!("{} {word}", cipher.trim_end_matches("@openssh.com")),
         Some(mac) => format!("{cipher} {} {word}", mac.trim_end_matches("@openssh.com")),
@@ -81,7 +93,7 @@ fn one(
     for _ in 0..runs {
         for ((client, server, _), results) in pairs.iter().zip(&mut results) {
             let server = &servers[usize::from(*server == Make::OpenSsh)];
-            results.push(transfer(bench, *client, server, &options, direction, bytes)?);
+            results.push(transfer(bench, *client, server, &options, (direction, bytes, piece))?);
         }
     }
     let mut speed = Figure::new(&name, "MB/s", Better::Higher);
@@ -97,13 +109,17 @@ fn one(
     Ok(vec![speed, client_time, server_time])
 }
 
+/// What `dd` is told, to write so many zeros in such pieces.
+fn zeros(bytes: u64, piece: u64) -> [String; 4] {
+    ["if=/dev/zero".to_owned(), format!("bs={piece}"), format!("count={}", bytes / piece), "status=none".to_owned()]
+}
+
 fn transfer(
     bench: &Bench,
     make: Make,
     server: &Server,
     options: &[String],
-    direction: Direction,
-    bytes: u64,
+    (direction, bytes, piece): (Direction, u64, u64),
 ) -> Result<Run, String> {
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let mut command = bench.client(make, server, &options);
@@ -113,15 +129,14 @@ fn transfer(
     let mut source = None;
     match direction {
         Direction::Down => {
-            command.arg(format!("head -c {bytes} /dev/zero"));
+            command.arg(format!("exec dd {}", zeros(bytes, piece).join(" ")));
         }
         Direction::Up => {
-            let mut head = Command::new("head");
-            head.args(["-c", &bytes.to_string(), "/dev/zero"]).stdout(Stdio::piped());
-            let mut head = head.spawn().map_err(problem)?;
-            command.arg("cat >/dev/null");
-            command.stdin(head.stdout.take().ok_or("head has no output")?);
-            source = Some(head);
+            let mut maker =
+                Command::new("dd").args(zeros(bytes, piece)).stdout(Stdio::piped()).spawn().map_err(problem)?;
+            command.arg(format!("exec dd of=/dev/null bs={PIECE} status=none"));
+            command.stdin(maker.stdout.take().ok_or("dd has no output")?);
+            source = Some(maker);
         }
     }
     let start = Instant::now();
@@ -130,8 +145,8 @@ fn transfer(
     drop(command);
     let (status, client) = cpu::of_ended(&mut child)?;
     let seconds = start.elapsed().as_secs_f64();
-    if let Some(mut head) = source {
-        head.wait().map_err(problem)?;
+    if let Some(mut maker) = source {
+        maker.wait().map_err(problem)?;
     }
     if !status.success() {
         let mut errors = String::new();

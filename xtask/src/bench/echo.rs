@@ -27,6 +27,12 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>, String> {
         }
         figures.extend([middle, late]);
     }
+    let mut share = Figure::new("bulk beside echo, of bulk alone", "%", Better::Higher);
+    for server in &servers {
+        let shares = numbers(&mut bench.library(server, &["share"])?)?;
+        share.set(server.make.name(), 100.0 * median(shares));
+    }
+    figures.push(share);
     let mut alone = Figure::new("echo, whole programs, alone", "µs", Better::Lower);
     for server in &servers {
         let typist = bench.client(server.make, server, &["RequestTTY=force"]);
