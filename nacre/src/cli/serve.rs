@@ -54,6 +54,8 @@ pub enum ServeAction {
         /// `--why`: with the file and line that set each value.
         why: bool,
     },
+    /// `--install`: print what makes it a service.
+    Install,
     /// `-V`: print the version on standard error.
     Version,
 }
@@ -138,13 +140,14 @@ fn how_it_runs() -> [Arg; 7] {
     ]
 }
 
-fn check_and_stop() -> [Arg; 6] {
+fn check_and_stop() -> [Arg; 7] {
     [
         flag('t', "test", "Check the configuration and the host keys"),
         flag('T', "print", "Check, then print the effective configuration"),
         flag('G', "print-config", "Print the effective configuration without checking keys"),
         value('C', "connection", "SPEC", "With -T, -G: as for user=,addr=,host=,laddr=,lport=,rdomain="),
         switch("why", "With -T, -G: also the file and line that set each value"),
+        switch("install", "Print unit files, account and steps that make it a service; writes nothing"),
         flag('V', "version", "Print the version"),
     ]
 }
@@ -175,6 +178,7 @@ struct Draft {
     user_mode: bool,
     state: Option<PathBuf>,
     version: bool,
+    install: bool,
     test: bool,
     print: Option<bool>,
     connection: Option<ConnectionSpec>,
@@ -208,6 +212,7 @@ impl Draft {
             "-T" => self.print = Some(true),
             "-t" => self.test = true,
             "-V" => self.version = true,
+            "--install" => self.install = true,
             "--user-mode" => self.user_mode = true,
             "--why" => self.why = true,
             // -Q and -r have done nothing for years; clap has refused everything unknown.
@@ -246,6 +251,7 @@ impl Draft {
         }
         let action = match self.print {
             _ if self.version => ServeAction::Version,
+            _ if self.install => ServeAction::Install,
             Some(check_keys) => ServeAction::PrintConfig { check_keys, connection: self.connection, why: self.why },
             None if self.test => ServeAction::Test,
             None => ServeAction::Serve,

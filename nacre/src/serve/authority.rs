@@ -1,6 +1,7 @@
 //! The authority over one connection, in the same process: questions go to its [`Judge`] on blocking
 //! threads.
 
+use super::audit::WatchedProcess;
 use super::judge::Judge;
 use nacre_net::server::Authority;
 use nacre_net::server::authority::{Answer, KeyCheck, Permissions, SessionRequests, StartedSession};
@@ -68,12 +69,25 @@ impl Authority for LocalAuthority {
     }
 
     fn start(&mut self, requests: SessionRequests) -> Answer<io::Result<StartedSession>> {
+        let trail = self.0.trail.clone();
+        let key = trail.session_asked(None, &requests);
         let launch = self.0.launch(requests);
         Box::pin(async move {
-            let launch = launch?;
-            let opened =
-                spawn_blocking(move || launch.run()).await.unwrap_or_else(|error| Err(io::Error::other(error)));
-            opened?.into_session()
+            let started = async {
+                let launch = launch?;
+                trail.session_decided(key, &launch);
+                let opened =
+                    spawn_blocking(move || launch.run()).await.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+                trail.session_started(key, opened.terminal());
+                let StartedSession { streams, process, preamble } = opened.into_session()?;
+                let process = Box::new(WatchedProcess { process, trail: trail.clone(), key });
+                Ok(StartedSession { streams, process, preamble })
+            };
+            let started = started.await;
+            if let Err(error) = &started {
+                trail.session_refused(key, &io::Error::to_string(error));
+            }
+            started
         })
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 /// The start-up text.
-pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener]) -> String {
+pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener], passed: bool) -> String {
     let mut out = String::new();
     let addresses: Vec<SocketAddr> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let who = match &place.mode {
@@ -16,7 +16,8 @@ pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener]) -> String {
     };
     let _ = writeln!(out, "Nacre {} serves {who}", env!("CARGO_PKG_VERSION"));
     for address in &addresses {
-        let _ = writeln!(out, "  listening   {address}");
+        let given = if passed { " (passed by the service manager; ListenAddress and Port do not count)" } else { "" };
+        let _ = writeln!(out, "  listening   {address}{given}");
     }
     for loaded in keys.iter() {
         let public = loaded.key.public_key();

@@ -1,20 +1,24 @@
 //! Judging one connection: who it is, whether keys, passwords and codes are right, and what may run.
 //! It blocks. Without root it works on threads of the same process, as root in the monitor.
 
+use super::audit::Trail;
+use super::auth_info;
+use super::interactive::Asked;
 use super::keys;
 use super::launch::Launch;
+use super::limits;
+use super::log;
 use super::login::{Ends, Login};
-use super::passwords;
+use super::names as client_names;
+use super::passwords::{self, Checked};
 use super::shared::{Mode, Shared};
 use nacre_config::authorized_keys::KeyOptions;
-use nacre_crypto::fingerprint_sha256;
 use nacre_net::admission::Ending;
 use nacre_net::privsep::EndedHow;
 use nacre_net::server::authority::{KeyCheck, Permissions, SessionRequests, Start};
 use nacre_proto::crypto::SecretBytes;
-use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
+use nacre_proto::login::server::{PasswordVerdict, UserPolicy};
 use nacre_wire::names;
-use nacre_wire::userauth::{InfoRequest, Prompt};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -51,12 +55,20 @@ impl Progress {
 
 /// What is known of the login so far.
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     login: Option<Arc<Login>>,
     /// What the keys that signed allow together.
     key: Option<KeyOptions>,
-    /// A factor has succeeded already.
-    factors: u32,
+    /// How many factors have succeeded.
+    pub(super) factors: u32,
+    /// What succeeded, for the session (ExposeAuthInfo).
+    auth_info: String,
+    /// What keyboard-interactive asked last.
+    pub(super) asked: Option<Asked>,
+    /// The password that was right and must be changed before the login is complete.
+    pub(super) old_password: Option<SecretBytes>,
+    /// The password's time is over: sessions are for changing it.
+    pub(super) force_change: bool,
     progress: Progress,
 }
 
@@ -66,16 +78,19 @@ pub struct Judge {
     pub shared: Arc<Shared>,
     /// Between whom the connection is.
     pub ends: Ends,
+    /// What the audit log is told of it.
+    pub trail: Arc<Trail>,
     state: Mutex<State>,
 }
 
 impl Judge {
     /// A judge of a connection between these ends.
     pub fn new(shared: Arc<Shared>, ends: Ends) -> Self {
-        Self { shared, ends, state: Mutex::default() }
+        let trail = Arc::new(Trail::new(ends, matches!(shared.mode, Mode::Root)));
+        Self { shared, ends, trail, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -89,6 +104,12 @@ impl Judge {
         self.state().login.clone()
     }
 
+    /// The client as records name it: by its name, where that is known, else by its address.
+    pub fn client(&self) -> String {
+        let host = self.login().and_then(|login| login.host.clone());
+        host.unwrap_or_else(|| self.ends.peer.ip().to_canonical().to_string())
+    }
+
     /// What holds for somebody of whom nothing could be found out.
     pub fn policy_of_nobody(&self, user: &[u8]) -> UserPolicy {
         UserPolicy { failure_delay: self.shared.failure_delay(user), ..UserPolicy::of_nobody() }
@@ -96,11 +117,15 @@ impl Judge {
 
     /// Begins a login. The name is any bytes.
     pub fn look_up(&self, user: &[u8]) -> UserPolicy {
-        let login = Login::look_up(&self.shared, self.ends, user);
+        let address = self.ends.peer.ip().to_canonical();
+        let host = self.shared.options().use_dns.then(|| client_names::of(address)).flatten();
+        let login = Login::look_up(&self.shared, self.ends, host, user);
         let policy = login.policy(&self.shared, user);
-        if login.account.is_none() {
-            tracing::info!("Invalid user {} from {} port {}", login.shown, self.ends.peer.ip(), self.ends.peer.port());
+        // Here this process serves one connection, so its level can be the user's.
+        if matches!(self.shared.mode, Mode::Root) {
+            log::change(log::filter(login.options.log_level), self.shared.options().log_json);
         }
+        self.trail.looked_up(&login);
         let mut state = self.state();
         state.progress.invalid_user = login.account.is_none();
         state.progress.refused = login.options.refuse_connection;
@@ -111,17 +136,17 @@ impl Judge {
     /// Judges a key. What it signed was verified before.
     pub fn check_key(&self, key: &KeyCheck) -> bool {
         let Some(login) = self.login() else { return false };
-        let found = keys::find(&self.shared, &login, self.ends, &key.public_key);
+        let found = keys::find(&self.shared, &login, self.ends, &key.public_key).filter(|_| is_long(&login, key));
         let accepted = found.is_some();
         if key.proof.is_none() {
             return accepted;
         }
-        let detail = format!(": {} {}", key.algorithm, fingerprint_sha256(&key.public_key));
-        self.log_attempt(accepted, names::AUTH_PUBLICKEY, &login, &detail);
+        self.trail.attempted(accepted, names::AUTH_PUBLICKEY, &login, Some(key));
         let mut state = self.state();
         state.progress.attempted = true;
         if let Some(options) = found {
             state.factors += 1;
+            state.auth_info += &auth_info::line(names::AUTH_PUBLICKEY, Some(&key.public_key));
             state.key = Some(match &state.key {
                 Some(before) => keys::intersect(before, &options),
                 None => options,
@@ -130,56 +155,70 @@ impl Judge {
         accepted
     }
 
-    /// Judges a password.
-    pub fn check_password(&self, password: &SecretBytes, _new: Option<&SecretBytes>) -> PasswordVerdict {
+    /// Judges a password, and with `new` changes it, where it must be changed.
+    pub fn check_password(&self, password: &SecretBytes, new: Option<&SecretBytes>) -> PasswordVerdict {
         let Some(login) = self.login() else { return PasswordVerdict::Reject };
-        let right = passwords::check(&self.shared, &login, password);
-        self.log_attempt(right, names::AUTH_PASSWORD, &login, "");
-        self.count_attempt(right);
-        if right { PasswordVerdict::Accept } else { PasswordVerdict::Reject }
-    }
-
-    /// Goes one step through keyboard-interactive.
-    pub fn check_interactive(&self, answers: Option<Vec<SecretBytes>>) -> KeyboardInteractiveVerdict {
-        let Some(login) = self.login() else { return KeyboardInteractiveVerdict::Reject };
-        let code_wanted = login.code_wanted;
-        let password_wanted = self.state().factors == 0 || !code_wanted;
-        let Some(answers) = answers else {
-            return KeyboardInteractiveVerdict::Ask(prompts(password_wanted, code_wanted));
+        let checked = passwords::check(&self.shared, &login, password);
+        let verdict = match (checked, new) {
+            (Checked::Wrong, _) => PasswordVerdict::Reject,
+            // After a code that is still to come; who does not have it must not set a password either.
+            (Checked::MustChange, None) if login.code_wanted => {
+                self.state().old_password = Some(SecretBytes::new(password.expose().to_vec()));
+                PasswordVerdict::Accept
+            }
+            (Checked::MustChange, None) => PasswordVerdict::ChangeRequired(passwords::MUST_CHANGE.to_owned()),
+            (Checked::MustChange, Some(new)) if !login.code_wanted => {
+                match passwords::change(&self.shared, &login, password, new) {
+                    Ok(()) => PasswordVerdict::Accept,
+                    Err(why) => PasswordVerdict::ChangeRequired(why.to_owned()),
+                }
+            }
+            // Nobody asked for a change.
+            (_, Some(_)) => PasswordVerdict::Reject,
+            (Checked::Right, None) => PasswordVerdict::Accept,
+            (Checked::Expired, None) => {
+                self.state().force_change = true;
+                PasswordVerdict::Accept
+            }
         };
-        let mut answers = answers.into_iter();
-        let mut right = true;
-        if password_wanted {
-            let password = answers.next().unwrap_or_default();
-            right &= passwords::check(&self.shared, &login, &password);
+        if !matches!(verdict, PasswordVerdict::ChangeRequired(_)) {
+            let accepted = verdict == PasswordVerdict::Accept;
+            self.trail.attempted(accepted, names::AUTH_PASSWORD, &login, None);
+            self.count_attempt(accepted, names::AUTH_PASSWORD);
         }
-        if code_wanted {
-            // A code is spent only by somebody who knew the password.
-            let code = answers.next().unwrap_or_default();
-            right = right && login.account.is_some() && passwords::check_code(&self.shared, &login, &code);
-        }
-        self.log_attempt(right, names::AUTH_KEYBOARD_INTERACTIVE, &login, "");
-        self.count_attempt(right);
-        if right { KeyboardInteractiveVerdict::Accept } else { KeyboardInteractiveVerdict::Reject }
+        verdict
     }
 
-    fn count_attempt(&self, right: bool) {
+    pub(super) fn count_attempt(&self, right: bool, method: &str) {
         let mut state = self.state();
         state.progress.attempted = true;
-        state.factors += u32::from(right);
+        if right {
+            state.factors += 1;
+            state.auth_info += &auth_info::line(method, None);
+        }
     }
 
-    fn log_attempt(&self, accepted: bool, method: &str, login: &Login, detail: &str) {
-        let verb = if accepted { "Accepted" } else { "Failed" };
-        let invalid = if login.account.is_none() { "invalid user " } else { "" };
-        let (ip, port) = (self.ends.peer.ip().to_canonical(), self.ends.peer.port());
-        tracing::info!("{verb} {method} for {invalid}{} from {ip} port {port} ssh2{detail}", login.shown);
+    /// `none` logged in, to an account that has no password.
+    fn none_succeeded(&self) {
+        let Some(login) = self.login() else { return };
+        self.state().force_change = passwords::without_password(&self.shared, &login) == Some(Checked::Expired);
+        self.trail.attempted(true, names::AUTH_NONE, &login, None);
+        self.count_attempt(true, names::AUTH_NONE);
     }
 
     /// The login is complete: what it may do.
     pub fn logged_in(&self) -> Permissions {
-        let mut state = self.state();
-        state.progress.logged_in = true;
+        if self.state().factors == 0 {
+            self.none_succeeded();
+        }
+        self.state().progress.logged_in = true;
+        self.trail.logged_in();
+        self.permissions()
+    }
+
+    /// What whoever logs in may do.
+    pub fn permissions(&self) -> Permissions {
+        let state = self.state();
         let key = state.key.clone().unwrap_or_default();
         let Some(login) = &state.login else { return Permissions::default() };
         let options = &login.options;
@@ -191,6 +230,7 @@ impl Judge {
             // Who may not choose the command may not disturb it either (threat C10).
             signals: !forced,
             accept_env: options.accept_env.iter().cloned().chain(usual).collect(),
+            limits: Some(limits::of(options)),
         }
     }
 
@@ -202,8 +242,12 @@ impl Judge {
         let refused = |why: &str| io::Error::new(io::ErrorKind::PermissionDenied, why.to_owned());
         let login = self.login().ok_or_else(|| refused("nobody is logged in"))?;
         let account = login.account.clone().ok_or_else(|| refused("nobody is logged in"))?;
-        let key = self.state().key.clone().unwrap_or_default();
+        let (key, must_change, auth_info) = {
+            let state = self.state();
+            (state.key.clone().unwrap_or_default(), state.force_change, state.auth_info.clone())
+        };
         let options = &login.options;
+        let user_rc = options.permit_user_rc && key.user_rc && options.force_command.is_none();
         let forced = options.force_command.clone().or(key.command);
         let asked = match &requests.start {
             Start::Shell => None,
@@ -233,6 +277,12 @@ impl Judge {
             peer: self.ends.peer,
             local: self.ends.local,
             motd: self.shared.options().print_motd,
+            last_login: None,
+            must_change,
+            auth_info: options.expose_auth_info.then_some(auth_info),
+            user_rc,
+            user_environment: self.shared.options().permit_user_environment.clone(),
+            key_environment: key.environment,
         })
     }
 }
@@ -247,15 +297,12 @@ fn runs_inside(start: &Start) -> bool {
     command.starts_with(b"internal-")
 }
 
-/// What keyboard-interactive asks for: after another factor only the code, else the password too.
-fn prompts(password: bool, code: bool) -> InfoRequest {
-    let prompt = |text: &str| Prompt { text: text.as_bytes().to_vec(), echo: false };
-    let mut prompts = Vec::new();
-    if password {
-        prompts.push(prompt("Password: "));
+/// RequiredRSASize, as it holds for this user; the protocol knows only the least of all.
+fn is_long(login: &Login, key: &KeyCheck) -> bool {
+    let required = usize::try_from(login.options.required_rsa_size).unwrap_or(usize::MAX);
+    let short = limits::rsa_bits(&key.public_key).filter(|bits| *bits < required);
+    if let Some(bits) = short {
+        tracing::info!("RSA key of {} refused: {bits} bits are less than RequiredRSASize {required}", login.shown);
     }
-    if code {
-        prompts.push(prompt("One-time code: "));
-    }
-    InfoRequest { prompts, ..InfoRequest::default() }
+    short.is_none()
 }

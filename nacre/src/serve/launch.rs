@@ -1,9 +1,11 @@
 //! Starting a session's process as its account: shell, environment, terminal or pipes, and what is
 //! shown first (RFC 4254 §6).
 
+use super::auth_info::AuthInfo;
+use super::rc::Run;
 use nacre_net::Descriptor;
 use nacre_net::packed_fields;
-use nacre_net::server::authority::{PtyRequest, SessionStreams, Start, StartedSession};
+use nacre_net::server::authority::{Exit, Process, PtyRequest, SessionStreams, Start, StartedSession};
 use nacre_net::server::{LocalProcess, terminal_streams};
 use nacre_sys::account::Account;
 use nacre_sys::pty::{Pty, WindowSize};
@@ -12,14 +14,9 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
-
-/// What is searched for programs, for root and for everybody else.
-const ROOT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const USER_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/games";
-/// The message of the day is cut here, in bytes.
-const MAX_MOTD: usize = 64 * 1024;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::task::{Context, Poll};
 
 /// Everything a start needs, decided before. Whoever runs it is the account already.
 #[derive(Debug, Clone)]
@@ -42,9 +39,37 @@ pub struct Launch {
     pub local: SocketAddr,
     /// Show the message of the day.
     pub motd: bool,
+    /// What to show of the last login.
+    pub last_login: Option<String>,
+    /// The password's time is over: it is changed and nothing else.
+    pub must_change: bool,
+    /// What succeeded at the login, for a file that the session is told of.
+    pub auth_info: Option<String>,
+    /// The account's `~/.ssh/rc` is run.
+    pub user_rc: bool,
+    /// Patterns of the variables that the account may set in its own files.
+    pub user_environment: Option<String>,
+    /// Variables set with the key.
+    pub key_environment: Vec<(String, String)>,
 }
 
-packed_fields!(Launch { account, machine, pty, env, start, original_command, peer, local, motd });
+packed_fields!(Launch {
+    account,
+    machine,
+    pty,
+    env,
+    start,
+    original_command,
+    peer,
+    local,
+    motd,
+    last_login,
+    must_change,
+    auth_info,
+    user_rc,
+    user_environment,
+    key_environment,
+});
 
 /// A session that was started, with plain descriptors that do not block.
 pub struct Opened {
@@ -54,6 +79,8 @@ pub struct Opened {
     pub child: Child,
     /// Text to show before its output.
     pub preamble: Vec<u8>,
+    /// The file that tells it how its user logged in.
+    pub auth_info: Option<AuthInfo>,
 }
 
 /// What a started session is connected to.
@@ -70,6 +97,14 @@ pub enum OpenedStreams {
 }
 
 impl Opened {
+    /// Its terminal's name, if it has one.
+    pub fn terminal(&self) -> Option<String> {
+        match &self.streams {
+            OpenedStreams::Terminal { path, .. } => Some(path.strip_prefix("/dev").unwrap_or(path).display().to_string()),
+            OpenedStreams::Pipes(_) => None,
+        }
+    }
+
     /// Hands it to the runtime of this process.
     ///
     /// # Errors
@@ -83,7 +118,8 @@ impl Opened {
                 stderr: Descriptor::nonblocking(stderr)?,
             },
         };
-        Ok(StartedSession { streams, process: Box::new(LocalProcess::new(self.child)?), preamble: self.preamble })
+        let process = Box::new(WithFile { process: LocalProcess::new(self.child)?, _file: self.auth_info });
+        Ok(StartedSession { streams, process, preamble: self.preamble })
     }
 }
 
@@ -93,25 +129,20 @@ impl Launch {
     /// # Errors
     /// No terminal, pipe, process or descriptor is to be had, or the shell cannot be run.
     pub fn run(self) -> io::Result<Opened> {
-        if let Some(text) = self.closed_for_now() {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
-        }
+        let auth_info = self.auth_info.as_deref().map(AuthInfo::write).transpose()?;
+        let instead = self.instead();
         match &self.pty {
-            Some(pty) => self.run_on_terminal(pty),
-            None => self.run_on_pipes(),
+            Some(pty) => self.run_on_terminal(pty, auth_info, instead),
+            None => self.run_on_pipes(auth_info, instead),
         }
     }
 
-    /// nologin(5): only root gets in while the file is there.
-    fn closed_for_now(&self) -> Option<String> {
-        if self.account.uid == 0 || !self.machine {
-            return None;
-        }
-        let text = std::fs::read("/etc/nologin").or_else(|_| std::fs::read("/run/nologin")).ok()?;
-        Some(format!("logins are closed: {}", nacre_wire::text::clean_line(&text, 300)))
-    }
-
-    fn run_on_terminal(&self, request: &PtyRequest) -> io::Result<Opened> {
+    fn run_on_terminal(
+        &self,
+        request: &PtyRequest,
+        auth_info: Option<AuthInfo>,
+        instead: Option<Run>,
+    ) -> io::Result<Opened> {
         let pty = Pty::open()?;
         pty.give_to(self.account.uid, self.account.gid)?;
         pty.apply_modes(&request.modes)?;
@@ -122,109 +153,67 @@ impl Launch {
             width_px: size.width,
             height_px: size.height,
         })?;
-        let env = self.environment(Some((&pty.path, &request.term)));
-        let child = spawn::spawn(self.spec(env, ChildStdio::Pty(pty.slave)))?;
-        let preamble = if self.is_login_shell() && self.motd { self.message_of_the_day() } else { Vec::new() };
-        Ok(Opened { streams: OpenedStreams::Terminal { master: pty.master, path: pty.path }, child, preamble })
+        let env = self.environment(Some((&pty.path, &request.term)), auth_info.as_ref().map(AuthInfo::path));
+        let greets = instead.is_none() && self.start == Start::Shell;
+        let child = spawn::spawn(self.spec(env, ChildStdio::Pty(pty.slave), instead))?;
+        let preamble = if greets { self.greeting() } else { Vec::new() };
+        let streams = OpenedStreams::Terminal { master: pty.master, path: pty.path };
+        Ok(Opened { streams, child, preamble, auth_info })
     }
 
-    fn run_on_pipes(&self) -> io::Result<Opened> {
+    fn run_on_pipes(&self, auth_info: Option<AuthInfo>, instead: Option<Run>) -> io::Result<Opened> {
         let stdin = spawn::pipe_to_child()?;
         let stdout = spawn::pipe_from_child()?;
         let stderr = spawn::pipe_from_child()?;
         let stdio = ChildStdio::Fds { stdin: stdin.child, stdout: stdout.child, stderr: stderr.child };
         let streams = OpenedStreams::Pipes([stdin.parent, stdout.parent, stderr.parent]);
-        let child = spawn::spawn(self.spec(self.environment(None), stdio))?;
-        Ok(Opened { streams, child, preamble: Vec::new() })
+        let env = self.environment(None, auth_info.as_ref().map(AuthInfo::path));
+        let child = spawn::spawn(self.spec(env, stdio, instead))?;
+        Ok(Opened { streams, child, preamble: Vec::new(), auth_info })
     }
 
-    fn is_login_shell(&self) -> bool {
-        self.start == Start::Shell
+    /// The account's shell, after what comes before it; or what takes its place.
+    fn spec(&self, env: Vec<(OsString, OsString)>, stdio: ChildStdio, instead: Option<Run>) -> SpawnSpec {
+        let (program, arg0, args) = instead.unwrap_or_else(|| self.after_rc(self.shell()));
+        SpawnSpec { program, arg0, args, env, cwd: self.account.home.clone(), stdio, credentials: None, umask: None }
     }
 
     /// The account's shell: as a login shell, or with the command as one argument (threat C11).
-    fn spec(&self, env: Vec<(OsString, OsString)>, stdio: ChildStdio) -> SpawnSpec {
+    fn shell(&self) -> Run {
         let shell = self.account.shell.clone();
         let name = shell.file_name().unwrap_or(shell.as_os_str()).to_owned();
-        let (arg0, args) = match &self.start {
+        match &self.start {
             Start::Shell => {
                 let mut login = OsString::from("-");
                 login.push(&name);
-                (login, Vec::new())
+                (shell, login, Vec::new())
             }
-            Start::Exec(command) => (name, vec!["-c".into(), OsString::from_vec(command.clone())]),
-            Start::Subsystem(command) => (name, vec!["-c".into(), command.into()]),
-        };
-        SpawnSpec {
-            program: shell,
-            arg0,
-            args,
-            env,
-            cwd: self.account.home.clone(),
-            stdio,
-            credentials: None,
-            umask: None,
+            Start::Exec(command) => (shell, name, vec!["-c".into(), OsString::from_vec(command.clone())]),
+            Start::Subsystem(command) => (shell, name, vec!["-c".into(), command.into()]),
         }
     }
+}
 
-    /// The whole environment: nothing of the server's own reaches a session but its time zone.
-    fn environment(&self, terminal: Option<(&Path, &str)>) -> Vec<(OsString, OsString)> {
-        let account = &self.account;
-        let mut env: Vec<(OsString, OsString)> = Vec::new();
-        let mut set = |name: &str, value: OsString| {
-            env.retain(|(known, _)| known.as_os_str() != name);
-            env.push((name.into(), value));
-        };
-        for (name, value) in &self.env {
-            if let Ok(name) = std::str::from_utf8(name) {
-                set(name, OsString::from_vec(value.clone()));
-            }
-        }
-        set("USER", account.name.clone().into());
-        set("LOGNAME", account.name.clone().into());
-        set("HOME", account.home.clone().into_os_string());
-        set("SHELL", account.shell.clone().into_os_string());
-        set("PATH", if account.uid == 0 { ROOT_PATH } else { USER_PATH }.into());
-        set("MAIL", format!("/var/mail/{}", account.name).into());
-        if let Some(zone) = std::env::var_os("TZ") {
-            set("TZ", zone);
-        }
-        let (peer, local) = (self.peer, self.local);
-        let (peer_ip, local_ip) = (peer.ip().to_canonical(), local.ip().to_canonical());
-        set("SSH_CLIENT", format!("{peer_ip} {} {}", peer.port(), local.port()).into());
-        set("SSH_CONNECTION", format!("{peer_ip} {} {local_ip} {}", peer.port(), local.port()).into());
-        if let Some(command) = &self.original_command {
-            set("SSH_ORIGINAL_COMMAND", OsString::from_vec(command.clone()));
-        }
-        if let Some((path, term)) = terminal {
-            set("SSH_TTY", path.as_os_str().to_owned());
-            set("TERM", term.into());
-        }
-        // A NUL cannot be said to execve; a name with `=` would set another variable.
-        env.retain(|(name, value)| {
-            !name.is_empty() && !name.as_bytes().contains(&b'=') && !value.as_bytes().contains(&0)
-        });
-        env
+/// A process, and a file that goes with it.
+struct WithFile {
+    process: LocalProcess,
+    _file: Option<AuthInfo>,
+}
+
+impl Process for WithFile {
+    fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        self.process.poll_exit(cx)
     }
 
-    fn message_of_the_day(&self) -> Vec<u8> {
-        if self.account.home.join(".hushlogin").exists() {
-            return Vec::new();
-        }
-        let mut text = Vec::new();
-        for path in ["/run/motd.dynamic", "/etc/motd"] {
-            if let Ok(bytes) = std::fs::read(path) {
-                text.extend(bytes.iter().take(MAX_MOTD));
-            }
-        }
-        // The terminal is raw on the other side: a line feed alone would leave the cursor where it is.
-        let mut out = Vec::with_capacity(text.len());
-        for byte in text {
-            if byte == b'\n' {
-                out.push(b'\r');
-            }
-            out.push(byte);
-        }
-        out
+    fn signal(&mut self, name: &str) -> io::Result<()> {
+        self.process.signal(name)
+    }
+
+    fn hang_up(&mut self) {
+        self.process.hang_up();
+    }
+
+    fn kill(&mut self) {
+        self.process.kill();
     }
 }

@@ -1,8 +1,9 @@
 //! The listener: takes connections, asks admission, runs each in a task of its own, and obeys
 //! signals. It reads no byte of a peer.
 
+use super::audit::{self, ConnectionId, Event, Happening};
 use super::authority::LocalAuthority;
-use super::judge::{Judge, Progress};
+use super::judge::Judge;
 use super::log;
 use super::login::Ends;
 use super::privsep::{self, Separation};
@@ -111,8 +112,11 @@ impl Listener {
         Self { shared, place, gate, order: watch::Sender::new(Order::Run), connections: JoinSet::new() }
     }
 
-    /// Takes the limits of a new configuration.
-    pub fn reload(&self) {
+    /// Takes the limits of a new configuration, and the log file where it is now.
+    pub fn reload(&mut self) {
+        if let Place::Apart(separation) = &mut self.place {
+            separation.log = log::descriptor();
+        }
         self.gate.admissions().reload(admission_config(&self.shared.options()));
     }
 
@@ -141,7 +145,7 @@ impl Listener {
         let admission = self.gate.admissions().admit(Instant::now(), ends.peer.ip(), percent);
         match admission {
             Admission::Refuse(refusal) => {
-                tracing::info!("connection from {} refused: {}", ends.peer, refusal.reason());
+                audit::write(&Event::ConnectionRefused { ends, reason: refusal.reason().to_string() });
                 self.connections.spawn(refuse(stream, refusal.line()));
             }
             Admission::Admit { ticket, evict } => {
@@ -157,6 +161,7 @@ impl Listener {
 
     fn spawn(&mut self, stream: TcpStream, ends: Ends, ticket: Ticket) {
         let options = self.shared.options();
+        audit::happened(ends, Happening::Accepted);
         let _ = socket::set_nodelay(&stream, true);
         let _ = socket::set_keepalive(&stream, options.tcp_keep_alive);
         let _ = socket::set_notsent_lowat(&stream, NOTSENT_LOWAT);
@@ -178,7 +183,10 @@ impl Listener {
                     let serving = serve_one(stream, ends, shared, Box::new(watcher), order);
                     let ending = tokio::select! {
                         ending = serving => ending,
-                        _ = evicted => Ending::NoAuth,
+                        _ = evicted => {
+                            audit::happened(ends, Happening::Evicted);
+                            Ending::NoAuth
+                        }
                     };
                     report.note(ending);
                 });
@@ -192,10 +200,17 @@ impl Listener {
             Ok(mut monitored) => {
                 self.connections.spawn(async move {
                     let ending = tokio::select! {
-                        ending = monitored.follow(&mut watcher, order) => ending,
-                        _ = evicted => Ending::NoAuth,
+                        // A monitor that dies without a word is a crash (promise P6).
+                        ending = monitored.follow(&mut watcher, order) => ending.unwrap_or_else(|| {
+                            audit::happened(ends, Happening::MonitorCrashed);
+                            Ending::Crash
+                        }),
+                        _ = evicted => {
+                            monitored.end().await;
+                            audit::happened(ends, Happening::Evicted);
+                            Ending::NoAuth
+                        }
                     };
-                    monitored.end().await;
                     report.note(ending);
                 });
             }
@@ -227,7 +242,6 @@ pub async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(
     order: watch::Receiver<Order>,
 ) -> Ending {
     let span = tracing::error_span!("connection", peer = %ends.peer);
-    tracing::debug!(parent: &span, "connection on {}", ends.local);
     let settings = settings(&shared, ends);
     let provider = Arc::new(AwsLc::new(settings.required_rsa_bits));
     let connection = match Connection::server(Instant::now(), settings.server_config(provider)) {
@@ -242,7 +256,14 @@ pub async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(
     let owner = ServerOwner::new(authority, watcher, settings.announced(), order, span.clone());
     let ended = drive(stream, connection, owner).await;
     let progress = judge.progress();
-    log_end(&span, &ended, progress);
+    judge.trail.ended(audit::End {
+        reason: ended.error.to_string(),
+        quiet: ended.error.is_parting(),
+        bytes: Some((ended.received, ended.sent)),
+    });
+    if let Some(error) = &ended.io {
+        tracing::debug!(parent: &span, "socket: {error}");
+    }
     progress.ending(EndedHow::of(&ended.error))
 }
 
@@ -251,17 +272,6 @@ pub async fn drive<S: AsyncRead + AsyncWrite + Unpin>(stream: S, connection: Con
     let (owner, ended) = Driver::new(stream, connection, owner).run().await;
     owner.end().await;
     ended
-}
-
-fn log_end(span: &tracing::Span, ended: &Ended, progress: Progress) {
-    let phase = if progress.logged_in { "" } else { " [preauth]" };
-    match &ended.error {
-        error if error.is_parting() => tracing::info!(parent: span, "{error}{phase}"),
-        error => tracing::warn!(parent: span, "{error}{phase}"),
-    }
-    if let Some(error) = &ended.io {
-        tracing::debug!(parent: span, "socket: {error}");
-    }
 }
 
 async fn refuse(mut stream: TcpStream, line: String) {
@@ -287,7 +297,7 @@ async fn accept_any(sockets: &[TcpListener]) -> std::io::Result<TcpStream> {
 }
 
 fn ends_of(stream: &TcpStream) -> Option<Ends> {
-    Some(Ends { peer: stream.peer_addr().ok()?, local: stream.local_addr().ok()? })
+    Some(Ends { peer: stream.peer_addr().ok()?, local: stream.local_addr().ok()?, id: ConnectionId::new() })
 }
 
 /// What the protocol gets from the configuration for a connection between these ends. What a
@@ -313,7 +323,7 @@ pub fn settings(shared: &Shared, ends: Ends) -> ConnectionSettings {
         rekey_time: Some(here.rekey_limit.seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
         alive_interval: Some(here.client_alive_interval).filter(|interval| !interval.is_zero()),
         alive_count_max: here.client_alive_count_max,
-        required_rsa_bits: usize::try_from(here.required_rsa_size).unwrap_or(usize::MAX),
+        required_rsa_bits: usize::try_from(options.least_rsa_size()).unwrap_or(usize::MAX),
         login_timeout: Some(options.login_grace_time).filter(|time| !time.is_zero()),
         unused_timeout: here.unused_connection_timeout,
         host_keys: shared.host_keys.public().into_iter().map(|key| (key.blob, key.algorithms)).collect(),

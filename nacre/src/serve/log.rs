@@ -1,14 +1,17 @@
 //! Where the server's messages go and how they look.
 
+use super::audit::{Line, date_and_time, json, one_line};
 use crate::failure::Failure;
 use nacre_config::client::LogLevel;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -16,10 +19,12 @@ use tracing::{Event, Level, Metadata, Subscriber, span};
 
 /// Where messages go.
 pub enum Target {
-    /// Standard error.
+    /// Standard error, for somebody who reads along.
     Stderr,
-    /// A file, appended to.
-    File(Arc<File>),
+    /// Standard error, which the journal reads: it takes the severity from the line's head.
+    Journal,
+    /// A file, appended to; opened again by its name when the log is rotated.
+    File(PathBuf, Arc<File>),
     /// The system log, under a facility's number.
     Syslog(Arc<UnixDatagram>, u8),
     /// Somebody who takes a severity of syslog and a line.
@@ -27,9 +32,9 @@ pub enum Target {
 }
 
 impl Target {
-    /// Standard error.
-    pub const fn stderr() -> Self {
-        Self::Stderr
+    /// Standard error, be it a person's or the journal's.
+    pub fn stderr() -> Self {
+        if is_journal() { Self::Journal } else { Self::Stderr }
     }
 
     /// Opens a log file.
@@ -37,9 +42,11 @@ impl Target {
     /// # Errors
     /// It cannot be opened for appending.
     pub fn file(path: &Path) -> Result<Self, Failure> {
-        let open = OpenOptions::new().append(true).create(true).open(path);
-        open.map(|file| Self::File(Arc::new(file)))
-            .map_err(|error| Failure::new(format!("cannot open log file {}: {error}", path.display())))
+        let failed = |error: io::Error| Failure::new(format!("cannot open log file {}: {error}", path.display()));
+        // A server that detaches leaves its folder before it opens the file again.
+        let path = std::path::absolute(path).map_err(failed)?;
+        let file = append(&path).map_err(failed)?;
+        Ok(Self::File(path, Arc::new(file)))
     }
 
     /// The system log; standard error where there is none.
@@ -57,34 +64,45 @@ impl Target {
         Self::Function(Box::new(take))
     }
 
-    /// The descriptor it writes to, for a process that keeps no others.
-    pub fn descriptor(&self) -> Option<Arc<dyn AsFd + Send + Sync>> {
+    fn descriptor(&self) -> Option<Arc<dyn AsFd + Send + Sync>> {
         match self {
-            Self::File(file) => Some(file.clone()),
+            Self::File(_, file) => Some(file.clone()),
             Self::Syslog(socket, _) => Some(socket.clone()),
-            Self::Stderr | Self::Function(_) => None,
+            Self::Stderr | Self::Journal | Self::Function(_) => None,
         }
     }
 
-    fn write(&self, level: Level, line: &str) {
+    /// Writes a line in one call, so that lines of several processes do not mix.
+    fn write(&self, severity: u32, program: &str, json: bool, line: &str) {
+        let pid = std::process::id();
+        let text = match self {
+            Self::Stderr if json => format!("{line}\n"),
+            Self::Stderr => format!("{} {line}\n", time_of_day()),
+            Self::Journal => format!("<{severity}>{line}\n"),
+            Self::File(..) if json => format!("{line}\n"),
+            Self::File(..) => format!("{} {program}[{pid}]: {line}\n", date_and_time(SystemTime::now())),
+            Self::Syslog(_, facility) => format!("<{}>{program}[{pid}]: {line}", u32::from(*facility) * 8 + severity),
+            Self::Function(take) => return take(severity, line),
+        };
         // A log that cannot be written has nowhere to say so.
         let _ = match self {
-            Self::Stderr => writeln!(io::stderr().lock(), "{} {line}", time_of_day()),
-            Self::File(file) => {
-                let mut file = file.as_ref();
-                writeln!(file, "{} {line}", time_of_day())
-            }
-            Self::Syslog(socket, facility) => {
-                let priority = u32::from(*facility) * 8 + severity(level);
-                let text = format!("<{priority}>nacre[{}]: {line}", std::process::id());
-                socket.send(text.as_bytes()).map(|_| ())
-            }
-            Self::Function(take) => {
-                take(severity(level), line);
-                Ok(())
-            }
+            Self::File(_, file) => file.as_ref().write_all(text.as_bytes()),
+            Self::Syslog(socket, _) => socket.send(text.as_bytes()).map(|_| ()),
+            _ => io::stderr().lock().write_all(text.as_bytes()),
         };
     }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    // Lines name accounts and addresses, which are nobody else's business.
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// systemd says of which stream it reads (systemd.exec(5)): somebody between it and us may have
+/// redirected ours since.
+fn is_journal() -> bool {
+    let Some(said) = std::env::var("JOURNAL_STREAM").ok() else { return false };
+    rustix::fs::fstat(io::stderr()).is_ok_and(|stat| said == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 fn facility_number(name: &str) -> u8 {
@@ -144,19 +162,113 @@ const FILTERS: [LevelFilter; 6] = [
     LevelFilter::TRACE,
 ];
 
+/// How the log looks and what of it is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// The least grave level that is written.
+    pub level: LevelFilter,
+    /// One JSON object a line (`LogFormat json`).
+    pub json: bool,
+    /// What the program calls itself to the system log.
+    pub program: &'static str,
+}
+
+impl Style {
+    /// What the net process sends to its monitor, which gives it its form.
+    pub fn plain(level: LevelFilter) -> Self {
+        Self { level, json: false, program: "nacre" }
+    }
+}
+
+/// The one place that messages of this process go through.
+struct Sink {
+    target: RwLock<Target>,
+    level: AtomicU32,
+    json: AtomicBool,
+    program: &'static str,
+}
+
+static SINK: OnceLock<Sink> = OnceLock::new();
+
 /// Sends messages of the whole process to `target` from here on.
 ///
 /// # Errors
 /// Somebody has done so already.
-pub fn start(target: Target, level: LevelFilter) -> Result<(), Failure> {
-    let log = Log { target, level, spans: Mutex::default() };
+pub fn start(target: Target, style: Style) -> Result<(), Failure> {
+    let Style { level, json, program } = style;
+    let (level, json) = (AtomicU32::new(number(level)), AtomicBool::new(json));
+    let sink = SINK.get_or_init(|| Sink { target: RwLock::new(target), level, json, program });
+    let log = Log { sink, spans: Mutex::default() };
     tracing::subscriber::set_global_default(log).map_err(|error| Failure::new(format!("cannot log: {error}")))
 }
 
-/// One line a message: `level: [who] text`.
+/// Level and form change, as a new configuration has it.
+pub fn change(level: LevelFilter, json: bool) {
+    let Some(sink) = SINK.get() else { return };
+    sink.level.store(number(level), Ordering::Relaxed);
+    sink.json.store(json, Ordering::Relaxed);
+    tracing::callsite::rebuild_interest_cache();
+}
+
+/// Opens a log file again by its name, which may be another file by now. Processes that run already
+/// keep writing to the one they have.
+pub fn reopen() {
+    let Some(sink) = SINK.get() else { return };
+    let mut target = sink.target.write().unwrap_or_else(PoisonError::into_inner);
+    let Target::File(path, file) = &mut *target else { return };
+    let failed = match append(path) {
+        Ok(new) => {
+            *file = Arc::new(new);
+            return;
+        }
+        Err(error) => format!("log file {}: {error}; the old one stays", path.display()),
+    };
+    drop(target);
+    tracing::error!("{failed}");
+}
+
+/// The descriptor messages go to, for a process that keeps no others.
+pub fn descriptor() -> Option<Arc<dyn AsFd + Send + Sync>> {
+    let sink = SINK.get()?;
+    sink.target.read().unwrap_or_else(PoisonError::into_inner).descriptor()
+}
+
+/// Writes an event of the audit log.
+pub fn write(line: &Line) {
+    if let Some(sink) = SINK.get()
+        && line.level <= sink.level()
+    {
+        sink.write(line);
+    }
+}
+
+impl Sink {
+    fn level(&self) -> LevelFilter {
+        filter_of(self.level.load(Ordering::Relaxed))
+    }
+
+    fn write(&self, line: &Line) {
+        let target = self.target.read().unwrap_or_else(PoisonError::into_inner);
+        let as_json = self.json.load(Ordering::Relaxed);
+        let label = match line.level {
+            // Whoever takes the severity writes the label.
+            _ if matches!(*target, Target::Function(_)) => "",
+            Level::ERROR => "error: ",
+            Level::WARN => "warning: ",
+            Level::INFO => "",
+            _ => "debug: ",
+        };
+        let text = match as_json {
+            true => json(line, SystemTime::now()),
+            false => format!("{label}{}", one_line(&line.text)),
+        };
+        target.write(severity(line.level), self.program, as_json, &text);
+    }
+}
+
+/// The library's end: messages that are no events of the audit log.
 struct Log {
-    target: Target,
-    level: LevelFilter,
+    sink: &'static Sink,
     /// What the spans that exist say of their connection.
     spans: Mutex<Spans>,
 }
@@ -193,12 +305,12 @@ impl Log {
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let ours = metadata.target().starts_with("nacre");
-        metadata.is_span() || (ours && *metadata.level() <= self.level)
+        metadata.is_span() || (ours && *metadata.level() <= self.sink.level())
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         // Spans carry the peer's name to errors, so they exist at every level.
-        Some(self.level.max(LevelFilter::ERROR))
+        Some(self.sink.level().max(LevelFilter::ERROR))
     }
 
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
@@ -220,16 +332,11 @@ impl Subscriber for Log {
         event.record(&mut text);
         let peer = event.parent().and_then(|id| self.spans().named.get(&id.into_u64()).map(|(peer, _)| peer.clone()));
         let level = *event.metadata().level();
-        let label = match level {
-            // Whoever takes the severity writes the label.
-            _ if matches!(self.target, Target::Function(_)) => "",
-            Level::ERROR => "error: ",
-            Level::WARN => "warning: ",
-            Level::INFO => "",
-            _ => "debug: ",
-        };
-        let who = peer.filter(|peer| !peer.is_empty()).map(|peer| format!("[{peer}] ")).unwrap_or_default();
-        self.target.write(level, &format!("{label}{who}{}", text.message));
+        let peer = peer.filter(|peer| !peer.is_empty());
+        // In JSON the peer has a field of its own, and the text says it all the same.
+        let who = peer.as_ref().map(|peer| format!("[{peer}] ")).unwrap_or_default();
+        let fields = peer.map(|peer| ("peer", serde_json::Value::from(peer.as_ref()))).into_iter().collect();
+        self.sink.write(&Line { level, event: "message", text: format!("{who}{}", text.message), fields });
     }
 
     fn enter(&self, _span: &span::Id) {}

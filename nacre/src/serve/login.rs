@@ -1,6 +1,8 @@
 //! Who is logging in: the account behind a name, what the configuration says of it, and what it
 //! takes to get in. A name without an account gets answers of the same shape (threat A12).
 
+use super::audit::{self, ConnectionId};
+use super::passwords;
 use super::shared::{Mode, Shared};
 use crate::passwd;
 use crate::passwd::name;
@@ -23,6 +25,8 @@ pub struct Ends {
     pub peer: SocketAddr,
     /// Ours.
     pub local: SocketAddr,
+    /// Its name in the audit log.
+    pub id: ConnectionId,
 }
 
 /// Somebody who wants to log in.
@@ -34,6 +38,10 @@ pub struct Login {
     pub name: Option<String>,
     /// The account sessions run as; `None` when nobody may log in by this name.
     pub account: Option<Account>,
+    /// The client's verified name, with `UseDNS yes`.
+    pub host: Option<String>,
+    /// Passwords are those of the password file, not the machine's.
+    own_passwords: bool,
     /// Keys of the account's own files count for this name.
     pub keys_count: bool,
     /// A one-time code is enrolled, and so compulsory.
@@ -44,7 +52,7 @@ pub struct Login {
 
 impl Login {
     /// Looks everything up. It blocks: accounts may live across a network.
-    pub fn look_up(shared: &Shared, ends: Ends, user: &[u8]) -> Self {
+    pub fn look_up(shared: &Shared, ends: Ends, host: Option<String>, user: &[u8]) -> Self {
         let shown = clean_line(user, name::MAX_NAME);
         let name = std::str::from_utf8(user).ok().filter(|n| name::check(n).is_ok()).map(str::to_owned);
         let found = name.as_deref().map(|name| find(shared, name)).unwrap_or_default();
@@ -53,7 +61,7 @@ impl Login {
             user: name.clone(),
             invalid_user: found.account.is_none(),
             groups: groups.clone(),
-            host: None,
+            host: host.clone(),
             address: Some(ends.peer.ip().to_canonical()),
             local_address: Some(ends.local.ip().to_canonical()),
             local_port: Some(ends.local.port()),
@@ -64,6 +72,8 @@ impl Login {
             shown,
             name,
             account: found.account,
+            host,
+            own_passwords: matches!(shared.mode, Mode::User(_)),
             keys_count: found.keys_count,
             code_wanted: found.code_wanted,
             options,
@@ -75,8 +85,8 @@ impl Login {
     /// AllowUsers and its kin: who is not let in is treated as if there were no such account.
     fn apply_lists(&mut self, groups: &[String], ends: Ends) {
         let (Some(name), Some(_)) = (&self.name, &self.account) else { return };
-        if let Err(denied) = self.options.may_log_in(name, groups, None, ends.peer.ip().to_canonical()) {
-            tracing::info!("User {} from {} not allowed because {denied}", self.shown, ends.peer.ip());
+        if let Err(denied) = self.options.may_log_in(name, groups, self.host.as_deref(), ends.peer.ip().to_canonical()) {
+            audit::not_allowed(&self.shown, Some(ends), &denied.to_string());
             self.account = None;
         }
     }
@@ -84,17 +94,20 @@ impl Login {
     /// What the protocol needs to know.
     pub fn policy(&self, shared: &Shared, user: &[u8]) -> UserPolicy {
         let algorithm = |name: &String| SignatureAlgorithm::from_name(name);
+        let methods = self.ways();
+        let password_is_enough = methods.iter().any(|way| *way == [AUTH_PASSWORD]);
         UserPolicy {
-            methods: self.ways(),
             max_tries: self.options.max_auth_tries,
             failure_delay: shared.failure_delay(user),
             banner: self.options.banner.as_deref().and_then(read_banner),
-            none_succeeds: false,
+            none_succeeds: password_is_enough && passwords::without_password(shared, self).is_some(),
+            methods,
             algorithms: self.options.pubkey_accepted_algorithms.iter().filter_map(algorithm).collect(),
         }
     }
 
-    /// The ways to log in. Where a one-time code is enrolled it ends every one of them.
+    /// The ways to log in. Where a one-time code is enrolled it ends every one of them; how they begin does not depend
+    /// on that, since strangers see it (threat A12).
     fn ways(&self) -> Vec<Vec<String>> {
         let options = &self.options;
         if options.refuse_connection {
@@ -103,7 +116,7 @@ impl Login {
         let enabled = |method: &str| match method {
             AUTH_PUBLICKEY => options.pubkey_authentication,
             AUTH_PASSWORD => options.password_authentication,
-            AUTH_KEYBOARD_INTERACTIVE => options.kbd_interactive_authentication || self.code_wanted,
+            AUTH_KEYBOARD_INTERACTIVE => options.kbd_interactive_authentication,
             _ => false,
         };
         let mut ways: Vec<Vec<String>> = if options.authentication_methods.is_empty() {
@@ -125,7 +138,10 @@ impl Login {
 
     /// Whether PermitRootLogin lets this login use a password; keys are judged with their options.
     pub fn password_may_do(&self) -> bool {
-        !self.is_root() || self.options.permit_root_login == PermitRootLogin::Yes
+        // The default keeps strangers from guessing the machine's root password. Whoever adds a name to the password
+        // file of a server that root runs means it to log in, so there only a line of the configuration counts.
+        let unsaid = self.own_passwords && !self.options.permit_root_login_is_set;
+        !self.is_root() || unsaid || self.options.permit_root_login == PermitRootLogin::Yes
     }
 
     /// Whether PermitRootLogin lets this login use a key.
@@ -189,7 +205,7 @@ fn machine_account(name: &str) -> Option<Account> {
     };
     match Shadow::by_name(name) {
         Ok(Some(entry)) if entry.is_locked() || entry.is_expired(shadow::today()) => {
-            tracing::info!("User {} not allowed because the account is locked or has expired", account.name);
+            audit::not_allowed(&account.name, None, "the account is locked or has expired");
             None
         }
         Ok(_) => has_shell(&account).then_some(account),
@@ -206,7 +222,7 @@ fn has_shell(account: &Account) -> bool {
     let has = std::fs::metadata(&account.shell).is_ok_and(runs);
     if !has {
         let shell = account.shell.display();
-        tracing::info!("User {} not allowed because shell {shell} is missing or not executable", account.name);
+        audit::not_allowed(&account.name, None, &format!("shell {shell} is missing or not executable"));
     }
     has
 }

@@ -1,28 +1,42 @@
 //! `nacre serve`: the server.
 
+mod activation;
+mod audit;
+mod auth_info;
 pub mod authority;
 mod configuration;
+mod environment;
 mod greeting;
 mod host_keys;
+mod install;
+mod instead;
+mod interactive;
 mod judge;
 mod keys;
+mod keys_command;
+mod last_login;
 mod launch;
+mod limits;
 mod listener;
 mod log;
 mod login;
+mod names;
+mod notify;
 mod passwords;
 pub mod privsep;
+mod rc;
 mod shared;
 mod sockets;
 
 use crate::cli::serve::{ServeAction, ServeArgs};
 use crate::failure::Failure;
 use crate::{output, state};
+use activation::Single;
+use audit::{Event, Happening};
 use configuration::Place;
 use host_keys::HostKeys;
 use listener::{Listener, serve_one};
 use log::Target;
-use login::Ends;
 use nacre_config::origin::Origin;
 use nacre_config::server::Keyword;
 use nacre_net::StdioStream;
@@ -30,13 +44,12 @@ use nacre_net::server::{Order, Watcher};
 use nacre_sys::{daemon, privileges};
 use privsep::Separation;
 use shared::{Mode, Shared};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// Exit code of a server that cannot start, as sshd's.
 const CANNOT_START: u8 = 255;
@@ -50,6 +63,10 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
 }
 
 fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    if args.action == ServeAction::Install {
+        output::print(&install::text(args)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let place = Place::of(args)?;
     let options = configuration::read(args, &place)?;
     if let ServeAction::PrintConfig { check_keys, connection, why } = &args.action {
@@ -58,11 +75,6 @@ fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
         }
         output::print(&configuration::dump(&options, connection.as_ref(), *why))?;
         return Ok(ExitCode::SUCCESS);
-    }
-    if options.use_dns {
-        // Without names, `Match Host` and `DenyUsers user@host` would let in whom they are to keep out.
-        let failure = Failure::new("UseDNS yes: looking up clients' names is not there yet");
-        return Err(failure.hint("take the line out and write addresses where names stand"));
     }
     for warning in &options.warnings {
         output::complain(&format!("nacre: {warning}"));
@@ -94,42 +106,44 @@ fn start(
     options: nacre_config::server::ServerOptions,
     host_keys: HostKeys,
 ) -> Result<ExitCode, Failure> {
-    let level = log::filter(options.log_level);
+    let style = style(args, &options);
     let target = match &args.log_file {
         Some(path) => Target::file(path)?,
         None if args.log_to_stderr || args.debug > 0 || !args.as_sshd => Target::stderr(),
         None => Target::syslog(&options.syslog_facility),
     };
-    let sockets = if args.inetd { Vec::new() } else { sockets::bind(&options, place.mode_is_root())? };
+    let source = match args.inetd {
+        true => Source::Single(activation::single()?),
+        false => listening(&options, &place)?,
+    };
     if args.as_sshd && !args.foreground && !args.inetd {
         daemon::detach().map_err(|error| Failure::new(format!("cannot detach: {error}")))?;
     }
     let _ = privileges::raise_open_files();
-    let log = target.descriptor();
-    log::start(target, level)?;
-    let apart = place.mode_is_root().then(|| Separation::new(&place.state, options.sandbox, log)).transpose()?;
-    let pid_file = pid_file(args, &place, &options);
-    let greeting = (!args.as_sshd && !args.inetd).then(|| greeting::text(&place, &host_keys, &sockets));
-    let shared = Arc::new(Shared::new(options, host_keys, place.mode.clone(), place.state.clone()));
-    if let (true, Some(separation)) = (args.inetd, &apart) {
-        return serve_stdio_apart(&shared, separation);
-    }
-    // A server that forks must have one thread.
-    let mut builder = match apart {
-        Some(_) => tokio::runtime::Builder::new_current_thread(),
-        None => tokio::runtime::Builder::new_multi_thread(),
+    log::start(target, style)?;
+    let apart = match place.mode_is_root() {
+        true => Some(Separation::new(&place.state, options.sandbox, log::descriptor())?),
+        false => None,
     };
-    let runtime =
-        builder.enable_all().build().map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
+    let pid_file = pid_file(args, &place, &options);
+    let shared = Arc::new(Shared::new(options, host_keys, place.mode.clone(), place.state.clone()));
+    let (sockets, passed) = match source {
+        Source::Single(single) => return serve_single(&shared, apart.as_ref(), single),
+        Source::Listeners { sockets, passed } => (sockets, passed),
+    };
+    let greeting = (!args.as_sshd).then(|| greeting::text(&place, &shared.host_keys, &sockets, passed));
+    let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+    let started = Event::ServerStarted { mode: place.mode.clone(), addresses, passed };
+    let runtime = runtime(apart.is_some())?;
     let result = runtime.block_on(async {
-        if args.inetd {
-            return serve_stdio(shared).await;
-        }
         let ready = move || {
+            audit::write(&started);
             if let Some(text) = greeting {
                 output::complain(&text);
             }
-            pid_file.map(PidFile::write)
+            let pid_file = pid_file.map(PidFile::write);
+            notify::ready(&started.line().text);
+            pid_file
         };
         let listener = Listener::new(shared.clone(), apart.map_or(listener::Place::Here, listener::Place::Apart));
         serve(args, &place, &shared, listener, sockets, ready).await
@@ -139,12 +153,59 @@ fn start(
     result.map(|()| ExitCode::SUCCESS)
 }
 
+/// Where connections come from.
+enum Source {
+    /// Sockets that listen, opened here or passed.
+    Listeners {
+        sockets: Vec<std::net::TcpListener>,
+        passed: bool,
+    },
+    /// `-i`.
+    Single(activation::Single),
+}
+
+fn listening(options: &nacre_config::server::ServerOptions, place: &Place) -> Result<Source, Failure> {
+    match activation::listeners()? {
+        Some(sockets) => Ok(Source::Listeners { sockets, passed: true }),
+        None => Ok(Source::Listeners { sockets: sockets::bind(options, place.mode_is_root())?, passed: false }),
+    }
+}
+
+fn style(args: &ServeArgs, options: &nacre_config::server::ServerOptions) -> log::Style {
+    log::Style {
+        level: log::filter(options.log_level),
+        json: options.log_json,
+        // Programs that read the system log look for the name they know.
+        program: if args.as_sshd { "sshd" } else { "nacre" },
+    }
+}
+
+/// A server that forks must have one thread.
+fn runtime(forks: bool) -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = match forks {
+        true => tokio::runtime::Builder::new_current_thread(),
+        false => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.enable_all().build().map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))
+}
+
 /// The usual file belongs to the machine's sshd: a server that was not called by that name writes
 /// one only where it was told to.
 fn pid_file(args: &ServeArgs, place: &Place, options: &nacre_config::server::ServerOptions) -> Option<String> {
     let usual = options.origin(Keyword::PidFile) == Origin::Default;
     let is_sshd = args.as_sshd && place.mode_is_root();
     options.pid_file.clone().filter(|_| !args.inetd && (is_sshd || !usual))
+}
+
+/// What a signal asks the server to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// SIGTERM, SIGINT: let sessions finish, for a while.
+    Stop,
+    /// SIGQUIT: go, and leave the sessions alone.
+    Leave,
+    /// SIGHUP: read the configuration again.
+    Reload,
 }
 
 async fn serve(
@@ -162,75 +223,88 @@ async fn serve(
     }
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut quit = signal(SignalKind::quit()).map_err(failed)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    let began = Instant::now();
     // Whoever reads that we are there, or our process id, may send a signal at once.
     let pid_file = ready();
-    loop {
-        let (reload, mut reloads) = mpsc::channel(1);
+    let asked = loop {
+        let mut asked = Asked::Stop;
         let stop = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                _ = hang_up.recv() => { let _ = reload.send(()).await; }
-            }
+            asked = tokio::select! {
+                _ = terminate.recv() => Asked::Stop,
+                _ = interrupt.recv() => Asked::Stop,
+                _ = quit.recv() => Asked::Leave,
+                _ = hang_up.recv() => Asked::Reload,
+            };
         };
         listener.serve(&listeners, stop).await;
-        if reloads.try_recv().is_err() {
-            break;
+        if asked != Asked::Reload {
+            break asked;
         }
-        reload_configuration(args, place, shared, &listener);
-    }
-    tracing::info!("stopping: no new connections, running sessions have 30 s");
+        reload(args, place, shared, &mut listener);
+    };
+    // Sessions of a server with one process cannot outlive it.
+    let leaves = asked == Asked::Leave && place.mode_is_root();
+    let stopping = Event::ServerStopping { leaves };
+    notify::stopping(&stopping.line().text);
+    audit::write(&stopping);
     drop(listeners);
     drop(pid_file);
-    tokio::select! {
-        () = listener.drain() => {}
-        // Who asks twice does not want to wait.
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
-fn reload_configuration(args: &ServeArgs, place: &Place, shared: &Shared, listener: &Listener) {
-    match configuration::read(args, place) {
-        Ok(options) => {
-            shared.reload(options);
-            listener.reload();
-            tracing::info!("configuration reloaded; connections that stand keep theirs");
+    if !leaves {
+        tokio::select! {
+            () = listener.drain() => {}
+            // Who asks twice does not want to wait.
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-        Err(failure) => tracing::error!("configuration not reloaded: {}", failure.message()),
     }
-}
-
-/// `-i`: one connection on standard input and output.
-async fn serve_stdio(shared: Arc<Shared>) -> Result<(), Failure> {
-    let stream = StdioStream::new().map_err(|error| Failure::new(format!("standard input: {error}")))?;
-    let (_order, orders) = watch::channel(Order::Run);
-    serve_one(stream, stdio_ends(), shared, Box::new(Nobody), orders).await;
+    audit::write(&Event::ServerStopped { ran: began.elapsed() });
     Ok(())
 }
 
-/// `-i` as root: this process is the connection's monitor.
-fn serve_stdio_apart(shared: &Arc<Shared>, separation: &Separation) -> Result<ExitCode, Failure> {
-    let failed = |error: std::io::Error| Failure::new(format!("standard input: {error}"));
-    let copy = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned();
-    let (input, output) = (std::io::stdin(), std::io::stdout());
-    let input = copy(input.as_fd()).map_err(failed)?;
-    // A socket is one stream in both directions.
-    let output = match nacre_sys::socket::ends(&input) {
-        Some(_) => None,
-        None => Some(copy(output.as_fd()).map_err(failed)?),
+/// SIGHUP: the log file is opened again, the configuration read again. A wrong one changes nothing.
+fn reload(args: &ServeArgs, place: &Place, shared: &Shared, listener: &mut Listener) {
+    notify::reloading();
+    log::reopen();
+    let event = match configuration::read(args, place) {
+        Ok(options) => {
+            let log::Style { level, json, .. } = style(args, &options);
+            log::change(level, json);
+            shared.reload(options);
+            Event::ServerReloaded
+        }
+        Err(failure) => Event::ReloadFailed { reason: failure.message().to_owned() },
     };
-    privsep::serve(shared, separation, privsep::Connection { ends: stdio_ends(), input, output }, None);
-    Ok(ExitCode::SUCCESS)
+    listener.reload();
+    audit::write(&event);
+    notify::ready(&event.line().text);
 }
 
-/// Between whom a connection on standard input is: the socket's ends, or nobody's.
-fn stdio_ends() -> Ends {
-    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let (peer, local) = nacre_sys::socket::ends(std::io::stdin()).unwrap_or((nowhere, nowhere));
-    Ends { peer, local }
+/// `-i`: one connection, in this process; as root this process is its monitor.
+fn serve_single(shared: &Arc<Shared>, apart: Option<&Separation>, single: Single) -> Result<ExitCode, Failure> {
+    let Single { ends, input, output, passed } = single;
+    audit::happened(ends, Happening::Accepted);
+    if let Some(separation) = apart {
+        privsep::serve(shared, separation, privsep::Connection { ends, input, output }, None);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let failed = |error: std::io::Error| Failure::new(format!("the connection to serve: {error}"));
+    let runtime = runtime(false)?;
+    let served = runtime.block_on(async {
+        let (_order, orders) = watch::channel(Order::Run);
+        if passed {
+            let socket = std::net::TcpStream::from(input);
+            socket.set_nonblocking(true)?;
+            let stream = tokio::net::TcpStream::from_std(socket)?;
+            serve_one(stream, ends, shared.clone(), Box::new(Nobody), orders).await;
+        } else {
+            serve_one(StdioStream::new()?, ends, shared.clone(), Box::new(Nobody), orders).await;
+        }
+        Ok(())
+    });
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS).map_err(failed)
 }
 
 /// A single connection has no listener to tell.

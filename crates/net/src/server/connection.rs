@@ -302,12 +302,12 @@ impl ServerOwner {
         };
         match result {
             Ok(started) => {
-                tracing::info!(parent: &log, "session {}: {} started", channel.number(), session.what);
+                tracing::debug!(parent: &log, "session {}: {} started", channel.number(), session.what);
                 answer(port, pending, true);
                 session.run(port, started);
             }
             Err(error) => {
-                tracing::warn!(parent: &log, "session {}: {} refused: {error}", channel.number(), session.what);
+                tracing::debug!(parent: &log, "session {}: {} refused: {error}", channel.number(), session.what);
                 answer(port, pending, false);
                 if let Some(mut channel) = port.connection.channel(channel) {
                     channel.close();
@@ -487,7 +487,7 @@ impl Owner for ServerOwner {
                     Exit::Status(code) => format!("exit status {code}"),
                     Exit::Signal { name, .. } => format!("signal {name}"),
                 };
-                tracing::info!(parent: log, "session {}: {} ended, {how}", session.channel.number(), session.what);
+                tracing::debug!(parent: log, "session {}: {} ended, {how}", session.channel.number(), session.what);
             }
         }
         moved | self.obey(cx, port)

@@ -92,9 +92,9 @@ pub fn watch(shared: &Arc<Shared>, separation: &Separation, connection: Connecti
 }
 
 impl Monitored {
-    /// Follows it to its end. A monitor that dies without a word is a crash (promise P6).
-    pub async fn follow(&mut self, watcher: &mut dyn Watcher, mut orders: Receiver<Order>) -> Ending {
-        let mut ending = Ending::Crash;
+    /// Follows it to its end. A monitor that dies without a word says `None`.
+    pub async fn follow(&mut self, watcher: &mut dyn Watcher, mut orders: Receiver<Order>) -> Option<Ending> {
+        let mut ending = None;
         loop {
             let order = *orders.borrow_and_update();
             if let Order::Drain(deadline) = order {
@@ -113,7 +113,7 @@ impl Monitored {
                 match notice {
                     Some(Notice::Ready) => watcher.ready(),
                     Some(Notice::Authenticated) => watcher.authenticated(),
-                    Some(Notice::Ended(how)) => ending = how,
+                    Some(Notice::Ended(how)) => ending = Some(how),
                     None => {
                         poll_fn(|cx| self.process.poll_exit(cx)).await;
                         return ending;

@@ -5,16 +5,21 @@ use super::control::Notice;
 use super::helper_link::HelperLink;
 use super::helper_messages::{FromHelper, ToHelper};
 use super::monitor::{Monitor, Recorded};
+use crate::serve::last_login;
+use crate::serve::launch::Launch;
+use crate::serve::audit;
 use nacre_net::privsep::{FromMonitor, Phase, StreamsKind, ToMonitor};
-use nacre_net::server::authority::{Exit, KeyCheck, Permissions, SessionRequests};
+use nacre_net::server::authority::{Exit, KeyCheck, Permissions, SessionRequests, Start};
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict};
 use nacre_sys::records::Login as Record;
 use nacre_wire::names;
 use nacre_wire::text::clean_line;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+use tracing::Level;
 
 /// The longest line of the net process that is logged, in bytes.
 const MAX_LINE: usize = 1024;
@@ -54,6 +59,11 @@ impl Monitor<'_> {
                 };
                 self.answer(&FromMonitor::Interactive { question, verdict, permissions }, &[])
             }
+            ToMonitor::NoneSucceeded {} => {
+                self.judge.logged_in();
+                self.notice(Notice::Authenticated);
+                Ok(())
+            }
             ToMonitor::Start { question, session, requests } => self.start_session(question, session, requests),
             ToMonitor::Signal { session, name } => self.tell_helper(&ToHelper::Signal { session, name }),
             ToMonitor::HangUp { session } => self.tell_helper(&ToHelper::HangUp { session }),
@@ -62,9 +72,9 @@ impl Monitor<'_> {
                 self.log(level, &line);
                 Ok(())
             }
-            ToMonitor::Ended { how, quiet, why, .. } => {
-                let phase = if self.judge.progress().logged_in { "" } else { " [preauth]" };
-                self.log(if quiet { 6 } else { 4 }, &format!("{why}{phase}"));
+            ToMonitor::Ended { how, quiet, why, received, sent } => {
+                let reason = clean_line(why.as_bytes(), MAX_LINE);
+                self.last_words = Some(audit::End { reason, quiet, bytes: Some((received, sent)) });
                 self.ended = Some(how);
                 Ok(())
             }
@@ -72,24 +82,21 @@ impl Monitor<'_> {
     }
 
     fn log(&self, level: u32, line: &str) {
-        let (peer, line) = (self.judge.ends.peer, clean_line(line.as_bytes(), MAX_LINE));
-        match level {
-            0..=3 => tracing::error!("[{peer}] {line}"),
-            4 => tracing::warn!("[{peer}] {line}"),
-            5 | 6 => tracing::info!("[{peer}] {line}"),
-            _ => tracing::debug!("[{peer}] {line}"),
-        }
+        let level = match level {
+            0..=3 => Level::ERROR,
+            4 => Level::WARN,
+            5 | 6 => Level::INFO,
+            _ => Level::DEBUG,
+        };
+        audit::net_says(self.judge.ends, level, clean_line(line.as_bytes(), MAX_LINE));
     }
 
     fn look_up(&mut self, question: u32, user: &[u8]) -> io::Result<()> {
         // Keys were exchanged, or nothing could have asked.
         self.notice(Notice::Ready);
         let policy = self.judge.look_up(user);
-        let permissions = policy.none_succeeds.then(|| self.judge.logged_in());
+        let permissions = policy.none_succeeds.then(|| self.judge.permissions());
         self.gate.looked_up(&policy, permissions.as_ref());
-        if permissions.is_some() {
-            self.notice(Notice::Authenticated);
-        }
         self.answer(&FromMonitor::Policy { question, policy, permissions }, &[])
     }
 
@@ -120,6 +127,12 @@ impl Monitor<'_> {
     }
 
     fn start_session(&mut self, question: u32, session: u32, requests: SessionRequests) -> io::Result<()> {
+        self.judge.trail.session_asked(Some(session), &requests);
+        if !self.gate.admit_session(session) {
+            let why = "too many sessions (MaxSessions)".to_owned();
+            self.judge.trail.session_refused(session, &why);
+            return self.answer(&FromMonitor::NotStarted { question, why }, &[]);
+        }
         match self.ask_helper(session, requests) {
             Ok(()) => {
                 self.starting.push((session, question));
@@ -129,13 +142,27 @@ impl Monitor<'_> {
         }
     }
 
+    /// When the account was last here, for a shell on a terminal.
+    fn last_login(&self, launch: &Launch) -> Option<String> {
+        let shows = launch.pty.is_some() && launch.start == Start::Shell && self.judge.shared.options().print_last_log;
+        let last = if shows { self.records.last_login(launch.account.uid) } else { Ok(None) };
+        let last = last.unwrap_or_else(|error| {
+            tracing::debug!("{error}");
+            None
+        });
+        last.map(|last| last_login::line(&last))
+    }
+
     fn refuse(&mut self, question: u32, session: u32, why: String) -> io::Result<()> {
         self.gate.session_over(session);
+        self.judge.trail.session_refused(session, &why);
         self.answer(&FromMonitor::NotStarted { question, why }, &[])
     }
 
     fn ask_helper(&mut self, session: u32, requests: SessionRequests) -> io::Result<()> {
-        let launch = self.judge.launch(requests)?;
+        let mut launch = self.judge.launch(requests)?;
+        launch.last_login = self.last_login(&launch);
+        self.judge.trail.session_decided(session, &launch);
         if self.helper.is_none() {
             self.helper = Some(HelperLink::start(&self.separation.program, &launch.account)?);
         }
@@ -157,11 +184,23 @@ impl Monitor<'_> {
         };
         if let Err(error) = handled {
             tracing::error!("helper of {}: {error}", self.judge.ends.peer);
-            self.helper = None;
-            for (session, question) in std::mem::take(&mut self.starting) {
-                let _ = self.refuse(question, session, "the helper is gone".to_owned());
-            }
+            self.without_helper();
         }
+    }
+
+    /// Nobody will ever say how its sessions ended, so the clients are told now.
+    fn without_helper(&mut self) {
+        if let Some(helper) = self.helper.take() {
+            helper.leave(Duration::ZERO);
+        }
+        for (session, question) in std::mem::take(&mut self.starting) {
+            let _ = self.refuse(question, session, "the helper is gone".to_owned());
+        }
+        for session in self.gate.sessions().to_vec() {
+            let _ = self.on_exit(session, Exit::Signal { name: "KILL".to_owned(), core_dumped: false });
+        }
+        // What they left behind may hold their streams open for ever, so the connection ends as well.
+        let _ = self.answer(&FromMonitor::Drain { milliseconds: 0 }, &[]);
     }
 
     fn handle_helper(&mut self, message: FromHelper, fds: &[OwnedFd]) -> io::Result<()> {
@@ -172,6 +211,8 @@ impl Monitor<'_> {
                 if fds.len() != wanted {
                     return Err(unasked());
                 }
+                let terminal = line.as_ref().map(|line| clean_line(line.as_os_str().as_bytes(), 64));
+                self.judge.trail.session_started(session, terminal);
                 if let Some(line) = line {
                     self.record_begin(session, line, pid);
                 }
@@ -194,6 +235,7 @@ impl Monitor<'_> {
 
     fn on_exit(&mut self, session: u32, exit: Exit) -> io::Result<()> {
         self.gate.session_over(session);
+        self.judge.trail.session_ended(session, &exit);
         if let Some(place) = self.recorded.iter().position(|recorded| recorded.session == session) {
             let recorded = self.recorded.swap_remove(place);
             self.record_end(recorded.record);
@@ -209,7 +251,7 @@ impl Monitor<'_> {
         let record = Record {
             user: account.name.clone(),
             line: line.strip_prefix("/dev").unwrap_or(&line).display().to_string(),
-            host: self.judge.ends.peer.ip().to_canonical().to_string(),
+            host: self.judge.client(),
             pid: i32::try_from(pid).unwrap_or(0),
             time: SystemTime::now(),
         };

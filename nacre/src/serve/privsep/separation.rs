@@ -27,7 +27,7 @@ pub struct Separation {
     /// The net process is confined (`Sandbox yes`).
     pub sandbox: bool,
     /// Where messages go, if that is a descriptor.
-    log: Option<Arc<dyn AsFd + Send + Sync>>,
+    pub log: Option<Arc<dyn AsFd + Send + Sync>>,
 }
 
 impl Separation {
