@@ -62,6 +62,36 @@ fn start_with(session: u32, change: impl FnOnce(&mut SessionRequests)) -> ToMoni
     ToMonitor::Start { question: 1, session, requests }
 }
 
+/// A key of a user.
+#[derive(Clone, Copy)]
+enum Key {
+    User,
+    Other,
+    Rsa,
+    P256,
+}
+
+impl Key {
+    fn blob(self) -> &'static [u8] {
+        match self {
+            Self::User => user_key().public_blob(),
+            Self::Other => other_key().public_blob(),
+            Self::Rsa => rsa_key().public_blob(),
+            Self::P256 => p256_key().public_blob(),
+        }
+    }
+
+    fn sign(self, algorithm: SignatureAlgorithm, text: &[u8]) -> Vec<u8> {
+        let signature = match self {
+            Self::User => user_key().sign(algorithm, text),
+            Self::Other => other_key().sign(algorithm, text),
+            Self::Rsa => rsa_key().sign(algorithm, text),
+            Self::P256 => p256_key().sign(algorithm, text),
+        };
+        signature.unwrap()
+    }
+}
+
 /// What a key signs to log in.
 struct Request<'a> {
     session: &'a [u8],
@@ -70,8 +100,8 @@ struct Request<'a> {
     signed_algorithm: SignatureAlgorithm,
     host_key: Option<&'a [u8]>,
     signed_host_key: Option<&'a [u8]>,
-    key: &'a nacre_crypto::PrivateKey,
-    claimed_key: Option<&'a nacre_crypto::PrivateKey>,
+    key: Key,
+    claimed_key: Option<Key>,
 }
 
 impl Request<'_> {
@@ -84,13 +114,13 @@ impl Request<'_> {
             signed_algorithm: algorithm,
             host_key: None,
             signed_host_key: None,
-            key: user_key(),
+            key: Key::User,
             claimed_key: None,
         }
     }
 
     fn check(&self) -> KeyCheck {
-        let public_key = self.claimed_key.unwrap_or(self.key).public_blob();
+        let public_key = self.claimed_key.unwrap_or(self.key).blob();
         let request = PublicKeyRequest {
             algorithm: self.signed_algorithm.name().as_bytes(),
             public_key,
@@ -98,7 +128,7 @@ impl Request<'_> {
             signature: None,
         };
         let text = SignedRequest { session_id: self.session, user: self.user, request: &request }.text();
-        let signature = self.key.sign(self.signed_algorithm, &text).unwrap();
+        let signature = self.key.sign(self.signed_algorithm, &text);
         let host_key = self.host_key.map(<[u8]>::to_vec);
         let proof = Some(KeyProof { signature, host_key });
         KeyCheck { algorithm: self.algorithm, public_key: public_key.to_vec(), proof }
@@ -118,7 +148,7 @@ fn policy(ways: &str, max_tries: u32) -> UserPolicy {
     UserPolicy {
         methods: ways.split(' ').map(way).collect(),
         max_tries,
-        algorithms: vec![SignatureAlgorithm::Ed25519, SignatureAlgorithm::RsaSha512, SignatureAlgorithm::EcdsaP256],
+        algorithms: vec![SignatureAlgorithm::Ed25519, SignatureAlgorithm::RsaSha512, SignatureAlgorithm::EcdsaNistp256],
         ..UserPolicy::of_nobody()
     }
 }
@@ -287,7 +317,7 @@ fn a05_a06_a_key_proves_itself_for_this_session_user_algorithm_and_host() {
         assert!(passes(&mut at_login(ALL, 6), &request.message()));
     }
     let rsa = Request {
-        key: rsa_key(),
+        key: Key::Rsa,
         algorithm: SignatureAlgorithm::RsaSha512,
         signed_algorithm: SignatureAlgorithm::RsaSha512,
         ..good()
@@ -298,12 +328,21 @@ fn a05_a06_a_key_proves_itself_for_this_session_user_algorithm_and_host() {
         Request { session: b"", ..good() },
         Request { user: b"root", ..good() },
         Request { user: b"", ..good() },
-        Request { key: other_key(), claimed_key: Some(user_key()), ..good() },
+        Request { key: Key::Other, claimed_key: Some(Key::User), ..good() },
         // Another algorithm than the one that was signed for, of the same key and of another.
-        Request { algorithm: SignatureAlgorithm::RsaSha512, key: rsa_key(), signed_algorithm: SignatureAlgorithm::RsaSha256, ..good() },
-        Request { algorithm: SignatureAlgorithm::EcdsaP256, ..good() },
+        Request {
+            algorithm: SignatureAlgorithm::RsaSha512,
+            key: Key::Rsa,
+            signed_algorithm: SignatureAlgorithm::RsaSha256,
+            ..good()
+        },
+        Request { algorithm: SignatureAlgorithm::EcdsaNistp256, ..good() },
         // Bound to a host key that is not ours, to none when one was signed, to one when none was.
-        Request { host_key: Some(other_key().public_blob()), signed_host_key: Some(other_key().public_blob()), ..good() },
+        Request {
+            host_key: Some(other_key().public_blob()),
+            signed_host_key: Some(other_key().public_blob()),
+            ..good()
+        },
         Request { host_key: None, ..bound() },
         Request { signed_host_key: None, ..bound() },
         Request { host_key: Some(b""), signed_host_key: Some(b""), ..good() },
@@ -324,7 +363,7 @@ fn a05_a06_a_key_proves_itself_for_this_session_user_algorithm_and_host() {
 #[test]
 fn a06_an_algorithm_that_the_policy_does_not_take_proves_nothing() {
     let refused_one = Request {
-        key: rsa_key(),
+        key: Key::Rsa,
         algorithm: SignatureAlgorithm::RsaSha256,
         signed_algorithm: SignatureAlgorithm::RsaSha256,
         ..Request::good()
@@ -342,9 +381,9 @@ fn a02_a_key_counts_once() {
     assert!(!gate.succeeded("publickey", Some(user_key().public_blob())));
     refused(&mut gate, &message, Violation::Key);
     let second = Request {
-        key: p256_key(),
-        algorithm: SignatureAlgorithm::EcdsaP256,
-        signed_algorithm: SignatureAlgorithm::EcdsaP256,
+        key: Key::P256,
+        algorithm: SignatureAlgorithm::EcdsaNistp256,
+        signed_algorithm: SignatureAlgorithm::EcdsaNistp256,
         ..Request::good()
     };
     assert!(passes(&mut gate, &second.message()));
