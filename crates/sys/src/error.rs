@@ -57,3 +57,9 @@ pub(crate) fn refused(kind: io::ErrorKind, doing: impl Into<String>, why: impl I
     let source = io::Error::other(why.into());
     io::Error::new(kind, SysError { doing: doing.into(), source })
 }
+
+/// An error with its sources: libloading keeps the loader's own words (which file, what is wrong with it) there.
+pub(crate) fn causes(err: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(err), |err| err.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

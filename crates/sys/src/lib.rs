@@ -13,6 +13,7 @@ pub mod interfaces;
 pub mod memory;
 pub mod messages;
 pub mod modes;
+pub mod pam;
 pub mod password;
 pub mod privileges;
 pub mod pty;

@@ -12,7 +12,7 @@ use libloading::Library;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::error::refused;
+use crate::error::{causes, refused};
 
 /// Longest password that is hashed, in bytes; longer ones are denied unseen (OpenSSH's bound as well).
 pub const MAX_PASSWORD: usize = 1024;
@@ -163,12 +163,6 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Verifier(libcrypt)")
     }
-}
-
-/// libloading keeps the loader's own words (which file, what is wrong with it) in the source.
-fn causes(err: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(err), |err| err.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl Verifier {

@@ -1,14 +1,14 @@
 //! The process's own rights and limits.
 
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use crate::error::Doing;
 
 /// The open files limit before [`raise_open_files`], which children get back: programs that use select(2) break above 1024.
-static ORIGINAL_OPEN_FILES: OnceLock<Rlimit> = OnceLock::new();
+static ORIGINAL_OPEN_FILES: Mutex<Option<Rlimit>> = Mutex::new(None);
 
 /// The effective user id.
 pub fn effective_uid() -> u32 {
@@ -39,10 +39,24 @@ pub fn raise_open_files() -> io::Result<Option<u64>> {
     let old = rustix::process::getrlimit(Resource::Nofile);
     let new = Rlimit { current: old.maximum, maximum: old.maximum };
     rustix::process::setrlimit(Resource::Nofile, new).doing(|| "raise the limit of open files".into())?;
-    let _ = ORIGINAL_OPEN_FILES.set(old);
+    original().get_or_insert(old);
     Ok(new.current)
 }
 
+/// Undoes [`raise_open_files`] for good: from now on children inherit whatever limit this process has, so that one that is set
+/// for them reaches them.
+///
+/// # Errors
+/// The errno of setrlimit.
+pub fn restore_open_files() -> io::Result<()> {
+    let Some(old) = original().take() else { return Ok(()) };
+    rustix::process::setrlimit(Resource::Nofile, old).doing(|| "restore the limit of open files".into())
+}
+
+fn original() -> MutexGuard<'static, Option<Rlimit>> {
+    ORIGINAL_OPEN_FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 pub(crate) fn original_open_files() -> Option<Rlimit> {
-    ORIGINAL_OPEN_FILES.get().cloned()
+    original().clone()
 }
