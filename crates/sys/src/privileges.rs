@@ -58,5 +58,5 @@ fn original() -> MutexGuard<'static, Option<Rlimit>> {
 }
 
 pub(crate) fn original_open_files() -> Option<Rlimit> {
-    original().clone()
+    *original()
 }

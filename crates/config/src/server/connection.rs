@@ -26,6 +26,8 @@ pub struct ConnectionOptions {
     pub password_authentication: bool,
     /// Log in by answering questions.
     pub kbd_interactive_authentication: bool,
+    /// The name by which PAM's rules are found; `None` leaves it to the program.
+    pub pam_service_name: Option<String>,
     /// Accounts without a password may log in without one.
     pub permit_empty_passwords: bool,
     /// The lists of methods of which one must be completed in order; empty is any one method.
@@ -117,6 +119,7 @@ impl ConnectionOptions {
             pubkey_authentication: s.flag(Keyword::PubkeyAuthentication),
             password_authentication: s.flag(Keyword::PasswordAuthentication),
             kbd_interactive_authentication: s.flag(Keyword::KbdInteractiveAuthentication),
+            pam_service_name: Some(s.text(Keyword::PAMServiceName)).filter(|name| !name.is_empty()),
             permit_empty_passwords: s.flag(Keyword::PermitEmptyPasswords),
             authentication_methods: methods(&s.words(Keyword::AuthenticationMethods)),
             max_auth_tries: s.number(Keyword::MaxAuthTries),

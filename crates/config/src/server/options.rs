@@ -73,7 +73,7 @@ pub struct ServerOptions {
     pub sandbox: bool,
     /// Audit lines are JSON.
     pub log_json: bool,
-    /// PAM was asked for.
+    /// Passwords, questions, accounts and sessions are judged by PAM; every key still needs its word on the account.
     pub use_pam: bool,
     /// What was skipped and is worth a line, once.
     pub warnings: Vec<Warning>,
