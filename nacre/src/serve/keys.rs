@@ -1,5 +1,6 @@
 //! Which keys may log in as an account: `authorized_keys`, read with the account's own rights.
 
+use super::keys_command;
 use super::login::{Ends, Login};
 use super::shared::Shared;
 use nacre_config::authorized_keys::{AuthorizedKeys, KeyOptions};
@@ -19,6 +20,22 @@ const MAX_MATCHES: usize = 128;
 /// The options of the line that lets this key in, if one does.
 pub fn find(shared: &Shared, login: &Login, ends: Ends, blob: &[u8]) -> Option<KeyOptions> {
     let account = login.account.as_ref().filter(|_| login.keys_count)?;
+    // As with OpenSSH the program comes first; what it does not let in, a file may.
+    find_by_command(login, account, ends, blob).or_else(|| find_in_files(shared, login, account, ends, blob))
+}
+
+fn find_by_command(login: &Login, account: &Account, ends: Ends, blob: &[u8]) -> Option<KeyOptions> {
+    let (program, bytes) = keys_command::output(login, account, ends, blob)?;
+    pick(login, &parse(&bytes, &program), ends, &program, blob)
+}
+
+fn find_in_files(
+    shared: &Shared,
+    login: &Login,
+    account: &Account,
+    ends: Ends,
+    blob: &[u8],
+) -> Option<KeyOptions> {
     let home = account.home.to_str()?;
     let files = match login.options.authorized_keys_files(&account.name, account.uid, home) {
         Ok(files) => files,
@@ -30,9 +47,24 @@ pub fn find(shared: &Shared, login: &Login, ends: Ends, blob: &[u8]) -> Option<K
     let strict = shared.options().strict_modes;
     files.iter().flat_map(|file| paths(account, file)).find_map(|path| {
         let keys = read(account, &path, strict)?;
-        let options = keys.find(blob).find(|entry| permits(&entry.options, ends, &path, entry.line))?.options.clone();
-        login.key_may_do(options.command.is_some()).then_some(options)
+        pick(login, &keys, ends, &path, blob)
     })
+}
+
+fn pick(login: &Login, keys: &AuthorizedKeys, ends: Ends, path: &Path, blob: &[u8]) -> Option<KeyOptions> {
+    let permits = |options: &KeyOptions, line| permits(options, login.host.as_deref(), ends, path, line);
+    let options = keys.find(blob).find(|entry| permits(&entry.options, entry.line))?.options.clone();
+    login.key_may_do(options.command.is_some()).then_some(options)
+}
+
+/// Reads keys; lines that are none are told of and left out.
+fn parse(bytes: &[u8], path: &Path) -> AuthorizedKeys {
+    let keys = AuthorizedKeys::parse(bytes);
+    for refused in &keys.refused {
+        let shown = clean_line(path.as_os_str().as_encoded_bytes(), 500);
+        tracing::warn!("{shown}:{}: line refused: {}", refused.line, refused.error);
+    }
+    keys
 }
 
 /// The files that a configured name stands for.
@@ -61,15 +93,11 @@ fn read(account: &Account, path: &Path, strict: bool) -> Option<AuthorizedKeys> 
         tracing::warn!("Authentication refused for {}: {}: {problem}", account.name, shown());
         return None;
     }
-    let keys = AuthorizedKeys::parse(&file.bytes);
-    for refused in &keys.refused {
-        tracing::warn!("{}:{}: line refused: {}", shown(), refused.line, refused.error);
-    }
-    Some(keys)
+    Some(parse(&file.bytes, path))
 }
 
-fn permits(options: &KeyOptions, ends: Ends, path: &Path, line: u32) -> bool {
-    let from = options.permits_source(None, ends.peer.ip().to_canonical());
+fn permits(options: &KeyOptions, host: Option<&str>, ends: Ends, path: &Path, line: u32) -> bool {
+    let from = options.permits_source(host, ends.peer.ip().to_canonical());
     let now =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| i64::try_from(t.as_secs()).unwrap_or(i64::MAX));
     let past = options.expiry_time.is_some_and(|expiry| expiry.is_past(now, nacre_sys::clock::utc_offset(now)));
@@ -91,6 +119,7 @@ pub fn intersect(a: &KeyOptions, b: &KeyOptions) -> KeyOptions {
     both.x11_forwarding &= b.x11_forwarding;
     both.pty &= b.pty;
     both.user_rc &= b.user_rc;
+    both.environment.retain(|variable| b.environment.contains(variable));
     // Two different forced commands cannot both run: nothing does.
     both.command = match (&a.command, &b.command) {
         (Some(one), Some(other)) if one != other => Some("false".to_owned()),

@@ -2,6 +2,7 @@
 //! belongs to the user and starts it (threat A18). It never held a secret of the server.
 
 use super::helper_messages::{FromHelper, ToHelper};
+use crate::serve::auth_info::AuthInfo;
 use crate::serve::launch::{Launch, Opened, OpenedStreams};
 use nacre_net::privsep::{MAX_MESSAGE, StreamsKind};
 use nacre_net::server::exit_of;
@@ -26,16 +27,23 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// A session that runs.
+struct Running {
+    session: u32,
+    child: Child,
+    /// A file that goes with it.
+    _file: Option<AuthInfo>,
+}
+
 struct Helper {
     monitor: MessageSocket,
-    buffer: Vec<u8>,
-    running: Vec<(u32, Child)>,
+    running: Vec<Running>,
 }
 
 impl Helper {
     fn begin() -> io::Result<Self> {
         let socket = role::inherited(1)?.pop().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut helper = Self { monitor: socket.into(), buffer: vec![0; MAX_MESSAGE], running: Vec::new() };
+        let helper = Self { monitor: socket.into(), running: Vec::new() };
         privileges::set_dumpable(false)?;
         match helper.receive()? {
             Some(ToHelper::Become { credentials }) => become_account(&credentials)?,
@@ -46,11 +54,11 @@ impl Helper {
     }
 
     /// The next message; `None` when the monitor is gone.
-    fn receive(&mut self) -> io::Result<Option<ToHelper>> {
-        let received = self.monitor.receive(&mut self.buffer)?;
-        match self.buffer.get(..received.len) {
-            None | Some([]) => Ok(None),
-            Some(bytes) => ToHelper::from_bytes(bytes).map(Some).map_err(io::Error::other),
+    fn receive(&self) -> io::Result<Option<ToHelper>> {
+        let (bytes, _) = self.monitor.receive_whole(MAX_MESSAGE)?;
+        match bytes.as_slice() {
+            [] => Ok(None),
+            bytes => ToHelper::from_bytes(bytes).map(Some).map_err(io::Error::other),
         }
     }
 
@@ -61,7 +69,7 @@ impl Helper {
     fn serve(mut self) -> io::Result<()> {
         loop {
             let mut fds = vec![self.monitor.as_fd()];
-            fds.extend(self.running.iter().map(|(_, child)| child.as_fd()));
+            fds.extend(self.running.iter().map(|running| running.child.as_fd()));
             let ready = wait_readable(&fds, None)?;
             self.reap()?;
             if ready.first().is_some_and(|ready| *ready) {
@@ -89,18 +97,18 @@ impl Helper {
 
     /// Does something to a session's group. One that has just ended takes no signal, which is no failure.
     fn with(&self, session: u32, act: impl Fn(&Child) -> io::Result<()>) {
-        if let Some((_, child)) = self.running.iter().find(|(known, _)| *known == session) {
-            let _ = act(child);
+        if let Some(running) = self.running.iter().find(|running| running.session == session) {
+            let _ = act(&running.child);
         }
     }
 
     fn start(&mut self, session: u32, launch: Launch) -> io::Result<()> {
-        let Opened { streams, child, preamble } = match launch.run() {
+        let Opened { streams, child, preamble, auth_info } = match launch.run() {
             Ok(opened) => opened,
             Err(error) => return self.tell(&FromHelper::NotStarted { session, why: error.to_string() }),
         };
         let pid = u32::try_from(child.pid()).unwrap_or(0);
-        self.running.push((session, child));
+        self.running.push(Running { session, child, _file: auth_info });
         let started = |streams, line| FromHelper::Started { session, streams, line, pid, preamble };
         match streams {
             OpenedStreams::Terminal { master, path } => {
@@ -117,14 +125,14 @@ impl Helper {
     /// Tells of processes that have ended.
     fn reap(&mut self) -> io::Result<()> {
         let mut ended = Vec::new();
-        self.running.retain(|(session, child)| match child.try_wait() {
+        self.running.retain(|running| match running.child.try_wait() {
             Ok(None) => true,
             Ok(Some(status)) => {
-                ended.push((*session, exit_of(status)));
+                ended.push((running.session, exit_of(status)));
                 false
             }
             Err(_) => {
-                ended.push((*session, nacre_net::server::authority::Exit::Status(255)));
+                ended.push((running.session, nacre_net::server::authority::Exit::Status(255)));
                 false
             }
         });
@@ -133,7 +141,7 @@ impl Helper {
 
     /// The monitor is gone: what runs is told, given a moment and ended (threat C12).
     fn leave(&mut self) {
-        for (_, child) in &self.running {
+        for Running { child, .. } in &self.running {
             let _ = child.hang_up();
         }
         let deadline = Instant::now() + HANG_UP_GRACE;
@@ -142,11 +150,11 @@ impl Helper {
             if left.is_zero() {
                 break;
             }
-            let fds: Vec<_> = self.running.iter().map(|(_, child)| child.as_fd()).collect();
+            let fds: Vec<_> = self.running.iter().map(|running| running.child.as_fd()).collect();
             let _ = wait_readable(&fds, Some(left));
-            self.running.retain(|(_, child)| matches!(child.try_wait(), Ok(None)));
+            self.running.retain(|running| matches!(running.child.try_wait(), Ok(None)));
         }
-        for (_, child) in &self.running {
+        for Running { child, .. } in &self.running {
             let _ = child.kill_group();
         }
     }

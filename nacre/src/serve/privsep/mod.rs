@@ -22,6 +22,7 @@ pub use control::watch;
 pub use monitor::{Connection, serve};
 pub use separation::Separation;
 
+use super::rc;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ pub fn run_role(args: &[std::ffi::OsString]) -> Option<ExitCode> {
         Some(net_process::run(args))
     } else if name == OsStr::new(HELPER) {
         Some(helper::run())
+    } else if name == OsStr::new(rc::RC) {
+        Some(rc::run(args))
     } else {
         None
     }

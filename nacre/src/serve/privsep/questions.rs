@@ -19,7 +19,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
-use tracing::Level;
 
 /// The longest line of the net process that is logged, in bytes.
 const MAX_LINE: usize = 1024;
@@ -69,7 +68,7 @@ impl Monitor<'_> {
             ToMonitor::HangUp { session } => self.tell_helper(&ToHelper::HangUp { session }),
             ToMonitor::Kill { session } => self.tell_helper(&ToHelper::Kill { session }),
             ToMonitor::Log { level, line } => {
-                self.log(level, &line);
+                audit::net_says(self.judge.ends, level, &line);
                 Ok(())
             }
             ToMonitor::Ended { how, quiet, why, received, sent } => {
@@ -79,16 +78,6 @@ impl Monitor<'_> {
                 Ok(())
             }
         }
-    }
-
-    fn log(&self, level: u32, line: &str) {
-        let level = match level {
-            0..=3 => Level::ERROR,
-            4 => Level::WARN,
-            5 | 6 => Level::INFO,
-            _ => Level::DEBUG,
-        };
-        audit::net_says(self.judge.ends, level, clean_line(line.as_bytes(), MAX_LINE));
     }
 
     fn look_up(&mut self, question: u32, user: &[u8]) -> io::Result<()> {

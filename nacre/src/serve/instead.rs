@@ -1,0 +1,38 @@
+//! What a session gets in place of its command, when it may not have one now.
+
+use super::launch::Launch;
+use super::rc::Run;
+use std::path::Path;
+
+const SH: &str = "/bin/sh";
+const PASSWD: &str = "/usr/bin/passwd";
+/// nologin(5): while one of these is there, only root gets in.
+const CLOSED: [&str; 2] = ["/etc/nologin", "/run/nologin"];
+
+/// With OpenSSH's exit status.
+const SHOW: &str = "cat -- \"$1\" >&2; exit 254";
+const CHANGE: &str = "echo 'WARNING: Your password has expired.' >&2
+echo 'You must change your password now and login again!' >&2
+exec \"$1\"";
+const NO_TERMINAL: &str = "echo 'WARNING: Your password has expired.' >&2
+echo 'Password change required but no TTY available.' >&2
+exit 1";
+
+impl Launch {
+    /// What runs in place of the command: the change of a password whose time is over, or the text that says why
+    /// logins are closed.
+    pub(super) fn instead(&self) -> Option<Run> {
+        if self.must_change {
+            let script = if self.pty.is_some() { CHANGE } else { NO_TERMINAL };
+            return Some(script_on(script, PASSWD));
+        }
+        if !self.machine || self.account.uid == 0 {
+            return None;
+        }
+        CLOSED.into_iter().find(|path| Path::new(path).exists()).map(|path| script_on(SHOW, path))
+    }
+}
+
+fn script_on(script: &str, argument: &str) -> Run {
+    (SH.into(), "sh".into(), vec!["-c".into(), script.into(), "sh".into(), argument.into()])
+}

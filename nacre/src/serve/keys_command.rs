@@ -1,0 +1,141 @@
+//! AuthorizedKeysCommand: a program that tells which keys may log in. It runs as an account of its own, gets a clean
+//! environment, and has little time and room (sshd_config(5)).
+
+use super::auth_info::key_type;
+use super::login::{Ends, Login};
+use nacre_config::server::KeysQuestion;
+use nacre_crypto::{base64_encode, fingerprint_sha256};
+use nacre_sys::account::{Account, Credentials};
+use nacre_sys::readiness::wait_readable;
+use nacre_sys::spawn::{self, Child, ChildStdio, ExitStatus, SpawnSpec};
+use nacre_sys::{privileges, strict_modes};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long the program may take. A login waits for it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The most that is read of it, in bytes (threat A17).
+const MAX_OUTPUT: usize = 1024 * 1024;
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+
+/// What the configured program says of a user's keys, as authorized_keys has it, and its name for messages; `None`
+/// when there is no program, or it failed.
+pub fn output(login: &Login, account: &Account, ends: Ends, blob: &[u8]) -> Option<(PathBuf, Vec<u8>)> {
+    let question = KeysQuestion {
+        user: &account.name,
+        uid: account.uid,
+        home: account.home.to_str()?,
+        key_type: &key_type(blob),
+        key: &base64_encode(blob),
+        fingerprint: &fingerprint_sha256(blob),
+        peer: ends.peer,
+        local: ends.local,
+    };
+    let words = match login.options.keys_command(&question) {
+        Ok(words) => words?,
+        Err(why) => {
+            tracing::error!("AuthorizedKeysCommand: {why}");
+            return None;
+        }
+    };
+    let [program, args @ ..] = words.as_slice() else { return None };
+    let program = PathBuf::from(program);
+    match run(login.options.authorized_keys_command_user.as_deref(), &program, args) {
+        Ok(bytes) => Some((program, bytes)),
+        Err(error) => {
+            tracing::error!("AuthorizedKeysCommand {}: {error}", program.display());
+            None
+        }
+    }
+}
+
+fn run(user: Option<&str>, program: &Path, args: &[String]) -> io::Result<Vec<u8>> {
+    let user = user.ok_or_else(|| io::Error::other("there is no AuthorizedKeysCommandUser to run it"))?;
+    let account = Account::by_name(user)?
+        .ok_or_else(|| io::Error::other(format!("AuthorizedKeysCommandUser {user}: there is no such account")))?;
+    check_program(program)?;
+    let deadline = Instant::now() + TIMEOUT;
+    let (child, output) = start(&account, program, args)?;
+    let result = read(output, deadline).and_then(|bytes| ended(&child, deadline).map(|()| bytes));
+    if result.is_err() {
+        let _ = child.kill_group();
+        let _ = child.wait();
+    }
+    result
+}
+
+/// The program decides who gets in, so nobody but root may have written it, or may put another in its place.
+fn check_program(program: &Path) -> io::Result<()> {
+    let file = File::open(program)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    strict_modes::check_open_file(&file, program, Path::new("/"), 0)?.map_err(io::Error::other)
+}
+
+fn start(account: &Account, program: &Path, args: &[String]) -> io::Result<(Child, OwnedFd)> {
+    let own = privileges::effective_uid() == account.uid;
+    let output = spawn::pipe_from_child()?;
+    let env = [
+        ("PATH", PATH.into()),
+        ("USER", account.name.clone().into()),
+        ("LOGNAME", account.name.clone().into()),
+        ("HOME", account.home.clone().into_os_string()),
+    ];
+    let credentials: Option<Credentials> = if own { None } else { Some(account.credentials()?) };
+    let child = spawn::spawn(SpawnSpec {
+        program: program.to_owned(),
+        arg0: program.as_os_str().to_owned(),
+        args: args.iter().map(Into::into).collect(),
+        env: env.map(|(name, value)| (name.into(), value)).to_vec(),
+        cwd: "/".into(),
+        stdio: ChildStdio::Fds { stdin: null(false)?, stdout: output.child, stderr: null(true)? },
+        credentials,
+        umask: None,
+    })?;
+    Ok((child, output.parent))
+}
+
+fn null(write: bool) -> io::Result<OwnedFd> {
+    OpenOptions::new().read(!write).write(write).open("/dev/null").map(OwnedFd::from)
+}
+
+/// Everything the program writes, until it closes its output.
+fn read(output: OwnedFd, deadline: Instant) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut output = File::from(output);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        wait(&output, deadline)?;
+        match output.read(&mut buffer) {
+            Ok(0) => return Ok(bytes),
+            Ok(n) => bytes.extend_from_slice(buffer.get(..n).unwrap_or_default()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(error) => return Err(error),
+        }
+        if bytes.len() > MAX_OUTPUT {
+            return Err(io::Error::other(format!("it wrote more than {MAX_OUTPUT} bytes")));
+        }
+    }
+}
+
+/// A program that failed may have told only a part, and with it fewer limits than it meant.
+fn ended(child: &Child, deadline: Instant) -> io::Result<()> {
+    wait(child, deadline)?;
+    match child.wait()? {
+        ExitStatus::Exited(0) => Ok(()),
+        ExitStatus::Exited(code) => Err(io::Error::other(format!("it ended with exit status {code}"))),
+        ExitStatus::Signaled { signal, .. } => Err(io::Error::other(format!("signal {signal} ended it"))),
+    }
+}
+
+fn wait(what: &impl AsFd, deadline: Instant) -> io::Result<()> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if !left.is_zero() && wait_readable(&[what.as_fd()], Some(left))? == [true] {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::TimedOut, format!("it takes more than {} s", TIMEOUT.as_secs())))
+}
