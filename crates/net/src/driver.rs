@@ -37,6 +37,12 @@ thread_local! {
     static TRANSMIT_BUFFER: RefCell<Option<TransmitBuffer>> = const { RefCell::new(None) };
 }
 
+/// Frees the buffers that this thread keeps for the next busy connection.
+pub fn free_buffers() {
+    READ_BUFFER.with_borrow_mut(Option::take);
+    TRANSMIT_BUFFER.with_borrow_mut(Option::take);
+}
+
 /// What an owner may touch while it handles something.
 pub struct Port<'a> {
     /// The connection.

@@ -73,6 +73,25 @@ impl MessageSocket {
         }
     }
 
+    /// Receives one message of up to `most` bytes in memory of its own: for a process that waits long and keeps no buffer meanwhile.
+    /// No bytes say that the peer is gone, for good.
+    ///
+    /// # Errors
+    /// As [`MessageSocket::receive`].
+    pub fn receive_whole(&self, most: usize) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+        let peek = RecvFlags::PEEK | RecvFlags::TRUNC;
+        // With TRUNC the length is the message's own, however little room there is for it.
+        let length = match rustix::io::retry_on_intr(|| rustix::net::recv(&self.0, [0_u8; 0].as_mut_slice(), peek)) {
+            Ok((_, length)) => length,
+            Err(rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
+            Err(err) => return Err(err).doing(|| "receive a message".into()),
+        };
+        let mut bytes = vec![0; length.min(most)];
+        let received = self.receive(&mut bytes)?;
+        bytes.truncate(received.len);
+        Ok((bytes, received.fds))
+    }
+
     /// Receives one message into `buf`. `len` 0 says that the peer is gone, for good.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! A socket between our processes, as a task waits for it.
 
 use super::message::MAX_MESSAGE;
-use nacre_sys::messages::{MessageSocket, Received};
+use nacre_sys::messages::MessageSocket;
 use nacre_sys::readiness::wait_writable;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::task::{Context, Poll, ready};
 use tokio::io::unix::AsyncFd;
+use zeroize::Zeroizing;
 
 /// The socket as the runtime watches it.
 struct Watched(MessageSocket);
@@ -31,17 +32,12 @@ impl AsyncMessageSocket {
         AsyncFd::new(Watched(socket)).map(Self)
     }
 
-    /// Room for one message.
-    pub fn buffer() -> Vec<u8> {
-        vec![0; MAX_MESSAGE]
-    }
-
-    /// The next message; no bytes once the other side is gone.
-    pub fn poll_receive(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
+    /// The next message with its descriptors; no bytes once the other side is gone.
+    pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Zeroizing<Vec<u8>>, Vec<OwnedFd>)>> {
         loop {
             let mut guard = ready!(self.0.poll_read_ready(cx))?;
-            if let Ok(received) = guard.try_io(|fd| fd.get_ref().0.receive(buffer)) {
-                return Poll::Ready(received);
+            if let Ok(received) = guard.try_io(|fd| fd.get_ref().0.receive_whole(MAX_MESSAGE)) {
+                return Poll::Ready(received.map(|(bytes, fds)| (Zeroizing::new(bytes), fds)));
             }
         }
     }

@@ -10,7 +10,6 @@ use crate::server::{Order, terminal_streams};
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
-use nacre_sys::messages::Received;
 use nacre_wire::names;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -22,7 +21,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// An answer and the descriptors that came with it.
 type Reply = (FromMonitor, Vec<OwnedFd>);
@@ -59,9 +58,8 @@ impl RemoteLink {
 
     /// Hands out what the monitor says, until it is gone or says what cannot be.
     pub async fn listen(&self) -> io::Error {
-        let mut buffer = AsyncMessageSocket::buffer();
         loop {
-            match poll_fn(|cx| self.socket.poll_receive(cx, &mut buffer)).await.and_then(|got| read(got, &mut buffer)) {
+            match poll_fn(|cx| self.socket.poll_receive(cx)).await.and_then(read) {
                 Ok(reply) => self.dispatch(reply),
                 Err(error) => return error,
             }
@@ -123,14 +121,11 @@ impl RemoteLink {
     }
 }
 
-fn read(received: Received, buffer: &mut [u8]) -> io::Result<Reply> {
-    let bytes = buffer.get_mut(..received.len).unwrap_or_default();
+fn read((bytes, fds): (Zeroizing<Vec<u8>>, Vec<OwnedFd>)) -> io::Result<Reply> {
     if bytes.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let message = FromMonitor::from_bytes(bytes).map_err(io::Error::other);
-    bytes.zeroize();
-    message.map(|message| (message, received.fds))
+    FromMonitor::from_bytes(&bytes).map(|message| (message, fds)).map_err(io::Error::other)
 }
 
 /// The authority of a connection whose monitor is another process.

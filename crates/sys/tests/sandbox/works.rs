@@ -19,6 +19,7 @@ pub fn memory_and_time(confine: fn()) -> i64 {
     blocks.iter_mut().for_each(|block| block.resize(block.len() * 3, 2));
     assert_eq!(blocks.iter().map(Vec::len).sum::<usize>(), 3 * ((1 << 22) - 1));
     drop(blocks);
+    nacre_sys::memory::give_back();
     let seeded: HashMap<u32, u32> = (0..100).map(|n| (n, n)).collect();
     assert_eq!(seeded.len(), 100);
     let mut random = [0_u8; 32];

@@ -132,7 +132,6 @@ impl Monitored {
 
 /// The next notice; `None` when the monitor is gone.
 async fn next(control: &AsyncMessageSocket) -> Option<Notice> {
-    let mut byte = [0; 1];
-    let received = poll_fn(|cx| control.poll_receive(cx, &mut byte)).await.ok()?;
-    if received.len == 0 { None } else { byte.first().copied().and_then(Notice::from_byte) }
+    let (bytes, _) = poll_fn(|cx| control.poll_receive(cx)).await.ok()?;
+    bytes.first().copied().and_then(Notice::from_byte)
 }

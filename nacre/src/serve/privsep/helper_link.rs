@@ -19,7 +19,6 @@ const BECOME_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct HelperLink {
     socket: MessageSocket,
     child: Child,
-    buffer: Vec<u8>,
 }
 
 impl HelperLink {
@@ -40,7 +39,7 @@ impl HelperLink {
             new_session: true,
             ends_with_parent: false,
         })?;
-        let mut link = Self { socket, child, buffer: vec![0; MAX_MESSAGE] };
+        let link = Self { socket, child };
         link.tell(&ToHelper::Become { credentials })?;
         let answered = wait_readable(&[link.socket.as_fd()], Some(BECOME_TIMEOUT))?;
         let ready = answered == [true] && matches!(link.receive(), Ok(Some((FromHelper::Ready {}, _))));
@@ -57,11 +56,11 @@ impl HelperLink {
     ///
     /// # Errors
     /// It said what cannot be.
-    pub fn receive(&mut self) -> io::Result<Option<(FromHelper, Vec<OwnedFd>)>> {
-        let received = self.socket.receive(&mut self.buffer)?;
-        match self.buffer.get(..received.len) {
-            None | Some([]) => Ok(None),
-            Some(bytes) => FromHelper::from_bytes(bytes).map(|m| Some((m, received.fds))).map_err(io::Error::other),
+    pub fn receive(&self) -> io::Result<Option<(FromHelper, Vec<OwnedFd>)>> {
+        let (bytes, fds) = self.socket.receive_whole(MAX_MESSAGE)?;
+        match bytes.as_slice() {
+            [] => Ok(None),
+            bytes => FromHelper::from_bytes(bytes).map(|m| Some((m, fds))).map_err(io::Error::other),
         }
     }
 

@@ -22,7 +22,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// What the net process gets beyond its own time to end a login that takes too long.
 const GRACE_SLACK: Duration = Duration::from_secs(5);
@@ -142,7 +142,6 @@ impl<'a> Monitor<'a> {
     }
 
     fn run(mut self) -> Ending {
-        let mut buffer = vec![0; MAX_MESSAGE];
         let mut rested = false;
         while let Some(ready) = self.wait((!rested).then_some(IDLE)) {
             // What came before left much behind that a monitor needs once.
@@ -152,12 +151,12 @@ impl<'a> Monitor<'a> {
             rested = ready == [false; 3];
             let [net, helper, control] = ready;
             if control {
-                self.on_control(&mut buffer);
+                self.on_control();
             }
             if helper {
                 self.on_helper();
             }
-            if net && !self.on_net(&mut buffer) {
+            if net && !self.on_net() {
                 break;
             }
         }
@@ -182,22 +181,20 @@ impl<'a> Monitor<'a> {
     }
 
     /// One message of the net process. False when there are no more.
-    fn on_net(&mut self, buffer: &mut [u8]) -> bool {
-        let received = match self.net.receive(buffer) {
-            Ok(received) => received,
+    fn on_net(&mut self) -> bool {
+        // Nothing that a net process says comes with a descriptor; what did is closed.
+        let bytes = match self.net.receive_whole(MAX_MESSAGE) {
+            Ok((bytes, _)) => Zeroizing::new(bytes),
             Err(error) => {
                 self.judge.trail.net_crashed(&error.to_string());
                 self.crashed = true;
                 return false;
             }
         };
-        let bytes = buffer.get_mut(..received.len).unwrap_or_default();
         if bytes.is_empty() {
             return false;
         }
-        // Nothing that a net process says comes with a descriptor; what did was closed.
-        let message = ToMonitor::from_bytes(bytes).map_err(Violation::Malformed);
-        bytes.zeroize();
+        let message = ToMonitor::from_bytes(&bytes).map_err(Violation::Malformed);
         let checked = message.and_then(|message| self.gate.check(&self.provider, &message).map(|()| message));
         let result = match checked {
             Ok(message) => self.handle(message),
@@ -211,14 +208,14 @@ impl<'a> Monitor<'a> {
     }
 
     /// The listener says that the server is stopping, or is gone, which changes nothing.
-    fn on_control(&mut self, buffer: &mut [u8]) {
-        let received = self.control.as_ref().and_then(|control| control.receive(buffer).ok());
-        let bytes = received.and_then(|received| buffer.get(..received.len)).unwrap_or_default();
-        match <[u8; 8]>::try_from(bytes) {
-            Ok(bytes) => {
+    fn on_control(&mut self) {
+        let mut bytes = [0; 8];
+        let received = self.control.as_ref().and_then(|control| control.receive(&mut bytes).ok());
+        match received.filter(|received| received.len == bytes.len()) {
+            Some(_) => {
                 let _ = self.answer(&FromMonitor::Drain { milliseconds: u64::from_be_bytes(bytes) }, &[]);
             }
-            Err(_) => self.control = None,
+            None => self.control = None,
         }
     }
 

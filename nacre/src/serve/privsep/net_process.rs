@@ -84,9 +84,8 @@ fn begin(args: &[OsString]) -> io::Result<()> {
 }
 
 fn receive_settings(link: &MessageSocket) -> io::Result<ConnectionSettings> {
-    let mut buffer = vec![0; MAX_MESSAGE];
-    let received = link.receive(&mut buffer)?;
-    match FromMonitor::from_bytes(buffer.get(..received.len).unwrap_or_default()) {
+    let (bytes, _) = link.receive_whole(MAX_MESSAGE)?;
+    match FromMonitor::from_bytes(&bytes) {
         Ok(FromMonitor::Settings { settings }) => Ok(settings),
         _ => Err(io::ErrorKind::InvalidData.into()),
     }

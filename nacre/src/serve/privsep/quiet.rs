@@ -1,6 +1,7 @@
 //! Memory for a connection that says nothing: a process each makes what a busy moment left behind add
 //! up, so it goes back when a second has passed without a byte.
 
+use nacre_net::driver::free_buffers;
 use nacre_sys::memory;
 use std::io;
 use std::pin::Pin;
@@ -36,6 +37,7 @@ impl Activity {
             let before = self.reads.load(Ordering::Relaxed);
             tokio::time::sleep(QUIET).await;
             if self.reads.load(Ordering::Relaxed) == before {
+                free_buffers();
                 memory::give_back();
                 self.resting.store(true, Ordering::Relaxed);
                 self.woken.notified().await;
