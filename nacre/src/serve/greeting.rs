@@ -3,11 +3,12 @@
 use super::configuration::Place;
 use super::host_keys::HostKeys;
 use super::shared::Mode;
+use nacre_config::server::{MatchContext, PermitRootLogin, ServerOptions};
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 /// The start-up text.
-pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener], passed: bool) -> String {
+pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener], passed: bool, options: &ServerOptions) -> String {
     let mut out = String::new();
     let addresses: Vec<SocketAddr> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let who = match &place.mode {
@@ -26,11 +27,28 @@ pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener], passed: boo
     if let Mode::User(_) = &place.mode {
         let _ = writeln!(out, "  lets in     keys in ~/.ssh/authorized_keys, names added with `nacre passwd NAME`");
     }
+    if let Some(line) = refused(place, options) {
+        let _ = writeln!(out, "  {line}");
+    }
     if let Some(address) = addresses.first() {
         let _ = writeln!(out, "  connect     {}", command(place, *address));
     }
     out.push_str("  stop        Ctrl-C");
     out
+}
+
+/// What a line about root means for a server that root runs for itself, since every name is root there.
+fn refused(place: &Place, options: &ServerOptions) -> Option<String> {
+    let Mode::User(account) = &place.mode else { return None };
+    let here = options.resolve(&MatchContext { user: Some(account.name.clone()), ..MatchContext::default() });
+    let says = account.uid == 0 && here.permit_root_login_is_set;
+    let refused = match here.permit_root_login {
+        PermitRootLogin::Yes => return None,
+        PermitRootLogin::No => "every login",
+        PermitRootLogin::ProhibitPassword => "every password",
+        PermitRootLogin::ForcedCommandsOnly => "every password, and keys without a command",
+    };
+    says.then(|| format!("refuses     {refused}: all names run as root here, and PermitRootLogin says so"))
 }
 
 /// The exact command that connects.
