@@ -221,6 +221,10 @@ fn names_of_clients_count_once_they_lead_back() {
         let server = Server::start(&format!("UseDNS {dns}\nMatch Host {name}\nForceCommand echo named"));
         assert_eq!(server.run("echo in").out, if lets_in { "named\n" } else { "in\n" });
     }
+    if possible() {
+        let server = Setup::new(Serves::Machine).config(&format!("UseDNS yes\nAllowUsers *@{name}")).start();
+        assert_eq!(server.run(GUEST, "echo in").out, "in\n", "{}", server.log());
+    }
 }
 
 /// The machine's own name for 127.0.0.1, if it leads back.

@@ -177,3 +177,33 @@ fn a12_unknown_names_take_as_long_as_known_ones() {
     let (known, unknown) = (time("alice"), time("nobody"));
     assert!(known < unknown * 4 && unknown < known * 4, "known {known:?}, unknown {unknown:?}");
 }
+
+#[test]
+fn a_password_is_changed_by_whoever_knows_it() {
+    let folder = Folder::new("change");
+    let mut store = folder.store();
+    store.set_password("alice", Some("fake old one")).unwrap();
+    store.set_totp("alice", Some(SecretBytes::new(SECRET.to_vec())), Some(7)).unwrap();
+    assert!(store.expire("alice").unwrap());
+    assert!(!store.expire("nobody").unwrap());
+    let long = "x".repeat(MAX_PASSWORD + 1);
+    for (old, new, outcome) in [
+        ("wrong", "fake new one", ChangeOutcome::Wrong),
+        ("", "fake new one", ChangeOutcome::Wrong),
+        ("fake old one", "fake old one", ChangeOutcome::Same),
+        ("fake old one", "7 bytes", ChangeOutcome::TooShort),
+        ("fake old one", "\u{e4}\u{e4}\u{e4}\u{e4}", ChangeOutcome::TooShort),
+        ("fake old one", &long, ChangeOutcome::TooLong),
+    ] {
+        assert_eq!(store.change_password("alice", old, new).unwrap(), outcome, "{old:?} to {new:.20?}");
+        assert!(store.lookup("alice").unwrap().unwrap().must_change);
+    }
+    assert_eq!(store.change_password("nobody", "", "fake new one").unwrap(), ChangeOutcome::Wrong);
+    assert_eq!(store.change_password("alice", "fake old one", "8 bytes.").unwrap(), ChangeOutcome::Changed);
+    let record = store.lookup("alice").unwrap().unwrap();
+    assert!(!record.must_change && record.totp.unwrap().last_step == 7);
+    assert!(store.verify("alice", "8 bytes.").unwrap() && !store.verify("alice", "fake old one").unwrap());
+    assert!(store.expire("alice").unwrap());
+    store.set_password("alice", Some("x")).unwrap();
+    assert!(!store.lookup("alice").unwrap().unwrap().must_change, "the administrator's change counts");
+}

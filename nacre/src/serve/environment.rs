@@ -80,7 +80,8 @@ impl Launch {
             env.set(name, value);
         }
         let mut text = Vec::new();
-        let file = File::open(self.account.home.join(USER_FILE)).ok().filter(|f| f.metadata().is_ok_and(|m| m.is_file()));
+        let file =
+            File::open(self.account.home.join(USER_FILE)).ok().filter(|f| f.metadata().is_ok_and(|m| m.is_file()));
         let Some(Ok(_)) = file.map(|file| file.take(MAX_USER_FILE).read_to_end(&mut text)) else { return };
         for line in String::from_utf8_lossy(&text).lines() {
             let line = line.trim_start_matches([' ', '\t']);

@@ -29,13 +29,7 @@ fn find_by_command(login: &Login, account: &Account, ends: Ends, blob: &[u8]) ->
     pick(login, &parse(&bytes, &program), ends, &program, blob)
 }
 
-fn find_in_files(
-    shared: &Shared,
-    login: &Login,
-    account: &Account,
-    ends: Ends,
-    blob: &[u8],
-) -> Option<KeyOptions> {
+fn find_in_files(shared: &Shared, login: &Login, account: &Account, ends: Ends, blob: &[u8]) -> Option<KeyOptions> {
     let home = account.home.to_str()?;
     let files = match login.options.authorized_keys_files(&account.name, account.uid, home) {
         Ok(files) => files,

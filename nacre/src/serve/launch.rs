@@ -100,7 +100,9 @@ impl Opened {
     /// Its terminal's name, if it has one.
     pub fn terminal(&self) -> Option<String> {
         match &self.streams {
-            OpenedStreams::Terminal { path, .. } => Some(path.strip_prefix("/dev").unwrap_or(path).display().to_string()),
+            OpenedStreams::Terminal { path, .. } => {
+                Some(path.strip_prefix("/dev").unwrap_or(path).display().to_string())
+            }
             OpenedStreams::Pipes(_) => None,
         }
     }

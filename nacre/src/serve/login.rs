@@ -85,7 +85,8 @@ impl Login {
     /// AllowUsers and its kin: who is not let in is treated as if there were no such account.
     fn apply_lists(&mut self, groups: &[String], ends: Ends) {
         let (Some(name), Some(_)) = (&self.name, &self.account) else { return };
-        if let Err(denied) = self.options.may_log_in(name, groups, self.host.as_deref(), ends.peer.ip().to_canonical()) {
+        if let Err(denied) = self.options.may_log_in(name, groups, self.host.as_deref(), ends.peer.ip().to_canonical())
+        {
             audit::not_allowed(&self.shown, Some(ends), &denied.to_string());
             self.account = None;
         }

@@ -1,6 +1,8 @@
 //! The owner of one server connection: it passes questions to the authority and runs sessions.
 
 use super::authority::{Answer, Authority, Exit, KeyCheck, Permissions, PtyRequest, SessionRequests, Start};
+use super::host_proof::{self, AnnouncedKey};
+use super::leaving::Leaving;
 use super::session::{Session, Starting};
 use super::tasks::Tasks;
 use crate::driver::{Owner, Port};
@@ -10,15 +12,14 @@ use nacre_proto::login::server::{
     CheckKey, CheckKeyboardInteractive, CheckPassword, KeyboardInteractiveVerdict, LookUpUser, PasswordVerdict,
     UserPolicy,
 };
-use nacre_proto::{Event, GrantRequest, LocalChannel, OpenAnswer, Pending, SignExchange, Stream};
+use nacre_proto::{Event, GrantGlobal, GrantRequest, LocalChannel, OpenAnswer, Pending, SignExchange, Stream};
+use nacre_wire::names;
 use nacre_wire::reason;
 use nacre_wire::session::SessionRequest;
 use nacre_wire::text::clean_line;
-use nacre_wire::{Reader, WriteExt, names};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::Context;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 
@@ -47,16 +48,7 @@ enum Answered {
     Password(Pending<CheckPassword>, PasswordVerdict),
     Interactive(Pending<CheckKeyboardInteractive>, KeyboardInteractiveVerdict),
     Started(Starting),
-    Proof(nacre_proto::Pending<nacre_proto::GrantGlobal>, Vec<Option<Vec<u8>>>),
-}
-
-/// A host key as the server announces it (OpenSSH PROTOCOL §2.5).
-#[derive(Debug, Clone)]
-pub struct AnnouncedKey {
-    /// The public key blob.
-    pub blob: Vec<u8>,
-    /// The algorithm it proves itself with.
-    pub algorithm: nacre_proto::algorithm::SignatureAlgorithm,
+    Proof(Pending<GrantGlobal>, Vec<Option<Vec<u8>>>),
 }
 
 /// The owner of one server connection.
@@ -68,9 +60,7 @@ pub struct ServerOwner {
     next_order: Option<Answer<()>>,
     tasks: Tasks<Answered>,
     sessions: Vec<Session>,
-    /// Sessions whose channel is gone, with the time their processes have to go by themselves; without
-    /// one they were ended and only have to be reaped.
-    leaving: Vec<(Session, Option<Pin<Box<Sleep>>>)>,
+    leaving: Leaving,
     permissions: Option<Permissions>,
     drain: Option<Pin<Box<Sleep>>>,
     log: tracing::Span,
@@ -93,7 +83,7 @@ impl ServerOwner {
             order,
             tasks: Tasks::default(),
             sessions: Vec::new(),
-            leaving: Vec::new(),
+            leaving: Leaving::default(),
             permissions: None,
             drain: None,
             log,
@@ -116,34 +106,9 @@ impl ServerOwner {
             }
         }
         for session in std::mem::take(&mut self.sessions) {
-            self.let_go(session);
+            self.leaving.let_go(session);
         }
-        poll_fn(|cx| {
-            self.poll_leaving(cx);
-            if self.leaving.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
-
-    /// Tells a session whose channel is gone; what does not go by itself is ended (threat C12).
-    fn let_go(&mut self, mut session: Session) {
-        if session.is_running() {
-            session.hang_up();
-            self.leaving.push((session, Some(Box::pin(tokio::time::sleep(HANG_UP_GRACE)))));
-        }
-    }
-
-    fn poll_leaving(&mut self, cx: &mut Context<'_>) {
-        self.leaving.retain_mut(|(session, grace)| {
-            if session.poll_gone(cx) {
-                return false;
-            }
-            if grace.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
-                *grace = None;
-                session.kill();
-            }
-            true
-        });
+        poll_fn(|cx| self.leaving.poll_all(cx)).await;
     }
 
     fn session(&mut self, channel: LocalChannel) -> Option<&mut Session> {
@@ -188,11 +153,8 @@ impl ServerOwner {
         }
         self.permissions = Some(permissions);
         self.watcher.authenticated();
-        let mut data = Vec::new();
-        for key in &self.host_keys {
-            data.put_string(&key.blob);
-        }
-        let _ = port.connection.global_request(port.now, names::HOSTKEYS, &data, false);
+        let announced = host_proof::announcement(&self.host_keys);
+        let _ = port.connection.global_request(port.now, names::HOSTKEYS, &announced, false);
     }
 
     fn on_open(&mut self, channel: LocalChannel, kind: &str) -> OpenAnswer {
@@ -282,7 +244,7 @@ impl ServerOwner {
             Answered::Key(pending, a) => connection.answer(now, pending, a),
             Answered::Password(pending, a) => connection.answer(now, pending, a),
             Answered::Interactive(pending, a) => connection.answer(now, pending, a),
-            Answered::Proof(pending, signatures) => connection.answer(now, pending, proofs(&signatures)),
+            Answered::Proof(pending, signatures) => connection.answer(now, pending, host_proof::proofs(&signatures)),
             Answered::Started(starting) => {
                 self.on_started(port, starting);
                 Ok(())
@@ -317,27 +279,17 @@ impl ServerOwner {
     }
 
     /// OpenSSH PROTOCOL §2.5: the client asks for proof that we hold the keys we announced.
-    fn prove_host_keys(
-        &mut self,
-        port: &mut Port<'_>,
-        data: &[u8],
-        pending: nacre_proto::Pending<nacre_proto::GrantGlobal>,
-    ) {
-        let Some(asked) = self.asked_keys(data) else {
+    fn prove_host_keys(&mut self, port: &mut Port<'_>, data: &[u8], pending: Pending<GrantGlobal>) {
+        let Some(asked) = host_proof::asked(&self.host_keys, data) else {
             let _ = port.connection.answer(port.now, pending, None);
             return;
         };
         let session_id = port.connection.session_id().map(|id| id.as_bytes().to_vec()).unwrap_or_default();
-        let signatures: Vec<_> = asked
-            .into_iter()
-            .map(|key| {
-                let mut text = Vec::new();
-                text.put_string(names::HOSTKEYS_PROVE);
-                text.put_string(&session_id);
-                text.put_string(&key.blob);
-                self.authority.sign(key.blob, key.algorithm, text)
-            })
-            .collect();
+        let sign = |key: AnnouncedKey| {
+            let text = host_proof::text(&session_id, &key.blob);
+            self.authority.sign(key.blob, key.algorithm, text)
+        };
+        let signatures: Vec<_> = asked.into_iter().map(sign).collect();
         let all = Box::pin(async move {
             let mut done = Vec::new();
             for signature in signatures {
@@ -346,16 +298,6 @@ impl ServerOwner {
             done
         });
         self.tasks.push(all, |signatures| Answered::Proof(pending, signatures));
-    }
-
-    fn asked_keys(&self, data: &[u8]) -> Option<Vec<AnnouncedKey>> {
-        let mut reader = Reader::new(data);
-        let mut keys = Vec::new();
-        while reader.remaining() > 0 {
-            let blob = reader.string("host key").ok()?;
-            keys.push(self.host_keys.iter().find(|key| key.blob == blob)?.clone());
-        }
-        (keys.len() <= self.host_keys.len()).then_some(keys)
     }
 
     /// Looks at what the server as a whole wants.
@@ -396,22 +338,10 @@ fn abandon(starting: Starting) {
     }
 }
 
-/// What processes get between being told and being ended.
-const HANG_UP_GRACE: Duration = Duration::from_secs(2);
-
 fn answer(port: &mut Port<'_>, pending: Option<Pending<GrantRequest>>, granted: bool) {
     if let Some(pending) = pending {
         let _ = port.connection.answer(port.now, pending, granted);
     }
-}
-
-/// The answer to a request for proof: all signatures, or nothing.
-fn proofs(signatures: &[Option<Vec<u8>>]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    for signature in signatures {
-        out.put_string(signature.as_ref()?);
-    }
-    Some(out)
 }
 
 impl Owner for ServerOwner {
@@ -448,7 +378,7 @@ impl Owner for ServerOwner {
                 if let Some(place) = self.sessions.iter().position(|s| s.channel == channel) {
                     let session = self.sessions.swap_remove(place);
                     port.pumps.detach(channel);
-                    self.let_go(session);
+                    self.leaving.let_go(session);
                 }
             }
             _ => {}
@@ -478,7 +408,7 @@ impl Owner for ServerOwner {
         for answered in answers {
             self.on_answered(port, answered);
         }
-        self.poll_leaving(cx);
+        self.leaving.poll(cx);
         let log = &self.log;
         for session in &mut self.sessions {
             if let Some(exit) = session.poll_exit(cx, port) {
