@@ -131,7 +131,8 @@ fn start(
         Source::Single(single) => return serve_single(&shared, apart.as_ref(), single),
         Source::Listeners { sockets, passed } => (sockets, passed),
     };
-    let greeting = (!args.as_sshd).then(|| greeting::text(&place, &shared.host_keys, &sockets, passed, &shared.options()));
+    let greeting =
+        (!args.as_sshd).then(|| greeting::text(&place, &shared.host_keys, &sockets, passed, &shared.options()));
     let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let started = Event::ServerStarted { mode: place.mode.clone(), addresses, passed };
     let runtime = runtime(apart.is_some())?;
@@ -156,10 +157,7 @@ fn start(
 /// Where connections come from.
 enum Source {
     /// Sockets that listen, opened here or passed.
-    Listeners {
-        sockets: Vec<std::net::TcpListener>,
-        passed: bool,
-    },
+    Listeners { sockets: Vec<std::net::TcpListener>, passed: bool },
     /// `-i`.
     Single(activation::Single),
 }

@@ -240,9 +240,7 @@ impl Happening {
                 let text = format!("net process of the connection {source}: {reason}");
                 with(Level::ERROR, "net_crashed", text, vec![("reason", json!(reason))])
             }
-            Self::InvalidUser => {
-                with(Level::INFO, "invalid_user", format!("Invalid user {name} {source}"), Vec::new())
-            }
+            Self::InvalidUser => with(Level::INFO, "invalid_user", format!("Invalid user {name} {source}"), Vec::new()),
             Self::LoginRefused { reason } => {
                 let text = format!("User {name} {source} not allowed because of {reason}");
                 with(Level::INFO, "login_refused", text, vec![("reason", json!(reason))])
@@ -272,8 +270,10 @@ impl Happening {
             }
             Self::SessionRefused { id, spec, reason } => {
                 let asked = if spec.asked.is_empty() { String::new() } else { format!(" {}", spec.asked) };
-                let text =
-                    format!("Session not started: user {name} {source} id {id}: {}{asked} refused: {reason}", spec.kind);
+                let text = format!(
+                    "Session not started: user {name} {source} id {id}: {}{asked} refused: {reason}",
+                    spec.kind
+                );
                 let mut more = spec.fields(*id);
                 more.push(("reason", json!(reason)));
                 with(Level::WARN, "session_refused", text, more)

@@ -186,10 +186,17 @@ impl Trail {
 
     /// The connection is over. Only the first end counts.
     pub fn ended(&self, end: End) {
+        if let Some(event) = self.end_event(end) {
+            write(&event);
+        }
+    }
+
+    /// The end of the connection, after the ends of what ran in it are written; `None` for a second one.
+    pub(super) fn end_event(&self, end: End) -> Option<Event> {
         self.tell_partial();
         let mut state = self.state();
         if std::mem::replace(&mut state.over, true) {
-            return;
+            return None;
         }
         let (user, logged_in, sessions) = (state.user.clone(), state.logged_in, take(&mut state.sessions));
         drop(state);
@@ -198,7 +205,8 @@ impl Trail {
         }
         let End { reason, quiet, bytes } = end;
         let (claimed, stood) = (self.apart && bytes.is_some(), self.began.elapsed());
-        self.tell(&user, Happening::Ended { reason, quiet, bytes, claimed, logged_in, stood });
+        let what = Happening::Ended { reason, quiet, bytes, claimed, logged_in, stood };
+        Some(Event::Connection { ends: self.ends, user, what })
     }
 }
 

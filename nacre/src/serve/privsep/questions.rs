@@ -5,9 +5,9 @@ use super::control::Notice;
 use super::helper_link::HelperLink;
 use super::helper_messages::{FromHelper, ToHelper};
 use super::monitor::{Monitor, Recorded};
+use crate::serve::audit;
 use crate::serve::last_login;
 use crate::serve::launch::Launch;
-use crate::serve::audit;
 use nacre_net::privsep::{FromMonitor, Phase, StreamsKind, ToMonitor};
 use nacre_net::server::authority::{Exit, KeyCheck, Permissions, SessionRequests, Start};
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict};
@@ -200,7 +200,10 @@ impl Monitor<'_> {
                 if fds.len() != wanted {
                     return Err(unasked());
                 }
-                let terminal = line.as_ref().map(|line| clean_line(line.as_os_str().as_bytes(), 64));
+                let terminal = line.as_ref().map(|line| {
+                    let line = line.strip_prefix("/dev").unwrap_or(line);
+                    clean_line(line.as_os_str().as_bytes(), 64)
+                });
                 self.judge.trail.session_started(session, terminal);
                 if let Some(line) = line {
                     self.record_begin(session, line, pid);
