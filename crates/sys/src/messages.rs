@@ -81,7 +81,7 @@ impl MessageSocket {
     pub fn receive_whole(&self, most: usize) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
         let peek = RecvFlags::PEEK | RecvFlags::TRUNC;
         // With TRUNC the length is the message's own, however little room there is for it.
-        let length = match rustix::io::retry_on_intr(|| rustix::net::recv(&self.0, [0_u8; 0].as_mut_slice(), peek)) {
+        let length = match despite_reset(|| rustix::net::recv(&self.0, [0_u8; 0].as_mut_slice(), peek)) {
             Ok((_, length)) => length,
             Err(rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
             Err(err) => return Err(err).doing(|| "receive a message".into()),
@@ -97,14 +97,13 @@ impl MessageSocket {
     /// # Errors
     /// `InvalidData` for a message longer than `buf`, more than [`MAX_DESCRIPTORS`] descriptors, more than this process may have
     /// open, or a control message that is none of descriptors: whatever came is closed and the message lost, so give the
-    /// connection up. `WouldBlock` when it is set not to block and nothing is there; ECONNRESET.
+    /// connection up. `WouldBlock` when it is set not to block and nothing is there.
     pub fn receive(&self, buf: &mut [u8]) -> io::Result<Received> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(buf)];
-        let received = rustix::io::retry_on_intr(|| {
-            rustix::net::recvmsg(&self.0, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
-        });
+        let received =
+            despite_reset(|| rustix::net::recvmsg(&self.0, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC));
         let message = match received {
             Ok(message) => message,
             Err(rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
@@ -140,6 +139,15 @@ impl MessageSocket {
     pub fn peer_pid_uid(&self) -> io::Result<(i32, u32)> {
         let peer = sockopt::socket_peercred(&self.0).doing(|| "ask who the peer is".into())?;
         Ok((peer.pid.as_raw_nonzero().get(), peer.uid.as_raw()))
+    }
+}
+
+/// A peer that went and left messages unread makes one call fail with ECONNRESET. What it had said before is still there, and
+/// then its end; both are lost to who takes that error for the end.
+fn despite_reset<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    match rustix::io::retry_on_intr(&mut call) {
+        Err(rustix::io::Errno::CONNRESET) => rustix::io::retry_on_intr(call),
+        other => other,
     }
 }
 

@@ -149,6 +149,21 @@ fn the_end_of_the_peer_is_length_zero_and_no_signal() {
 }
 
 #[test]
+fn p18_what_a_peer_said_is_read_although_it_left_messages_unread() {
+    for whole in [false, true] {
+        let (one, other) = MessageSocket::pair().unwrap();
+        other.send(b"never read", &[]).unwrap();
+        one.send(b"last words", &[]).unwrap();
+        drop(one);
+        let next = || match whole {
+            true => other.receive_whole(64).unwrap().0.len(),
+            false => other.receive(&mut [0; 64]).unwrap().len,
+        };
+        assert_eq!((next(), next(), next()), (10, 0, 0));
+    }
+}
+
+#[test]
 fn the_kernel_says_who_made_the_pair() {
     let (one, _other) = MessageSocket::pair().unwrap();
     let own = (std::process::id() as i32, nacre_sys::privileges::effective_uid());

@@ -21,10 +21,11 @@ const HANG_UP_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs until the monitor is gone. What fails is told to the monitor, or to nobody when that fails.
 pub fn run() -> ExitCode {
-    match Helper::begin().and_then(Helper::serve) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    let Ok(mut helper) = Helper::begin() else { return ExitCode::FAILURE };
+    let served = helper.serve();
+    // However the monitor went, what runs must not stay.
+    helper.leave();
+    if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A session that runs.
@@ -66,7 +67,7 @@ impl Helper {
         self.monitor.send(&message.to_bytes(), &[])
     }
 
-    fn serve(mut self) -> io::Result<()> {
+    fn serve(&mut self) -> io::Result<()> {
         loop {
             let mut fds = vec![self.monitor.as_fd()];
             fds.extend(self.running.iter().map(|running| running.child.as_fd()));
@@ -75,10 +76,7 @@ impl Helper {
             if ready.first().is_some_and(|ready| *ready) {
                 match self.receive()? {
                     Some(message) => self.handle(message)?,
-                    None => {
-                        self.leave();
-                        return Ok(());
-                    }
+                    None => return Ok(()),
                 }
             }
         }

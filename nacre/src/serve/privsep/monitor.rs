@@ -126,12 +126,16 @@ impl<'a> Monitor<'a> {
         Ok(monitor)
     }
 
-    /// Says something to the net process.
+    /// Says something to the net process. One that has gone meanwhile, because its client did, is
+    /// no error: what it said of that waits to be read.
     pub(super) fn answer(&self, message: &FromMonitor, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         if !wait_writable(self.net.as_fd(), Some(SEND_TIMEOUT))? {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the net process does not read"));
         }
-        self.net.send(&message.to_bytes(), fds)
+        match self.net.send(&message.to_bytes(), fds) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(()),
+            other => other,
+        }
     }
 
     /// Tells the listener.
