@@ -174,7 +174,7 @@ fn an_empty_password_counts_only_where_it_is_permitted() {
         let done = finish(server.answering(GUEST, &[("*", "")], BY_PASSWORD).arg("echo in as $USER"), b"");
         assert_eq!(is_in(&done), lets_in, "{config}: {done:?}");
         // A client that begins with a key is let in by it.
-        assert_eq!(server.run(GUEST, "echo in").out == "in\n", true);
+        assert_eq!(server.run(GUEST, "echo in").out, "in\n");
         if lets_in {
             server.logs(&format!("Accepted none for {GUEST}"));
             let done = finish(server.answering("nobody", &[], &none).arg("echo in as $USER"), b"");

@@ -54,7 +54,7 @@ impl Judge {
     fn on_password(&self, login: &Login, password: SecretBytes) -> Verdict {
         match passwords::check(&self.shared, login, &password) {
             Checked::Wrong => return self.interactive_over(login, false),
-            Checked::Right => {}
+            Checked::Right => self.state().old_password = None,
             Checked::MustChange => self.state().old_password = Some(password),
             Checked::Expired => self.state().force_change = true,
         }

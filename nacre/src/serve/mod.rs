@@ -122,7 +122,10 @@ fn start(
     let _ = privileges::raise_open_files();
     log::start(target, style)?;
     let apart = match place.mode_is_root() {
-        true => Some(Separation::new(&place.state, options.sandbox, log::descriptor())?),
+        true => {
+            state::prepare(&place.state)?;
+            Some(Separation::new(&place.state, options.sandbox, log::descriptor())?)
+        }
         false => None,
     };
     let pid_file = pid_file(args, &place, &options);

@@ -4,7 +4,7 @@
 
 use crate::common::{Scratch, nacre, program};
 use crate::serve::{Done, PATIENCE, eventually, finish, free_port, make_key};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -61,7 +61,6 @@ impl Setup {
         for key in ["host", "id", "other"] {
             make_key(&place, key);
         }
-        std::fs::DirBuilder::new().mode(0o700).create(place.path("state")).unwrap();
         for folder in ["run", "home", "root-home"] {
             std::fs::create_dir(place.path(folder)).unwrap();
         }
