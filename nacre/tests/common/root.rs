@@ -119,6 +119,13 @@ impl Root {
 
     /// OpenSSH's client that answers `password` to whatever it is asked.
     pub fn ssh_with_password(&self, user: &str, password: &str, more: &[&str]) -> Command {
+        let mut words = vec!["-o", "PubkeyAuthentication=no"];
+        words.extend(more);
+        self.ssh_answering(user, password, &words)
+    }
+
+    /// The same, with whatever keys `more` names.
+    pub fn ssh_answering(&self, user: &str, answer: &str, more: &[&str]) -> Command {
         let path = self.place.path("askpass");
         if !path.exists() {
             let new = self.place.write("askpass-new", "#!/bin/sh\necho \"$ANSWER\"\n");
@@ -127,7 +134,7 @@ impl Root {
         }
         let mut ssh = self.client(self.port);
         ssh.env("SSH_ASKPASS", path).env("SSH_ASKPASS_REQUIRE", "force").env("DISPLAY", "none");
-        ssh.env("ANSWER", password).args(["-o", "PubkeyAuthentication=no"]).args(more);
+        ssh.env("ANSWER", answer).args(more);
         ssh.arg("-l").arg(user).arg("127.0.0.1");
         ssh
     }
