@@ -5,7 +5,7 @@ use std::hint::black_box;
 use rustix::mm::Advice;
 
 /// Below the frame that asks, what is left alone: frames of the calls that follow, and the red zone.
-const KEPT: usize = 16 * 1024;
+const KEPT: usize = 4 * 1024;
 /// How far below it is looked for pages of the stack. The kernel keeps at least 1 MiB below a stack free of other mappings
 /// (stack_guard_gap), so that nothing else lies in this range.
 const REACH: usize = 512 * 1024;

@@ -16,7 +16,7 @@ const GIB: f64 = (1u64 << 30) as f64;
 
 /// Bytes that the command which makes the data writes at once: programs that move much data write
 /// large pieces, and what small ones cost has rows of its own.
-const PIECE: u64 = 256 * 1024;
+pub const PIECE: u64 = 256 * 1024;
 
 /// The small ones: what `head`, `cat` of old and many libraries write at once.
 const SMALL_PIECE: u64 = 8 * 1024;
@@ -29,10 +29,23 @@ const CIPHERS: &[(&str, Option<&str>)] = &[
     ("aes256-ctr", Some("hmac-sha2-256-etm@openssh.com")),
 ];
 
+/// Which way the data goes.
 #[derive(Debug, Clone, Copy)]
-enum Direction {
+pub enum Direction {
+    /// From the server.
     Down,
+    /// To it.
     Up,
+}
+
+impl Direction {
+    /// Its name in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
+        }
+    }
 }
 
 /// A client's make and a server's, and what the two are called together.
@@ -44,8 +57,9 @@ const PAIRS: &[(Make, Make, &str)] = &[
 ];
 
 /// One transfer.
-struct Run {
-    seconds: f64,
+pub struct Run {
+    /// From start to end.
+    pub seconds: f64,
     client: f64,
     server: f64,
 }
@@ -77,10 +91,7 @@ fn one(
     pairs: &[(Make, Make, &str)],
 ) -> Result<Vec<Figure>, String> {
     let (runs, bytes) = if bench.quick { (3, 1 << 28) } else { (3, 1 << 31) };
-    let word = match direction {
-        Direction::Down => "down",
-        Direction::Up => "up",
-    };
+    let word = direction.word();
     let word = if piece == PIECE { word.to_owned() } else { format!("{word}, {} KiB pieces", piece / 1024) };
     let name = match mac {
         None => format!("{} {word}", cipher.trim_end_matches("@openssh.com")),
@@ -114,7 +125,8 @@ fn zeros(bytes: u64, piece: u64) -> [String; 4] {
     ["if=/dev/zero".to_owned(), format!("bs={piece}"), format!("count={}", bytes / piece), "status=none".to_owned()]
 }
 
-fn transfer(
+/// One transfer: which way, how many bytes, in pieces of how many.
+pub fn transfer(
     bench: &Bench,
     make: Make,
     server: &Server,

@@ -19,7 +19,8 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>, String> {
     Ok(vec![figure])
 }
 
-fn one(bench: &Bench, server: &Server, count: u32) -> Result<f64, String> {
+/// KiB for each of `count` connections.
+pub fn one(bench: &Bench, server: &Server, count: u32) -> Result<f64, String> {
     let before = memory(server)?;
     let mut command = bench.library(server, &["idle", &count.to_string()])?;
     let mut child = command.stdin(Stdio::piped()).spawn().map_err(|error| error.to_string())?;

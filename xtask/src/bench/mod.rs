@@ -8,6 +8,7 @@ mod cpu;
 mod echo;
 mod handshakes;
 mod limit;
+mod machine;
 mod memory;
 mod parties;
 mod report;
@@ -53,6 +54,7 @@ const MEASUREMENTS: &[(&str, &str, Measurement)] = &[
     ("connect", "connect, log in, run `true`, leave", connect::measure),
     ("handshakes", "key exchanges a second that a server does", handshakes::measure),
     ("memory", "memory of a server for each idle connection", memory::measure),
+    ("machine", "as root, with processes for each connection: connect, memory, bulk", machine::measure),
     ("echo", "from a keystroke to its echo, alone and beside bulk data", echo::measure),
 ];
 

@@ -59,8 +59,17 @@ impl Drop for Server {
 }
 
 impl Bench {
-    /// Starts a server of that make.
+    /// Starts a server of that make; Nacre's for the running account.
     pub fn serve(&self, make: Make) -> Result<Server, String> {
+        self.start(make, &["--user-mode"])
+    }
+
+    /// Starts Nacre's server for the machine's accounts, with processes for each connection.
+    pub fn serve_machine(&self) -> Result<Server, String> {
+        self.start(Make::Nacre, &[])
+    }
+
+    fn start(&self, make: Make, mode: &[&str]) -> Result<Server, String> {
         let problem = |error: std::io::Error| format!("the {} server: {error}", make.name());
         let listener = TcpListener::bind("127.0.0.1:0").map_err(problem)?;
         let port = listener.local_addr().map_err(problem)?.port();
@@ -75,7 +84,7 @@ impl Bench {
         let mut command = match make {
             Make::Nacre => {
                 let mut command = Command::new(&self.nacre);
-                command.args(["serve", "--user-mode", "--state"]).arg(folder.join("state"));
+                command.arg("serve").args(mode).arg("--state").arg(folder.join("state"));
                 command
             }
             // sshd starts itself anew for each connection and wants to be called by its whole name.

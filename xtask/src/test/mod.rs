@@ -97,7 +97,18 @@ impl Run<'_> {
         if long {
             command.env("NACRE_LONG", "1");
         }
-        self.step("interop", if long { 240 } else { 25 }, command);
+        let minutes = if long { 240 } else { 25 };
+        if peers::can_replace_accounts() {
+            let mut as_root = cargo(&folder, &["test", "--no-fail-fast", "--"]);
+            as_root.args(command.get_args().skip_while(|word| *word != "--").skip(1));
+            as_root.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            // What concerns no server of ours was run already.
+            as_root.env("NACRE_SERVES_AS_ROOT", "1").args(["nacre", "own_accounts"]);
+            self.step("interop", minutes, command);
+            self.step("interop with a server as root", minutes, as_root);
+        } else {
+            self.step("interop", minutes, command);
+        }
     }
 
     /// The whole product once, as a newcomer would run it.

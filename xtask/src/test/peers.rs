@@ -21,6 +21,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "kill", package: "procps", peer: "openssh" },
     Program { name: "setsid", package: "util-linux", peer: "openssh" },
     Program { name: "unshare", package: "util-linux", peer: "openssh" },
+    Program { name: "strace", package: "strace", peer: "strace" },
     Program { name: "dropbear", package: "dropbear-bin", peer: "dropbear" },
     Program { name: "dbclient", package: "dropbear-bin", peer: "dropbear" },
     Program { name: "dropbearkey", package: "dropbear-bin", peer: "dropbear" },

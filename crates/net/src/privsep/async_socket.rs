@@ -9,6 +9,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::unix::AsyncFd;
 use zeroize::Zeroizing;
 
+/// A message and the descriptors that came with it.
+pub type Message = (Zeroizing<Vec<u8>>, Vec<OwnedFd>);
+
 /// The socket as the runtime watches it.
 struct Watched(MessageSocket);
 
@@ -33,7 +36,7 @@ impl AsyncMessageSocket {
     }
 
     /// The next message with its descriptors; no bytes once the other side is gone.
-    pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Zeroizing<Vec<u8>>, Vec<OwnedFd>)>> {
+    pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<Message>> {
         loop {
             let mut guard = ready!(self.0.poll_read_ready(cx))?;
             if let Ok(received) = guard.try_io(|fd| fd.get_ref().0.receive_whole(MAX_MESSAGE)) {

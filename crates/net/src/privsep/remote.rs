@@ -1,6 +1,6 @@
 //! The net process's side: an [`Authority`] that asks the monitor, over a socket between the two.
 
-use super::async_socket::AsyncMessageSocket;
+use super::async_socket::{AsyncMessageSocket, Message};
 use super::message::{FromMonitor, StreamsKind, ToMonitor};
 use crate::descriptor::Descriptor;
 use crate::server::authority::{
@@ -21,7 +21,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 /// An answer and the descriptors that came with it.
 type Reply = (FromMonitor, Vec<OwnedFd>);
@@ -121,7 +120,7 @@ impl RemoteLink {
     }
 }
 
-fn read((bytes, fds): (Zeroizing<Vec<u8>>, Vec<OwnedFd>)) -> io::Result<Reply> {
+fn read((bytes, fds): Message) -> io::Result<Reply> {
     if bytes.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
