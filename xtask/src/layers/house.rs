@@ -89,6 +89,18 @@ pub const RESERVED: &[Reserved] = &[
         why: "one crate answers for the cryptography; the others ask it",
     },
     Reserved {
+        package: "chacha20",
+        ident: "chacha20",
+        only: &["nacre-crypto"],
+        why: "one crate answers for the cryptography; the others ask it",
+    },
+    Reserved {
+        package: "poly1305",
+        ident: "poly1305",
+        only: &["nacre-crypto"],
+        why: "one crate answers for the cryptography; the others ask it",
+    },
+    Reserved {
         package: "ssh-key",
         ident: "ssh_key",
         only: &["nacre-crypto"],
