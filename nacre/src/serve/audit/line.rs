@@ -33,11 +33,23 @@ pub fn json(line: &Line, now: SystemTime) -> String {
     let text = [("message", Value::from(line.text.as_str()))];
     for (name, value) in own.iter().chain(&line.fields).chain(&text) {
         let comma = if out.len() > 1 { "," } else { "" };
-        // A JSON string holds no control character as itself, so a line stays one.
-        let _ = write!(out, "{comma}\"{name}\":{value}");
+        let _ = write!(out, "{comma}\"{name}\":");
+        push_value(&mut out, value);
     }
     out.push('}');
     out
+}
+
+/// JSON escapes C0 alone; other characters that some readers take for the end of a line may stand only
+/// within strings, where they can be escaped too.
+fn push_value(out: &mut String, value: &Value) {
+    for c in value.to_string().chars() {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
 }
 
 /// A moment as RFC 3339 has it, to the millisecond, with the offset of the machine's zone.
@@ -97,7 +109,7 @@ mod tests {
                 fields: vec![("user", Value::from(text))],
             };
             let json = json(&line, SystemTime::now());
-            assert!(!json.contains(['\n', '\r', '\0', '\x1b']), "{json}");
+            assert!(!json.contains(|c: char| c.is_control() || c == '\u{2028}'), "{json}");
             let value: Value = serde_json::from_str(&json).unwrap();
             assert_eq!(value["message"], text);
             assert_eq!(value["user"], text);
