@@ -2,10 +2,15 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, MemfdFlags};
+use rustix::io::Errno;
 
 use crate::error::Doing;
+
+/// How often a slot is asked for that another process has.
+const RETRY: Duration = Duration::from_millis(5);
 
 /// Slots shared by this process and the copies it forks. Each process uses the one its id falls on.
 #[derive(Debug)]
@@ -30,11 +35,35 @@ impl Slots {
     /// # Errors
     /// The errno of fcntl.
     pub fn take(&self) -> io::Result<Slot<'_>> {
-        let pid = usize::try_from(std::process::id()).unwrap_or(0);
-        let fd = self.0.get(pid % self.0.len()).ok_or(io::ErrorKind::NotFound)?.as_fd();
+        let fd = self.own()?;
         let lock = || rustix::fs::fcntl_lock(fd, FlockOperation::LockExclusive);
         rustix::io::retry_on_intr(lock).doing(|| "wait for a slot".into())?;
         Ok(Slot(fd))
+    }
+
+    /// Waits so long for this process's slot; `None` when another process had it all the time.
+    ///
+    /// # Errors
+    /// The errno of fcntl.
+    pub fn take_within(&self, at_most: Duration) -> io::Result<Option<Slot<'_>>> {
+        let fd = self.own()?;
+        let end = Instant::now() + at_most;
+        loop {
+            match rustix::fs::fcntl_lock(fd, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Some(Slot(fd))),
+                Err(Errno::AGAIN | Errno::ACCESS | Errno::INTR) => {}
+                Err(error) => return Err(error).doing(|| "ask for a slot".into()),
+            }
+            if Instant::now() >= end {
+                return Ok(None);
+            }
+            std::thread::sleep(RETRY);
+        }
+    }
+
+    fn own(&self) -> io::Result<BorrowedFd<'_>> {
+        let pid = usize::try_from(std::process::id()).unwrap_or(0);
+        Ok(self.0.get(pid % self.0.len()).ok_or(io::ErrorKind::NotFound)?.as_fd())
     }
 
     /// The descriptors, for a copy to keep.

@@ -43,6 +43,12 @@ impl Launch {
         }
         self.set_account(&mut env);
         self.set_own(&mut env);
+        // As with OpenSSH these win over all but what the server alone knows.
+        for (name, value) in &self.pam_variables {
+            if let Ok(name) = std::str::from_utf8(name) {
+                env.set(name, OsString::from_vec(value.clone()));
+            }
+        }
         self.set_connection(&mut env);
         if let Some(path) = auth_info {
             env.set("SSH_USER_AUTH", path);
@@ -101,12 +107,12 @@ impl Launch {
         }
     }
 
-    /// The last login and the message of the day, unless the user wants neither.
+    /// What PAM has to say, the last login and the message of the day, unless the user wants neither.
     pub(super) fn greeting(&self) -> Vec<u8> {
         if self.account.home.join(".hushlogin").exists() {
             return Vec::new();
         }
-        let mut text = Vec::new();
+        let mut text = self.pam_texts.clone();
         if let Some(line) = &self.last_login {
             text.extend_from_slice(line.as_bytes());
             text.push(b'\n');

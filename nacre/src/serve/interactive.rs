@@ -51,6 +51,17 @@ impl Judge {
         }
     }
 
+    /// Whether somebody begins whose first factor is still to come, so that PAM asks the questions where it is used.
+    pub fn begins_with_password(&self) -> bool {
+        !(self.login().is_some_and(|login| login.code_wanted) && self.state().factors > 0)
+    }
+
+    /// PAM has asked its questions, with this end. The code where one is wanted comes after them.
+    pub fn after_pam(&self, right: bool) -> Verdict {
+        let Some(login) = self.login() else { return Verdict::Reject };
+        if right && login.code_wanted { self.ask(Asked::Code, "") } else { self.interactive_over(&login, right) }
+    }
+
     fn on_password(&self, login: &Login, password: SecretBytes) -> Verdict {
         match passwords::check(&self.shared, login, &password) {
             Checked::Wrong => return self.interactive_over(login, false),

@@ -133,14 +133,21 @@ impl Judge {
         policy
     }
 
-    /// Judges a key. What it signed was verified before.
-    pub fn check_key(&self, key: &KeyCheck) -> bool {
+    /// What has succeeded so far, a line for each method.
+    pub fn auth_info(&self) -> String {
+        self.state().auth_info.clone()
+    }
+
+    /// Judges a key. What it signed was verified before; `account` says whether the account may be used by whoever
+    /// signed.
+    pub fn check_key(&self, key: &KeyCheck, account: impl FnOnce() -> bool) -> bool {
         let Some(login) = self.login() else { return false };
         let found = keys::find(&self.shared, &login, self.ends, &key.public_key).filter(|_| is_long(&login, key));
-        let accepted = found.is_some();
         if key.proof.is_none() {
-            return accepted;
+            return found.is_some();
         }
+        let found = found.filter(|_| account());
+        let accepted = found.is_some();
         self.trail.attempted(accepted, names::AUTH_PUBLICKEY, &login, Some(key));
         let mut state = self.state();
         state.progress.attempted = true;
@@ -187,6 +194,14 @@ impl Judge {
             self.count_attempt(accepted, names::AUTH_PASSWORD);
         }
         verdict
+    }
+
+    /// Takes PAM's word on a password.
+    pub fn pam_judged_password(&self, right: bool) -> PasswordVerdict {
+        let Some(login) = self.login() else { return PasswordVerdict::Reject };
+        self.trail.attempted(right, names::AUTH_PASSWORD, &login, None);
+        self.count_attempt(right, names::AUTH_PASSWORD);
+        if right { PasswordVerdict::Accept } else { PasswordVerdict::Reject }
     }
 
     pub(super) fn count_attempt(&self, right: bool, method: &str) {
@@ -283,6 +298,8 @@ impl Judge {
             user_rc,
             user_environment: self.shared.options().permit_user_environment.clone(),
             key_environment: key.environment,
+            pam_variables: Vec::new(),
+            pam_texts: Vec::new(),
         })
     }
 }

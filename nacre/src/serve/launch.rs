@@ -51,6 +51,10 @@ pub struct Launch {
     pub user_environment: Option<String>,
     /// Variables set with the key.
     pub key_environment: Vec<(String, String)>,
+    /// Variables set by PAM.
+    pub pam_variables: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What PAM's modules want the user to read.
+    pub pam_texts: Vec<u8>,
 }
 
 packed_fields!(Launch {
@@ -69,6 +73,8 @@ packed_fields!(Launch {
     user_rc,
     user_environment,
     key_environment,
+    pam_variables,
+    pam_texts,
 });
 
 /// A session that was started, with plain descriptors that do not block.
@@ -137,6 +143,11 @@ impl Launch {
             Some(pty) => self.run_on_terminal(pty, auth_info, instead),
             None => self.run_on_pipes(auth_info, instead),
         }
+    }
+
+    /// It is a shell on a terminal, which begins with what there is to tell.
+    pub fn shows_greeting(&self) -> bool {
+        self.pty.is_some() && self.start == Start::Shell
     }
 
     fn run_on_terminal(

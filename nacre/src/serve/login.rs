@@ -190,13 +190,13 @@ fn find(shared: &Shared, name: &str) -> Found {
         // key would get round the code of the name it belongs to.
         Mode::User(own) if record.is_some() => Found { account: Some(own.clone()), keys_count: false, code_wanted },
         Mode::User(_) => Found::default(),
-        Mode::Root => Found { account: machine_account(name), keys_count: true, code_wanted },
+        Mode::Root => Found { account: machine_account(shared, name), keys_count: true, code_wanted },
     }
 }
 
 /// An account of the machine that is not locked, has not expired and has a shell to run: one without
-/// a shell could run nothing, but might still forward.
-fn machine_account(name: &str) -> Option<Account> {
+/// a shell could run nothing, but might still forward. Where PAM is used it says who is locked or has expired.
+fn machine_account(shared: &Shared, name: &str) -> Option<Account> {
     let account = match Account::by_name(name) {
         Ok(account) => account?,
         Err(error) => {
@@ -204,6 +204,9 @@ fn machine_account(name: &str) -> Option<Account> {
             return None;
         }
     };
+    if shared.options().use_pam {
+        return has_shell(&account).then_some(account);
+    }
     match Shadow::by_name(name) {
         Ok(Some(entry)) if entry.is_locked() || entry.is_expired(shadow::today()) => {
             audit::not_allowed(&account.name, None, "the account is locked or has expired");

@@ -41,6 +41,7 @@ use nacre_config::origin::Origin;
 use nacre_config::server::Keyword;
 use nacre_net::StdioStream;
 use nacre_net::server::{Order, Watcher};
+use nacre_sys::pam::Pam;
 use nacre_sys::{daemon, privileges};
 use privsep::Separation;
 use shared::{Mode, Shared};
@@ -79,11 +80,24 @@ fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
     for warning in &options.warnings {
         output::complain(&format!("nacre: {warning}"));
     }
+    pam_can_be_used(&options, &place)?;
     let host_keys = load_host_keys(&options, &place)?;
     if args.action == ServeAction::Test {
         return Ok(ExitCode::SUCCESS);
     }
     start(args, place, options, host_keys)
+}
+
+/// UsePAM needs root, to whom PAM's modules are open, and the machine's libpam.
+fn pam_can_be_used(options: &nacre_config::server::ServerOptions, place: &Place) -> Result<(), Failure> {
+    if !options.use_pam {
+        return Ok(());
+    }
+    if !place.mode_is_root() {
+        return Err(Failure::new("UsePAM yes: only a server that root runs for the machine's accounts can use PAM")
+            .hint("take the line out, or start the server as root"));
+    }
+    Pam::load().map(drop).map_err(|error| Failure::new(format!("UsePAM yes: {error}")))
 }
 
 fn load_host_keys(options: &nacre_config::server::ServerOptions, place: &Place) -> Result<HostKeys, Failure> {
@@ -129,7 +143,13 @@ fn start(
         false => None,
     };
     let pid_file = pid_file(args, &place, &options);
-    let shared = Arc::new(Shared::new(options, host_keys, place.mode.clone(), place.state.clone()));
+    let mut shared = Shared::new(options, host_keys, place.mode.clone(), place.state.clone());
+    shared.as_sshd = args.as_sshd;
+    if shared.options().use_pam {
+        // Once, for all the copies that are made of this process.
+        let _ = shared.pam();
+    }
+    let shared = Arc::new(shared);
     let (sockets, passed) = match source {
         Source::Single(single) => return serve_single(&shared, apart.as_ref(), single),
         Source::Listeners { sockets, passed } => (sockets, passed),
@@ -268,7 +288,8 @@ async fn serve(
 fn reload(args: &ServeArgs, place: &Place, shared: &Shared, listener: &mut Listener) {
     notify::reloading();
     log::reopen();
-    let event = match configuration::read(args, place) {
+    let read = configuration::read(args, place).and_then(|o| pam_can_be_used(&o, place).map(|()| o));
+    let event = match read {
         Ok(options) => {
             let log::Style { level, json, .. } = style(args, &options);
             log::change(level, json);

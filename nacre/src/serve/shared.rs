@@ -3,6 +3,7 @@
 use super::host_keys::HostKeys;
 use nacre_config::server::ServerOptions;
 use nacre_sys::account::Account;
+use nacre_sys::pam::Pam;
 use nacre_sys::password::Verifier;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -32,7 +33,10 @@ pub struct Shared {
     pub state: PathBuf,
     /// Bounds work on passwords.
     pub hashing: Arc<Semaphore>,
+    /// The server was called as sshd.
+    pub as_sshd: bool,
     verifier: OnceLock<Option<Verifier>>,
+    pam: OnceLock<Option<Pam>>,
     /// Mixed into the delay of refusals, so that nobody can predict it.
     delay_secret: [u8; 16],
 }
@@ -46,7 +50,9 @@ impl Shared {
             mode,
             state,
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+            as_sshd: false,
             verifier: OnceLock::new(),
+            pam: OnceLock::new(),
             delay_secret: nacre_crypto::random_bytes().unwrap_or_default(),
         }
     }
@@ -65,6 +71,12 @@ impl Shared {
     pub fn verifier(&self) -> Option<&Verifier> {
         let load = || Verifier::load().inspect_err(|error| tracing::error!("{error}")).ok();
         self.verifier.get_or_init(load).as_ref()
+    }
+
+    /// The machine's own PAM, loaded when first needed.
+    pub fn pam(&self) -> Option<&Pam> {
+        let load = || Pam::load().inspect_err(|error| tracing::error!("{error}")).ok();
+        self.pam.get_or_init(load).as_ref()
     }
 
     /// The least time a refusal takes for this name: 5 to 9.2 ms, the same each time (promise P7).

@@ -29,7 +29,7 @@ pub enum Serves {
     Itself,
 }
 
-/// What is needed before the server starts.
+/// What is needed before the server starts. Where the folder has an `etc`, that is the server's /etc.
 pub struct Setup {
     pub place: Scratch,
     serves: Serves,
@@ -144,7 +144,8 @@ fn with(ours: &str, list: &str) -> String {
 
 fn command(place: &Scratch, serves: Serves, port: u16) -> Command {
     let mut command = program("unshare");
-    let script = "cd \"$1\" && mount --bind passwd /etc/passwd && mount --bind shadow /etc/shadow \
+    let script = "cd \"$1\" && if [ -d etc ]; then cp passwd shadow etc && mount --bind etc /etc; \
+        else mount --bind passwd /etc/passwd && mount --bind shadow /etc/shadow; fi \
         && mount --bind run /run && for record in lastlog wtmp; do touch /var/log/$record \
         && mount --bind $record /var/log/$record || exit; done; shift; cd / && exec \"$@\"";
     command.args(["--mount", "sh", "-c", script, "sh"]).arg(place.root()).arg(nacre().get_program());

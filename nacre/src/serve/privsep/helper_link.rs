@@ -3,7 +3,7 @@
 use super::HELPER;
 use super::helper_messages::{FromHelper, ToHelper};
 use nacre_net::privsep::MAX_MESSAGE;
-use nacre_sys::account::Account;
+use nacre_sys::account::Credentials;
 use nacre_sys::messages::MessageSocket;
 use nacre_sys::readiness::wait_readable;
 use nacre_sys::role::{Program, RoleSpec};
@@ -26,8 +26,7 @@ impl HelperLink {
     ///
     /// # Errors
     /// It cannot be started, or cannot become the account.
-    pub fn start(program: &Program, account: &Account) -> io::Result<Self> {
-        let credentials = account.credentials()?;
+    pub fn start(program: &Program, name: &str, credentials: Credentials) -> io::Result<Self> {
         let (socket, theirs) = MessageSocket::pair()?;
         let child = program.start(RoleSpec {
             arg0: HELPER.into(),
@@ -43,7 +42,7 @@ impl HelperLink {
         link.tell(&ToHelper::Become { credentials })?;
         let answered = wait_readable(&[link.socket.as_fd()], Some(BECOME_TIMEOUT))?;
         let ready = answered == [true] && matches!(link.receive(), Ok(Some((FromHelper::Ready {}, _))));
-        if ready { Ok(link) } else { Err(link.failed(&account.name)) }
+        if ready { Ok(link) } else { Err(link.failed(name)) }
     }
 
     fn failed(self, name: &str) -> io::Error {

@@ -14,6 +14,8 @@ mod helper_link;
 mod helper_messages;
 mod monitor;
 mod net_process;
+mod pam;
+mod pam_questions;
 mod questions;
 mod quiet;
 mod separation;

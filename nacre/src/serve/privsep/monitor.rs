@@ -3,6 +3,7 @@
 
 use super::control::Notice;
 use super::helper_link::HelperLink;
+use super::pam::PamLogin;
 use super::{NET, Separation};
 use crate::serve::audit::End;
 use crate::serve::judge::Judge;
@@ -76,6 +77,8 @@ pub(super) struct Monitor<'a> {
     pub(super) provider: AwsLc,
     pub(super) separation: &'a Separation,
     pub(super) helper: Option<HelperLink>,
+    /// What PAM knows of the login, where it is used and was asked.
+    pub(super) pam: Option<PamLogin>,
     /// Sessions that the helper was asked to start, with the question that waits.
     pub(super) starting: Vec<(u32, u32)>,
     pub(super) records: Records,
@@ -111,6 +114,7 @@ impl<'a> Monitor<'a> {
             provider,
             separation,
             helper: None,
+            pam: None,
             starting: Vec::new(),
             records: Records::default(),
             recorded: Vec::new(),
@@ -186,29 +190,48 @@ impl<'a> Monitor<'a> {
 
     /// One message of the net process. False when there are no more.
     fn on_net(&mut self) -> bool {
-        // Nothing that a net process says comes with a descriptor; what did is closed.
-        let bytes = match self.net.receive_whole(MAX_MESSAGE) {
-            Ok((bytes, _)) => Zeroizing::new(bytes),
-            Err(error) => {
-                self.judge.trail.net_crashed(&error.to_string());
-                self.crashed = true;
-                return false;
-            }
+        let handled = match self.receive() {
+            Ok(None) => return false,
+            Ok(Some(message)) => self.handle(message),
+            Err(error) => Err(error),
         };
-        if bytes.is_empty() {
-            return false;
-        }
-        let message = ToMonitor::from_bytes(&bytes).map_err(Violation::Malformed);
-        let checked = message.and_then(|message| self.gate.check(&self.provider, &message).map(|()| message));
-        let result = match checked {
-            Ok(message) => self.handle(message),
-            Err(violation) => Err(io::Error::other(format!("misbehaved: {violation}"))),
-        };
-        if let Err(error) = &result {
+        if let Err(error) = &handled {
             self.judge.trail.net_crashed(&error.to_string());
             self.crashed = true;
         }
-        result.is_ok()
+        handled.is_ok()
+    }
+
+    /// The next message of the net process, if the gate lets it through; `None` when there are no more.
+    fn receive(&mut self) -> io::Result<Option<ToMonitor>> {
+        // Nothing that a net process says comes with a descriptor; what did is closed.
+        let (bytes, _) = self.net.receive_whole(MAX_MESSAGE)?;
+        let bytes = Zeroizing::new(bytes);
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let message = ToMonitor::from_bytes(&bytes).map_err(Violation::Malformed);
+        let checked = message.and_then(|message| self.gate.check(&self.provider, &message).map(|()| message));
+        checked.map(Some).map_err(|violation| io::Error::other(format!("misbehaved: {violation}")))
+    }
+
+    /// Waits for the next message while something is asked of the client; `None` when there are no more, or none in
+    /// the time of the login.
+    pub(super) fn next_message(&mut self) -> io::Result<Option<ToMonitor>> {
+        loop {
+            let Some([net, _, control]) = self.wait(None) else { return Ok(None) };
+            if control {
+                self.on_control();
+            }
+            if net {
+                return self.receive();
+            }
+        }
+    }
+
+    /// What is left of the time for the login.
+    pub(super) fn time_left(&self) -> Duration {
+        self.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// The listener says that the server is stopping, or is gone, which changes nothing.
@@ -240,6 +263,9 @@ impl<'a> Monitor<'a> {
         }
         if let Some(helper) = self.helper.take() {
             helper.leave(HELPER_EXIT);
+        }
+        if let Some(pam) = self.pam.take() {
+            pam.close();
         }
         for recorded in std::mem::take(&mut self.recorded) {
             self.record_end(recorded.record);

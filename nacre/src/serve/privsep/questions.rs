@@ -34,9 +34,12 @@ impl Monitor<'_> {
             ToMonitor::LookUp { question, user } => self.look_up(question, &user),
             ToMonitor::CheckKey { question, check } => self.check_key(question, &check),
             ToMonitor::CheckPassword { question, password, new } => {
-                let slot = self.separation.hashing.take()?;
-                let verdict = self.judge.check_password(&password, new.as_ref());
-                drop(slot);
+                let verdict = if self.uses_pam() {
+                    self.check_password_with_pam(&password, new.as_ref())
+                } else {
+                    let _slot = self.separation.hashing.take()?;
+                    self.judge.check_password(&password, new.as_ref())
+                };
                 let permissions = match verdict {
                     PasswordVerdict::Accept => self.succeeded(names::AUTH_PASSWORD, None),
                     PasswordVerdict::Reject => self.failed(),
@@ -44,19 +47,16 @@ impl Monitor<'_> {
                 };
                 self.answer(&FromMonitor::Password { question, verdict, permissions }, &[])
             }
+            ToMonitor::CheckInteractive { question, answers: None }
+                if self.uses_pam() && self.judge.begins_with_password() =>
+            {
+                self.converse_with_pam(question)
+            }
             ToMonitor::CheckInteractive { question, answers } => {
                 let slot = if answers.is_some() { Some(self.separation.hashing.take()?) } else { None };
                 let verdict = self.judge.check_interactive(answers);
                 drop(slot);
-                let permissions = match &verdict {
-                    KeyboardInteractiveVerdict::Accept => self.succeeded(names::AUTH_KEYBOARD_INTERACTIVE, None),
-                    KeyboardInteractiveVerdict::Reject => self.failed(),
-                    KeyboardInteractiveVerdict::Ask(_) => {
-                        self.gate.asked();
-                        None
-                    }
-                };
-                self.answer(&FromMonitor::Interactive { question, verdict, permissions }, &[])
+                self.answer_interactive(question, verdict)
             }
             ToMonitor::NoneSucceeded {} => {
                 self.judge.logged_in();
@@ -80,17 +80,31 @@ impl Monitor<'_> {
         }
     }
 
+    /// Says how keyboard-interactive goes on.
+    pub(super) fn answer_interactive(&mut self, question: u32, verdict: KeyboardInteractiveVerdict) -> io::Result<()> {
+        let permissions = match &verdict {
+            KeyboardInteractiveVerdict::Accept => self.succeeded(names::AUTH_KEYBOARD_INTERACTIVE, None),
+            KeyboardInteractiveVerdict::Reject => self.failed(),
+            KeyboardInteractiveVerdict::Ask(_) => {
+                self.gate.asked();
+                None
+            }
+        };
+        self.answer(&FromMonitor::Interactive { question, verdict, permissions }, &[])
+    }
+
     fn look_up(&mut self, question: u32, user: &[u8]) -> io::Result<()> {
         // Keys were exchanged, or nothing could have asked.
         self.notice(Notice::Ready);
-        let policy = self.judge.look_up(user);
+        let mut policy = self.judge.look_up(user);
+        policy.none_succeeds = policy.none_succeeds && (!self.uses_pam() || self.empty_password_does());
         let permissions = policy.none_succeeds.then(|| self.judge.permissions());
         self.gate.looked_up(&policy, permissions.as_ref());
         self.answer(&FromMonitor::Policy { question, policy, permissions }, &[])
     }
 
     fn check_key(&mut self, question: u32, check: &KeyCheck) -> io::Result<()> {
-        let accepted = self.judge.check_key(check);
+        let accepted = self.key_is_accepted(check);
         let permissions = match (accepted, &check.proof) {
             (true, Some(_)) => self.succeeded(names::AUTH_PUBLICKEY, Some(&check.public_key)),
             (false, Some(_)) => self.failed(),
@@ -153,8 +167,10 @@ impl Monitor<'_> {
         launch.last_login = self.last_login(&launch);
         self.judge.trail.session_decided(session, &launch);
         if self.helper.is_none() {
-            self.helper = Some(HelperLink::start(&self.separation.program, &launch.account)?);
+            let credentials = self.credentials(&launch)?;
+            self.helper = Some(HelperLink::start(&self.separation.program, &launch.account.name, credentials)?);
         }
+        self.apply_pam(&mut launch);
         self.tell_helper(&ToHelper::Start { session, launch })
     }
 
