@@ -67,7 +67,10 @@ impl Setup {
         // wait for another's. Dropbear cannot do without, as it looks for authorized_keys only in
         // the home folder that the list of accounts names.
         let own_accounts = make == Make::Dropbear || can_have_own_accounts();
-        Self { make, host_keys, lines: Vec::new(), words: Vec::new(), root_mode: false, own_accounts }
+        // The same tests hold for both modes: `cargo xtask test` runs them twice.
+        let root_mode = make == Make::Nacre && std::env::var_os("NACRE_SERVES_AS_ROOT").is_some();
+        assert!(!root_mode || own_accounts, "NACRE_SERVES_AS_ROOT is for root with `unshare --mount`");
+        Self { make, host_keys, lines: Vec::new(), words: Vec::new(), root_mode, own_accounts }
     }
 
     /// With a line of configuration.
