@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use crate::error::Doing;
@@ -59,4 +60,10 @@ fn original() -> MutexGuard<'static, Option<Rlimit>> {
 
 pub(crate) fn original_open_files() -> Option<Rlimit> {
     *original()
+}
+
+/// Takes writing by group and others out of what new files get, whatever the starter left there; sessions inherit it.
+pub fn tighten_umask() {
+    let old = rustix::process::umask(Mode::from_raw_mode(0o077));
+    rustix::process::umask(old | Mode::from_raw_mode(0o022));
 }

@@ -16,7 +16,7 @@ use nacre_wire::text::clean_line;
 use std::net::SocketAddr;
 
 /// The largest banner file sent, in bytes.
-const MAX_BANNER: u64 = 1024 * 1024;
+const MAX_BANNER: u64 = 32 * 1024;
 
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -236,6 +236,10 @@ fn read_banner(path: &str) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     let file = std::fs::File::open(path).and_then(|file| file.take(MAX_BANNER).read_to_end(&mut text));
     match file {
+        Ok(_) if text.len() as u64 == MAX_BANNER => {
+            tracing::warn!("Banner {path}: only its first {MAX_BANNER} bytes are sent");
+            Some(text)
+        }
         Ok(_) => Some(text),
         Err(error) => {
             tracing::error!("Banner {path}: {error}");

@@ -133,6 +133,7 @@ fn start(
     if args.as_sshd && !args.foreground && !args.inetd {
         daemon::detach().map_err(|error| Failure::new(format!("cannot detach: {error}")))?;
     }
+    privileges::tighten_umask();
     let _ = privileges::raise_open_files();
     log::start(target, style)?;
     let apart = match place.mode_is_root() {

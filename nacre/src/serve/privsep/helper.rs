@@ -9,6 +9,7 @@ use nacre_net::server::exit_of;
 use nacre_sys::become_account::become_account;
 use nacre_sys::messages::MessageSocket;
 use nacre_sys::readiness::wait_readable;
+use nacre_sys::records::Records;
 use nacre_sys::spawn::Child;
 use nacre_sys::{privileges, role};
 use std::io;
@@ -47,7 +48,11 @@ impl Helper {
         let helper = Self { monitor: socket.into(), running: Vec::new() };
         privileges::set_dumpable(false)?;
         match helper.receive()? {
-            Some(ToHelper::Become { credentials }) => become_account(&credentials)?,
+            Some(ToHelper::Become { credentials }) => {
+                // A kernel that keeps the one it has says so by an error, which keeps nobody out.
+                let _ = Records::default().set_loginuid(credentials.uid);
+                become_account(&credentials)?;
+            }
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
         helper.tell(&FromHelper::Ready {})?;

@@ -12,6 +12,7 @@ mod control;
 mod helper;
 mod helper_link;
 mod helper_messages;
+mod line_budget;
 mod monitor;
 mod net_process;
 mod pam;

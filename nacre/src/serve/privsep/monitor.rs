@@ -4,6 +4,7 @@
 use super::control::Notice;
 use super::helper_link::HelperLink;
 use super::pam::PamLogin;
+use super::line_budget::LineBudget;
 use super::{NET, Separation};
 use crate::serve::audit::End;
 use crate::serve::judge::Judge;
@@ -83,6 +84,7 @@ pub(super) struct Monitor<'a> {
     pub(super) starting: Vec<(u32, u32)>,
     pub(super) records: Records,
     pub(super) recorded: Vec<Recorded>,
+    pub(super) lines: LineBudget,
     net: MessageSocket,
     child: Child,
     control: Option<MessageSocket>,
@@ -118,6 +120,7 @@ impl<'a> Monitor<'a> {
             starting: Vec::new(),
             records: Records::default(),
             recorded: Vec::new(),
+            lines: LineBudget::new(Instant::now()),
             net,
             child,
             control,

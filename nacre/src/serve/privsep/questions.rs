@@ -4,6 +4,7 @@
 use super::control::Notice;
 use super::helper_link::HelperLink;
 use super::helper_messages::{FromHelper, ToHelper};
+use super::line_budget::Verdict;
 use super::monitor::{Monitor, Recorded};
 use crate::serve::audit;
 use crate::serve::last_login;
@@ -18,6 +19,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Instant;
 use std::time::{Duration, SystemTime};
 
 /// The longest line of the net process that is logged, in bytes.
@@ -68,7 +70,11 @@ impl Monitor<'_> {
             ToMonitor::HangUp { session } => self.tell_helper(&ToHelper::HangUp { session }),
             ToMonitor::Kill { session } => self.tell_helper(&ToHelper::Kill { session }),
             ToMonitor::Log { level, line } => {
-                audit::net_says(self.judge.ends, level, &line);
+                match self.lines.take(Instant::now()) {
+                    Verdict::Write => audit::net_says(self.judge.ends, level, &line),
+                    Verdict::Tell => audit::net_says(self.judge.ends, 4, "too many lines: left out from here on"),
+                    Verdict::Drop => {}
+                }
                 Ok(())
             }
             ToMonitor::Ended { how, quiet, why, received, sent } => {
