@@ -17,6 +17,9 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
+/// Takes a severity of syslog and a line.
+type Take = Box<dyn Fn(u32, &str) + Send + Sync>;
+
 /// Where messages go.
 pub enum Target {
     /// Standard error, for somebody who reads along.
@@ -28,7 +31,7 @@ pub enum Target {
     /// The system log, under a facility's number.
     Syslog(Arc<UnixDatagram>, u8),
     /// Somebody who takes a severity of syslog and a line.
-    Function(Box<dyn Fn(u32, &str) + Send + Sync>),
+    Function(Take),
 }
 
 impl Target {
