@@ -1,6 +1,9 @@
 //! Seeds the corpora whose inputs are no text: `cargo run --no-default-features --example
 //! seed-corpora`. Files that are there stay; those made by hand have other names.
 
+#[path = "../../crates/net/tests/samples/mod.rs"]
+mod samples;
+
 use nacre_proto::algorithm::KexMethod;
 use nacre_proto::{Role, TransportConfig};
 use nacre_testkit::flow::{self, Entry};
@@ -109,7 +112,21 @@ fn after_login() {
     }
 }
 
+/// Every message between a net process and its monitor; those to it behind what must come before.
+fn privsep() {
+    let to_monitor: Vec<Vec<u8>> = samples::to_monitor().iter().map(|message| message.to_bytes().to_vec()).collect();
+    for (count, message) in to_monitor.iter().enumerate() {
+        let messages = [to_monitor[0].clone(), to_monitor[1].clone(), message.clone()];
+        put("privsep_to_monitor", &format!("message-{count:02}"), &framed(&messages));
+    }
+    put("privsep_to_monitor", "all", &framed(&to_monitor));
+    for (count, message) in samples::from_monitor().iter().enumerate() {
+        put("privsep_from_monitor", &format!("message-{count:02}"), &message.to_bytes());
+    }
+}
+
 fn main() {
+    privsep();
     wire();
     streams();
     after_login();

@@ -8,11 +8,13 @@ mod cores;
 mod files;
 mod keys;
 mod messages;
+mod privsep;
 
 pub use cores::{client_after_login, client_before_login, ident, server_after_login, server_before_login};
 pub use files::{agent_frames, authorized_keys, known_hosts, ssh_config, sshd_config};
 pub use keys::{openssh_private_key, pem, private_key_file, public_key_line};
 pub use messages::wire_messages;
+pub use privsep::{privsep_from_monitor, privsep_to_monitor};
 
 /// A target: its name, its function, and how many changed inputs the bounded run gives it.
 pub type Target = (&'static str, fn(&[u8]), u32);
@@ -34,4 +36,6 @@ pub const TARGETS: &[Target] = &[
     ("ssh_config", ssh_config, 5_000),
     ("sshd_config", sshd_config, 5_000),
     ("agent_frames", agent_frames, 20_000),
+    ("privsep_to_monitor", privsep_to_monitor, 20_000),
+    ("privsep_from_monitor", privsep_from_monitor, 20_000),
 ];
