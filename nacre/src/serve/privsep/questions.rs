@@ -72,7 +72,10 @@ impl Monitor<'_> {
             ToMonitor::Log { level, line } => {
                 match self.lines.take(Instant::now()) {
                     Verdict::Write => audit::net_says(self.judge.ends, level, &line),
-                    Verdict::Tell => audit::net_says(self.judge.ends, 4, "too many lines: left out from here on"),
+                    Verdict::Tell => {
+                        let peer = self.judge.ends.peer;
+                        tracing::warn!("net process of the connection from {peer}: its further lines are left out");
+                    }
                     Verdict::Drop => {}
                 }
                 Ok(())
