@@ -151,9 +151,9 @@ fn pam_says_which_account_is_over_and_which_is_locked() {
     let locked = locked.start();
     is_in(&locked.run(GUEST, "id -un"));
     is_out(&by_password(&locked, GUEST, PASSWORD));
-    let bare = prepared(UNIX, FRESH);
-    let bare = Setup { shadow: format!("!{}", bare.shadow), ..bare }.config("UsePAM no").start();
-    is_out(&bare.run(GUEST, "id -un"));
+    let mut without = prepared(UNIX, FRESH).config("UsePAM no");
+    without.shadow = format!("!{}", without.shadow);
+    is_out(&without.start().run(GUEST, "id -un"));
 }
 
 /// A module that asks two questions at once, one of which may be seen, after something to read.
@@ -190,7 +190,8 @@ fn several_questions_of_one_round_reach_the_client_and_come_back_in_order() {
     let source = setup.place.write("two.c", TWO);
     let mut cc = program("cc");
     cc.args(["-shared", "-fPIC", "-w", "-o"]).arg(setup.place.path("two.so")).arg(source);
-    assert_eq!(finish(cc.arg("-l:libpam.so.0"), b"").code, 0, "{}", finish(&mut cc, b"").err);
+    let done = finish(cc.arg("-l:libpam.so.0"), b"");
+    assert_eq!(done.code, 0, "{}", done.err);
     let server = setup.config("UsePAM yes\nPerSourcePenalties no").start();
     let right = [("*Secret*", "fake secret"), ("*Colour*", "blue"), ("*assword*", PASSWORD)];
     let done = by_questions(&server, GUEST, &right);
@@ -215,9 +216,9 @@ fn a_password_whose_time_is_over_is_changed_before_anything_else() {
         assert!(done.code != 0 && done.out.is_empty() && done.err.contains("password has expired"), "{}", done.err);
     }
     // Two that differ change nothing.
-    let wrong = [("*urrent*", PASSWORD), ("*ew password*", NEW), ("*etype*", "something else"), ("*", PASSWORD)];
+    let wrong = [("*urrent*", PASSWORD), ("*ew?password*", NEW), ("*etype*", "something else"), ("*", PASSWORD)];
     is_out(&by_questions(&server, GUEST, &[wrong[0], wrong[2], wrong[1], wrong[3]]));
-    let right = [("*urrent*", PASSWORD), ("*ew password*", NEW), ("*", PASSWORD)];
+    let right = [("*urrent*", PASSWORD), ("*ew?password*", NEW), ("*", PASSWORD)];
     is_in(&by_questions(&server, GUEST, &right));
     let asked = server.asked();
     for question in ["Current password:", "New password:", "Retype new password:"] {
@@ -321,9 +322,9 @@ fn a_session_is_closed_however_the_connection_ends() {
     // The process that runs the protocol is gone.
     let mut client = lasting(&server);
     let second = monitor(&server);
-    let net = children(second).into_iter().find(|pid| {
-        std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().starts_with(b"nacre: net")
-    });
+    let net = children(second)
+        .into_iter()
+        .find(|pid| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().starts_with(b"nacre: net"));
     send(net.unwrap(), "KILL");
     client.wait().unwrap();
     eventually("the session's end", || sessions(&server).len() == 4);
@@ -336,7 +337,8 @@ fn no_session_without_pam_s_consent() {
     if !possible() {
         return;
     }
-    let server = server("auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_deny.so\n", "");
+    let server =
+        server("auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_deny.so\n", "");
     let done = server.run(GUEST, "echo in");
     assert!(done.code != 0 && done.out.is_empty(), "{}", done.out);
     server.logs("pam_open_session");
@@ -411,7 +413,11 @@ fn two_factors_are_a_key_and_pam_s_questions() {
     is_out(&both("wrong"));
     is_in(&both(PASSWORD));
     // Modules can tell that a key was there first.
-    assert!(server.place.read("seen").contains("SSH_AUTH_INFO_0=publickey ssh-ed25519 "), "{}", server.place.read("seen"));
+    assert!(
+        server.place.read("seen").contains("SSH_AUTH_INFO_0=publickey ssh-ed25519 "),
+        "{}",
+        server.place.read("seen")
+    );
 }
 
 #[test]
@@ -426,7 +432,8 @@ fn a_person_who_does_not_answer_is_waited_for_until_the_login_s_time_is_over() {
     let done = finish(slow.arg("id -un"), b"");
     is_out(&done);
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
-    server.logs("no login in time");
+    server.logs("timed out: login not finished");
+    assert!(!server.log().contains("error:"), "{}", server.log());
     assert_eq!(noted(&server), "");
     // Whoever comes next is served.
     is_in(&by_questions(&server, GUEST, &[("*", PASSWORD)]));
@@ -446,8 +453,8 @@ fn the_server_says_at_its_start_why_pam_cannot_be_used() {
     let script = "for f in /lib/*/libpam.so.0 /usr/lib/*/libpam.so.0 /lib64/libpam.so.0; do \
                   [ ! -e $f ] || mount --bind /dev/null $f; done; exec \"$@\"";
     let mut without = program("unshare");
-    without.args(["--mount", "sh", "-c", script, "sh"]).arg(nacre().get_program()).args(["serve", "--listen"]);
-    without.args(["127.0.0.1:0", "--state"]).arg(place.path("state")).arg("-f").arg(&config);
+    without.args(["--mount", "sh", "-c", script, "sh"]).arg(nacre().get_program());
+    without.args(["serve", "-t", "--state"]).arg(place.path("state")).arg("-f").arg(&config);
     let done = finish(&mut without, b"");
     assert!(done.code == 255 && done.err.contains("libpam.so.0") && done.err.contains("libpam0g"), "{}", done.err);
 }

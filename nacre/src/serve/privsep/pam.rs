@@ -89,8 +89,20 @@ impl PamLogin {
 
     /// Whether the user is who they say, by whatever `talk` answers.
     pub(super) fn authenticate(&mut self, empty: bool, talk: &mut Conversation<'_>) -> bool {
-        let result = self.transaction.authenticate(empty, talk);
-        let right = self.take(result) && self.is_same_user();
+        let mut broken = false;
+        let result = self.transaction.authenticate(empty, &mut |messages| {
+            let answers = talk(messages);
+            broken |= answers.is_none();
+            answers
+        });
+        let right = match result {
+            // Whatever modules call it, it was the client that broke off.
+            Err(error) if broken => {
+                tracing::debug!("{}: {error}", self.user);
+                false
+            }
+            result => self.take(result) && self.is_same_user(),
+        };
         self.authenticated |= right;
         right
     }
@@ -229,7 +241,11 @@ impl PamLogin {
         let now = self.transaction.user();
         let same = now.as_deref() == Some(self.user.as_str());
         if !same {
-            tracing::error!("PAM has made {} of {}, which is refused", now.unwrap_or_default().escape_debug(), self.user);
+            tracing::error!(
+                "PAM has made {} of {}, which is refused",
+                now.unwrap_or_default().escape_debug(),
+                self.user
+            );
         }
         same
     }

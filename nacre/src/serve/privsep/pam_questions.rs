@@ -63,7 +63,11 @@ impl<'a> Monitor<'a> {
     }
 
     /// A password, judged by PAM. One whose time is over lets in to change it.
-    pub(super) fn check_password_with_pam(&mut self, password: &SecretBytes, new: Option<&SecretBytes>) -> PasswordVerdict {
+    pub(super) fn check_password_with_pam(
+        &mut self,
+        password: &SecretBytes,
+        new: Option<&SecretBytes>,
+    ) -> PasswordVerdict {
         let Some((login, mut pam)) = self.take_pam() else { return self.judge.pam_judged_password(false) };
         let right = new.is_none() && self.is_password(&login, &mut pam, password.expose());
         self.pam = Some(pam);
@@ -117,8 +121,7 @@ impl<'a> Monitor<'a> {
             return self.answer_interactive(question, verdict);
         };
         let counts = may_do(&login);
-        let mut talk =
-            Talk { question: Some(question), rounds: 0, said: Vec::new(), next: None, failed: None, counts };
+        let mut talk = Talk { question: Some(question), rounds: 0, said: Vec::new(), next: None, failed: None, counts };
         let mut slot = self.slot();
         let mut converse = |messages: &[Message]| {
             // Nobody waits for work on passwords while a person thinks.
