@@ -3,8 +3,8 @@
 
 use super::control::Notice;
 use super::helper_link::HelperLink;
-use super::pam::PamLogin;
 use super::line_budget::LineBudget;
+use super::pam::PamLogin;
 use super::{NET, Separation};
 use crate::serve::audit::End;
 use crate::serve::judge::Judge;
