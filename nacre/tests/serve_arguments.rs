@@ -165,7 +165,8 @@ fn passwd_and_the_rest() {
     };
     assert_eq!(passwd(&["--list"]), PasswdAction::List);
     assert_eq!(passwd(&["u", "--remove"]), PasswdAction::Remove("u".into()));
-    let set = |stdin, no_password, totp| PasswdAction::Set { name: "u".into(), stdin, no_password, expire: false, totp };
+    let set =
+        |stdin, no_password, totp| PasswdAction::Set { name: "u".into(), stdin, no_password, expire: false, totp };
     assert_eq!(passwd(&["u"]), set(false, false, TotpChange::Keep));
     assert_eq!(passwd(&["--stdin", "u", "--totp"]), set(true, false, TotpChange::Enrol));
     assert_eq!(passwd(&["u", "--no-password", "--no-totp"]), set(false, true, TotpChange::Drop));
