@@ -33,6 +33,14 @@ struct State {
     permissions: Permissions,
 }
 
+impl State {
+    /// A number for a question or a session, never given twice.
+    fn number(&mut self) -> u32 {
+        self.next = self.next.wrapping_add(1);
+        self.next
+    }
+}
+
 /// The way to the monitor.
 pub struct RemoteLink {
     socket: AsyncMessageSocket,
@@ -107,8 +115,7 @@ impl RemoteLink {
         let (sender, receiver) = oneshot::channel();
         let question = {
             let mut state = self.state();
-            state.next = state.next.wrapping_add(1);
-            let question = state.next;
+            let question = state.number();
             state.questions.insert(question, sender);
             question
         };
@@ -196,8 +203,7 @@ impl Authority for RemoteAuthority {
         let (sender, exit) = oneshot::channel();
         let session = {
             let mut state = link.state();
-            state.next = state.next.wrapping_add(1);
-            let session = state.next;
+            let session = state.number();
             state.exits.insert(session, sender);
             session
         };
