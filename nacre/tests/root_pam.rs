@@ -156,6 +156,32 @@ fn pam_says_which_account_is_over_and_which_is_locked() {
     is_out(&without.start().run(GUEST, "id -un"));
 }
 
+#[test]
+fn an_account_without_a_password_needs_pam_s_consent_too() {
+    if !possible() {
+        return;
+    }
+    for (rules, config, gets_in) in [
+        (UNIX.replace("nodelay", "nodelay nullok"), "PermitEmptyPasswords yes", true),
+        (UNIX.to_owned(), "PermitEmptyPasswords yes", false),
+        (UNIX.replace("nodelay", "nodelay nullok"), "PermitEmptyPasswords no", false),
+        (format!("{UNIX}account required pam_deny.so\n"), "PermitEmptyPasswords yes", false),
+    ] {
+        let mut setup = prepared(&rules, FRESH).config(&format!("UsePAM yes\nPerSourcePenalties no\n{config}"));
+        setup.shadow = format!(":{FRESH}");
+        let server = setup.start();
+        let more = ["-o", "BatchMode=yes", "-o", "PubkeyAuthentication=no", "-l", GUEST, "127.0.0.1", "id -un"];
+        let done = finish(server.ssh(&[]).args(more), b"");
+        if gets_in {
+            is_in(&done)
+        } else {
+            is_out(&done)
+        }
+        let by_empty = by_password(&server, GUEST, "");
+        if gets_in { is_in(&by_empty) } else { is_out(&by_empty) }
+    }
+}
+
 /// A module that asks two questions at once, one of which may be seen, after something to read.
 const TWO: &str = r#"
 struct message { int style; const char *text; };
