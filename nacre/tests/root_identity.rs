@@ -21,7 +21,8 @@ fn server(lines: &str) -> Root {
 
 /// What a session says of itself.
 const WHO: &str = "id -u; id -g; id -G; umask; pwd; grep -E '^(CapEff|CapPrm|CapInh|CapAmb|NoNewPrivs|Seccomp):' \
-    /proc/self/status | tr -d '\\t'; ls /proc/$$/fd | tr '\\n' ' '; echo; ps -o tty= -p $$; env | sort";
+    /proc/self/status | tr -d '\\t'; for fd in /proc/$$/fd/*; do \
+    [ -L \"$fd\" ] && printf '%s ' \"${fd##*/}\"; done; echo; ps -o tty= -p $$; env | sort";
 
 fn check(done: &Done, name: &str, id: u32, home: &Path, terminal: bool) {
     assert_eq!(done.code, 0, "{}", done.err);
