@@ -97,6 +97,7 @@ fn try_to(deed: &str) -> std::io::Result<()> {
 
 /// What came of an order.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one at a time exists, in a test")]
 pub enum Reply {
     /// The net process is gone, or its monitor.
     Gone,
