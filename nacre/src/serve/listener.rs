@@ -16,7 +16,7 @@ use nacre_net::server::{Order, ServerOwner, Watcher};
 use nacre_net::{Driver, Ended};
 use nacre_proto::Connection;
 use nacre_sys::socket;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -29,6 +29,9 @@ use tokio::task::JoinSet;
 const NOTSENT_LOWAT: u32 = 256 * 1024;
 /// How long running sessions have after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
+/// Connections that may be on their way out for newcomers at once: the processes of a killed connection take a moment to
+/// end, and a flood must not start more than end.
+const MAX_LEAVING: usize = 16;
 /// How long accepting pauses when no descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -53,11 +56,17 @@ pub struct Listener {
 struct Gate {
     admissions: Mutex<Admissions>,
     evictions: Mutex<HashMap<Ticket, oneshot::Sender<()>>>,
+    /// Connections that were told to go and have not gone.
+    leaving: Mutex<HashSet<Ticket>>,
 }
 
 impl Gate {
     fn admissions(&self) -> std::sync::MutexGuard<'_, Admissions> {
         self.admissions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaving(&self) -> std::sync::MutexGuard<'_, HashSet<Ticket>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn evictions(&self) -> std::sync::MutexGuard<'_, HashMap<Ticket, oneshot::Sender<()>>> {
@@ -83,6 +92,7 @@ impl Report {
 impl Drop for Report {
     fn drop(&mut self) {
         self.gate.evictions().remove(&self.ticket);
+        self.gate.leaving().remove(&self.ticket);
         // Exempt sources never get a penalty.
         let ending = if self.exempt && self.ending != Ending::LoggedIn { Ending::Clean } else { self.ending };
         self.gate.admissions().ended(Instant::now(), self.ticket, ending);
@@ -108,7 +118,7 @@ impl Listener {
     /// A listener without sockets.
     pub fn new(shared: Arc<Shared>, place: Place) -> Self {
         let admissions = Mutex::new(Admissions::new(admission_config(&shared.options())));
-        let gate = Arc::new(Gate { admissions, evictions: Mutex::default() });
+        let gate = Arc::new(Gate { admissions, evictions: Mutex::default(), leaving: Mutex::default() });
         Self { shared, place, gate, order: watch::Sender::new(Order::Run), connections: JoinSet::new() }
     }
 
@@ -125,7 +135,7 @@ impl Listener {
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
-                accepted = accept_any(sockets) => accepted,
+                accepted = accept_any(sockets), if self.gate.leaving().len() < MAX_LEAVING => accepted,
                 Some(_) = self.connections.join_next(), if !self.connections.is_empty() => continue,
                 () = &mut stop => return,
             };
@@ -152,6 +162,7 @@ impl Listener {
                 if let Some(victim) = evict
                     && let Some(sender) = self.gate.evictions().remove(&victim)
                 {
+                    self.gate.leaving().insert(victim);
                     let _ = sender.send(());
                 }
                 self.spawn(stream, ends, ticket);

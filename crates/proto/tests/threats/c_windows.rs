@@ -62,14 +62,15 @@ fn c02_our_window_is_what_it_says_to_the_byte() {
 
 #[test]
 fn c02_more_in_one_message_than_was_agreed_is_the_end() {
+    const MOST: usize = nacre_proto::limits::MAX_CHANNEL_DATA as usize;
     for role in ROLES {
         let mut raw = logged_in(role);
         let channel = raw.open_session();
-        raw.send(&sample::data(channel.theirs, &[0; 64 * 1024]));
+        raw.send(&sample::data(channel.theirs, &[0; MOST]));
         raw.assert_alive();
         let mut raw = logged_in(role);
         let channel = raw.open_session();
-        raw.send(&sample::data(channel.theirs, &[0; 64 * 1024 + 1]));
+        raw.send(&sample::data(channel.theirs, &[0; MOST + 1]));
         raw.assert_disconnected(reason::PROTOCOL_ERROR);
     }
 }
