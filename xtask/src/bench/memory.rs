@@ -7,6 +7,10 @@ use super::servers::Server;
 use crate::process::family;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
+use std::time::Duration;
+
+/// How long connections have to come to rest before they count as idle.
+const REST: Duration = Duration::from_secs(3);
 
 /// A thousand connections for Nacre. OpenSSH starts processes for each, so fewer show as well what
 /// one of them costs.
@@ -28,6 +32,8 @@ pub fn one(bench: &Bench, server: &Server, count: u32) -> Result<f64, String> {
     if let Some(out) = child.stdout.take() {
         BufReader::new(out).read_line(&mut said).map_err(|error| error.to_string())?;
     }
+    // An idle connection is one that has come to rest.
+    std::thread::sleep(REST);
     let with = memory(server);
     drop(child.stdin.take());
     let status = child.wait().map_err(|error| error.to_string())?;
