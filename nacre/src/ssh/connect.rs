@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 /// How much may wait unsent in the kernel, in bytes: enough to keep a fast path full, little enough
 /// that a keystroke is not queued behind a second of bulk data.
-const NOTSENT_LOWAT: u32 = 256 * 1024;
+const NOTSENT_LOWAT: u32 = 1024 * 1024;
 /// The pause between two rounds of `ConnectionAttempts`.
 const PAUSE: Duration = Duration::from_secs(1);
 
