@@ -10,7 +10,7 @@ mod root;
 mod serve;
 
 use relay::Relay;
-use root::{Family, Root, argv0, children, crash, possible, terminals};
+use root::{Bystander, Family, Root, argv0, children, crash, possible, terminals};
 use serve::{eventually, is_alive, send};
 use std::io::Write;
 use std::path::Path;
@@ -21,29 +21,6 @@ use std::time::{Duration, Instant};
 fn server(lines: &str) -> Root {
     let lines = format!("PerSourcePenalties no\nMaxStartups 300\n{lines}");
     Root::start(Path::new(env!("CARGO_BIN_EXE_nacre")), &lines)
-}
-
-/// A session of a bystander, which lasts until its input ends.
-struct Bystander {
-    child: Child,
-    family: Family,
-}
-
-impl Bystander {
-    fn start(server: &Root) -> Self {
-        let mut ssh = server.ssh("dave", &[]);
-        let child = ssh.arg("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        eventually("a bystander", || server.families().iter().any(|family| family.helper.is_some()));
-        Self { child, family: server.families()[0].clone() }
-    }
-
-    /// It was not disturbed, and ends now as it would have.
-    fn ends_well(mut self) {
-        self.child.stdin.as_mut().unwrap().write_all(b"undisturbed").unwrap();
-        let done = self.child.wait_with_output().unwrap();
-        assert!(done.status.success(), "{done:?}");
-        assert_eq!(done.stdout, b"undisturbed");
-    }
 }
 
 /// Waits until a client has ended, which must not take long.

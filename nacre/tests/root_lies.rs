@@ -20,11 +20,11 @@ use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::{KeyProof, SignedRequest};
 use nacre_wire::session::WindowSize;
 use nacre_wire::userauth::PublicKeyRequest;
-use root::{Family, Root, children, possible, terminals};
+use root::{Bystander, Root, children, possible, terminals};
 use serve::{eventually, is_alive};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::TcpStream;
-use std::process::{Child, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
 
 const SESSION: [u8; 32] = [7; 32];
@@ -61,27 +61,6 @@ fn main() -> ExitCode {
 fn server(lines: &str) -> Root {
     let own = std::env::current_exe().unwrap();
     Root::start(&own, &format!("MaxStartups 300\n{lines}"))
-}
-
-/// Somebody else's session, by the honest net process.
-struct Bystander {
-    child: Child,
-    family: Family,
-}
-
-impl Bystander {
-    fn start(server: &Root) -> Self {
-        let mut ssh = server.ssh("dave", &[]);
-        let child = ssh.arg("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        eventually("a bystander", || server.families().iter().any(|family| family.helper.is_some()));
-        Self { child, family: server.families()[0].clone() }
-    }
-
-    fn ends_well(mut self) {
-        self.child.stdin.as_mut().unwrap().write_all(b"undisturbed").unwrap();
-        let done = self.child.wait_with_output().unwrap();
-        assert!(done.status.success() && done.stdout == b"undisturbed", "{done:?}");
-    }
 }
 
 /// What the kernel does about a forbidden deed.

@@ -3,6 +3,7 @@
 
 use crate::common::{Scratch, program};
 use crate::serve::{Done, PATIENCE, eventually, finish, free_port, is_alive, make_key};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -287,4 +288,27 @@ fn command(place: &Scratch, server: &Path, port: u16) -> Command {
     let log = std::fs::File::create(place.path("log")).unwrap();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     command
+}
+
+/// A session of a bystander, which lasts until its input ends.
+pub struct Bystander {
+    child: Child,
+    pub family: Family,
+}
+
+impl Bystander {
+    pub fn start(server: &Root) -> Self {
+        let mut ssh = server.ssh("dave", &[]);
+        let child = ssh.arg("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        eventually("a bystander", || server.families().iter().any(|family| family.helper.is_some()));
+        Self { child, family: server.families()[0].clone() }
+    }
+
+    /// It was not disturbed, and ends now as it would have.
+    pub fn ends_well(mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"undisturbed").unwrap();
+        let done = self.child.wait_with_output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(done.stdout, b"undisturbed");
+    }
 }
