@@ -76,11 +76,12 @@ impl Authority for LocalAuthority {
             let started = async {
                 let launch = launch?;
                 trail.session_decided(key, &launch);
-                let opened =
+                let mut opened =
                     spawn_blocking(move || launch.run()).await.unwrap_or_else(|error| Err(io::Error::other(error)))?;
                 trail.session_started(key, opened.terminal());
+                let file = opened.auth_info.take();
                 let StartedSession { streams, process, preamble } = opened.into_session()?;
-                let process = Box::new(WatchedProcess { process, trail: trail.clone(), key });
+                let process = Box::new(WatchedProcess { process, trail: trail.clone(), key, _file: file });
                 Ok(StartedSession { streams, process, preamble })
             };
             let started = started.await;

@@ -5,7 +5,7 @@ use super::auth_info::AuthInfo;
 use super::rc::Run;
 use nacre_net::Descriptor;
 use nacre_net::packed_fields;
-use nacre_net::server::authority::{Exit, Process, PtyRequest, SessionStreams, Start, StartedSession};
+use nacre_net::server::authority::{PtyRequest, SessionStreams, Start, StartedSession};
 use nacre_net::server::{LocalProcess, terminal_streams};
 use nacre_sys::account::Account;
 use nacre_sys::pty::{Pty, WindowSize};
@@ -15,8 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
-use std::task::{Context, Poll};
+use std::path::{Path, PathBuf};
 
 /// Everything a start needs, decided before. Whoever runs it is the account already.
 #[derive(Debug, Clone)]
@@ -102,13 +101,16 @@ pub enum OpenedStreams {
     Pipes([OwnedFd; 3]),
 }
 
+/// A terminal's name as the system's records have it: without `/dev/`.
+pub fn terminal_name(path: &Path) -> String {
+    path.strip_prefix("/dev").unwrap_or(path).display().to_string()
+}
+
 impl Opened {
     /// Its terminal's name, if it has one.
     pub fn terminal(&self) -> Option<String> {
         match &self.streams {
-            OpenedStreams::Terminal { path, .. } => {
-                Some(path.strip_prefix("/dev").unwrap_or(path).display().to_string())
-            }
+            OpenedStreams::Terminal { path, .. } => Some(terminal_name(path)),
             OpenedStreams::Pipes(_) => None,
         }
     }
@@ -126,8 +128,7 @@ impl Opened {
                 stderr: Descriptor::nonblocking(stderr)?,
             },
         };
-        let process = Box::new(WithFile { process: LocalProcess::new(self.child)?, _file: self.auth_info });
-        Ok(StartedSession { streams, process, preamble: self.preamble })
+        Ok(StartedSession { streams, process: Box::new(LocalProcess::new(self.child)?), preamble: self.preamble })
     }
 }
 
@@ -204,29 +205,5 @@ impl Launch {
             Start::Exec(command) => (shell, name, vec!["-c".into(), OsString::from_vec(command.clone())]),
             Start::Subsystem(command) => (shell, name, vec!["-c".into(), command.into()]),
         }
-    }
-}
-
-/// A process, and a file that goes with it.
-struct WithFile {
-    process: LocalProcess,
-    _file: Option<AuthInfo>,
-}
-
-impl Process for WithFile {
-    fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
-        self.process.poll_exit(cx)
-    }
-
-    fn signal(&mut self, name: &str) -> io::Result<()> {
-        self.process.signal(name)
-    }
-
-    fn hang_up(&mut self) {
-        self.process.hang_up();
-    }
-
-    fn kill(&mut self) {
-        self.process.kill();
     }
 }

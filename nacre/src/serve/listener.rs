@@ -322,8 +322,6 @@ pub fn settings(shared: &Shared, ends: Ends) -> ConnectionSettings {
         ..MatchContext::default()
     });
     ConnectionSettings {
-        peer: ends.peer,
-        local: ends.local,
         comment: options.version_addendum.clone().unwrap_or_default(),
         kex: options.kex_algorithms.clone(),
         host_key_algorithms: options.host_key_algorithms.clone(),

@@ -330,7 +330,7 @@ fn serve_single(shared: &Arc<Shared>, apart: Option<&Separation>, single: Single
     served.map(|()| ExitCode::SUCCESS).map_err(failed)
 }
 
-/// A single connection has no listener to tell.
+/// For a connection without a listener to tell: there is none, or the monitor knows by itself.
 struct Nobody;
 
 impl Watcher for Nobody {

@@ -5,7 +5,6 @@ use crate::server::AnnouncedKey;
 use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
 use nacre_proto::crypto::Provider;
 use nacre_proto::{HostKey, Keepalive, RekeyPolicy, ServerConfig, TransportConfig};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +12,6 @@ use std::time::Duration;
 /// are left out, and were told of when the server started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionSettings {
-    /// The client's end, for the log.
-    pub peer: SocketAddr,
-    /// Our end, for the log.
-    pub local: SocketAddr,
     /// Comment of the identification line.
     pub comment: String,
     /// Key exchange methods, best first.
@@ -50,8 +45,6 @@ pub struct ConnectionSettings {
 }
 
 packed_fields!(ConnectionSettings {
-    peer,
-    local,
     comment,
     kex,
     host_key_algorithms,

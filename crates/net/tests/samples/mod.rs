@@ -64,8 +64,6 @@ pub fn to_monitor() -> Vec<ToMonitor> {
 fn settings() -> ConnectionSettings {
     let names = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     ConnectionSettings {
-        peer: ([127, 0, 0, 1], 4000).into(),
-        local: ([0, 0, 0, 0, 0, 0, 0, 1_u16], 22).into(),
         comment: "a comment".into(),
         kex: names("mlkem768x25519-sha256 curve25519-sha256"),
         host_key_algorithms: names("ssh-ed25519"),

@@ -3,6 +3,7 @@
 
 use super::event::{Event, Happening, Proof, SessionSpec};
 use super::write;
+use crate::serve::auth_info::AuthInfo;
 use crate::serve::launch::Launch;
 use crate::serve::login::{Ends, Login};
 use nacre_crypto::PublicKey;
@@ -225,6 +226,8 @@ pub struct WatchedProcess {
     pub trail: Arc<Trail>,
     /// What the session is called there.
     pub key: u32,
+    /// A file that goes with it.
+    pub _file: Option<AuthInfo>,
 }
 
 impl Process for WatchedProcess {

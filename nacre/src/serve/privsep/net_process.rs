@@ -2,6 +2,7 @@
 //! made before it gives its rights away; what it needs later it asks of the monitor.
 
 use super::quiet::Noted;
+use crate::serve::Nobody;
 use crate::serve::listener::drive;
 use crate::serve::log;
 use nacre_crypto::AwsLc;
@@ -9,7 +10,7 @@ use nacre_net::StdioStream;
 use nacre_net::privsep::{
     AsyncMessageSocket, ConnectionSettings, EndedHow, FromMonitor, MAX_MESSAGE, RemoteAuthority, RemoteLink, ToMonitor,
 };
-use nacre_net::server::{ServerOwner, Watcher};
+use nacre_net::server::ServerOwner;
 use nacre_proto::Connection;
 use nacre_sys::account::Credentials;
 use nacre_sys::become_account::become_account;
@@ -116,14 +117,6 @@ fn confine(arguments: &Arguments, root: OwnedFd) -> io::Result<()> {
         return Confinement { uid, gid, root, max_open_files: MAX_OPEN_FILES }.confine();
     }
     become_account(&Credentials { uid, gid, groups: Vec::new() })
-}
-
-/// The monitor knows by itself how far the login came.
-struct Nobody;
-
-impl Watcher for Nobody {
-    fn ready(&mut self) {}
-    fn authenticated(&mut self) {}
 }
 
 async fn serve<S>(stream: S, settings: ConnectionSettings, link: Arc<RemoteLink>) -> io::Result<()>

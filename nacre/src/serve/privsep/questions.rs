@@ -8,7 +8,7 @@ use super::line_budget::Verdict;
 use super::monitor::{Monitor, Recorded};
 use crate::serve::audit;
 use crate::serve::last_login;
-use crate::serve::launch::Launch;
+use crate::serve::launch::{Launch, terminal_name};
 use nacre_net::privsep::{FromMonitor, Phase, StreamsKind, ToMonitor};
 use nacre_net::server::authority::{Exit, KeyCheck, Permissions, SessionRequests, Start};
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict};
@@ -267,7 +267,7 @@ impl Monitor<'_> {
         let Some(account) = self.judge.login().and_then(|login| login.account.clone()) else { return };
         let record = Record {
             user: account.name.clone(),
-            line: line.strip_prefix("/dev").unwrap_or(&line).display().to_string(),
+            line: terminal_name(&line),
             host: self.judge.client(),
             pid: i32::try_from(pid).unwrap_or(0),
             time: SystemTime::now(),
