@@ -182,7 +182,8 @@ fn tell(words: &[String]) {
     let marks: String = fds[1..].iter().map(read_a_letter).collect();
     let streams = [0, 1].map(|fd| std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap().display().to_string());
     let env = std::env::vars_os().count();
-    let leads = rustix::process::getsid(None).unwrap() == rustix::process::getpid();
+    // By nix: rustix has no name for a session that began outside of this pid namespace.
+    let leads = nix::unistd::getsid(None).unwrap() == nix::unistd::getpid();
     let cwd = std::env::current_dir().unwrap();
     let text = format!("{open:?} {marks} {streams:?} env={env} leads={leads} cwd={} {}", cwd.display(), words[0]);
     eprint!("{}", if leads { "led" } else { "" });

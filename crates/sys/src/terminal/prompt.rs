@@ -162,7 +162,9 @@ impl Tty {
 
     fn in_background(&self) -> bool {
         // A terminal that does not control us has no say in it.
-        rustix::termios::tcgetpgrp(&self.fd).is_ok_and(|foreground| foreground != rustix::process::getpgrp())
+        let Ok(foreground) = rustix::termios::tcgetpgrp(&self.fd) else { return false };
+        // By nix: rustix has no name for a group that began outside of this pid namespace, which is 0.
+        foreground.as_raw_nonzero().get() != nix::unistd::getpgrp().as_raw()
     }
 }
 
