@@ -1,5 +1,5 @@
 //! Every request and reply comes back as it went out, and none is read when it is cut.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use nacre_sftp::extended::{Check, CheckedFile};
 use nacre_sftp::{Attributes, Code, Extended, Name, Reply, Request, packet};
