@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use nacre_sys::account::{Account, Credentials};
 use nacre_sys::become_account::become_account;
+use nacre_sys::forked::fork_into;
 use nacre_sys::messages::MessageSocket;
 use nacre_sys::privileges::is_root;
 use nacre_sys::records::Records;
@@ -50,6 +51,7 @@ fn all() {
         ("fork_has_fresh_signals_and_an_ending_of_its_own", fork_is_fresh),
         ("fork_is_refused_with_two_threads", fork_refuses_threads),
         ("a_killed_fork_is_reaped", killed_fork),
+        ("a_fork_without_a_group_of_its_own_is_killed_too", forks_killed_at_once),
         ("c11_descriptors_come_by_number_and_no_others", descriptors_by_number),
         ("many_descriptors_keep_their_order", many_descriptors),
         ("session_and_stderr_are_as_asked", session_and_stderr),
@@ -167,6 +169,20 @@ fn killed_fork(_: &Program) {
             assert!(matches!(end(&child), ExitStatus::Signaled { signal: libc::SIGKILL, .. }));
             child.kill().unwrap();
         }
+    }
+}
+
+/// The group of a fork begins to exist a moment after it does.
+fn forks_killed_at_once(_: &Program) {
+    for _ in 0..50 {
+        let child = fork_into(Vec::new(), &[], |_| {
+            loop {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        })
+        .unwrap();
+        child.kill_group().unwrap();
+        assert!(matches!(end(&child), ExitStatus::Signaled { signal: libc::SIGKILL, .. }));
     }
 }
 

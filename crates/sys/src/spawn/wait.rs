@@ -109,12 +109,15 @@ impl Child {
         ignore_empty(self.signal_group("HUP"))
     }
 
-    /// Ends the session's process group (SIGKILL), for what ignored [`Child::hang_up`].
+    /// Ends the session's process group (SIGKILL), for what ignored [`Child::hang_up`], and the process itself: a fork that
+    /// has only just begun has not made its group yet.
     ///
     /// # Errors
-    /// EPERM when the group belongs to another user.
+    /// EPERM when they belong to another user.
     pub fn kill_group(&self) -> io::Result<()> {
-        ignore_empty(self.signal_group("KILL"))
+        let group = ignore_empty(self.signal_group("KILL"));
+        let itself = self.kill();
+        group.and(itself)
     }
 
     fn wait_with(&self, options: WaitIdOptions) -> io::Result<Option<ExitStatus>> {
