@@ -21,6 +21,7 @@ pub const ROOMS: &[Room] = &[
             "nacre-config",
             "nacre-sys",
             "nacre-net",
+            "nacre-files",
             "nacre-chat",
             "nacre-chat-server",
             "nacre-lab",
@@ -30,6 +31,8 @@ pub const ROOMS: &[Room] = &[
         name: "nacre-net",
         uses: &["nacre-wire", "nacre-proto", "nacre-sftp", "nacre-agent", "nacre-config", "nacre-sys"],
     },
+    // Hashes for verification are the one thing of crypto's that moving files needs.
+    Room { name: "nacre-files", uses: &["nacre-wire", "nacre-sftp", "nacre-sys", "nacre-crypto"] },
     Room { name: "nacre-lab", uses: &["nacre-wire", "nacre-proto", "nacre-crypto"] },
     Room { name: "nacre-chat-server", uses: &["nacre-chat"] },
     Room { name: "nacre-config", uses: &["nacre-wire", "nacre-crypto"] },
