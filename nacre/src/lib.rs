@@ -22,6 +22,7 @@ pub mod prompt;
 pub mod query;
 pub mod serve;
 pub mod ssh;
+pub mod ssh_child;
 pub mod state;
 pub mod trial;
 pub mod version;

@@ -29,6 +29,7 @@ pub mod spawn;
 pub mod stdio;
 pub mod strict_modes;
 pub mod terminal;
+pub mod undisturbed;
 pub mod user_files;
 
 pub use error::{SysError, errno_of};

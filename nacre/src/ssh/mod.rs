@@ -23,7 +23,7 @@ mod owner;
 mod plan;
 pub(crate) mod records;
 mod session;
-mod signals;
+pub(crate) mod signals;
 mod terminal;
 
 use crate::cli::ssh::{SshAction, SshArgs};

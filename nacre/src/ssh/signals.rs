@@ -49,7 +49,7 @@ impl Signals {
 }
 
 /// The signals that the process ignores, one bit each (proc(5), SigIgn).
-fn ignored() -> u64 {
+pub(crate) fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     mask(&status)
 }
