@@ -225,6 +225,65 @@ impl<'a> Check<'a> {
     }
 }
 
+/// The answer to [`Extended::CheckFile`]: `string` hash algorithm, then the hashes, nothing between them. It covers the
+/// blocks from the beginning on, as many as there are or as a packet holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckReply<'a> {
+    /// Which of the algorithms asked for was taken.
+    pub algorithm: &'a [u8],
+    /// One hash after the other.
+    pub hashes: &'a [u8],
+}
+
+impl<'a> CheckReply<'a> {
+    /// The most bytes of hashes: a packet without its header and the longest name of an algorithm.
+    pub const MAX_HASHES: usize = crate::MAX_PACKET - 64;
+
+    /// Reads the data of its EXTENDED_REPLY.
+    ///
+    /// # Errors
+    /// Malformed.
+    pub fn decode(data: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(data);
+        Ok(Self { algorithm: reader.string("hash-algo-used")?, hashes: reader.rest() })
+    }
+
+    /// The data of its EXTENDED_REPLY.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(4 + self.algorithm.len() + self.hashes.len());
+        out.put_string(self.algorithm);
+        out.extend_from_slice(self.hashes);
+        out
+    }
+}
+
+/// The data of the answer to [`Extended::DataRanges`].
+pub fn encode_ranges(ranges: &[(u64, u64)]) -> Vec<u8> {
+    ranges.iter().flat_map(|(start, end)| [start.to_be_bytes(), end.to_be_bytes()]).flatten().collect()
+}
+
+/// Reads the answer to [`Extended::DataRanges`]: starts and ends in rising order, none empty.
+///
+/// # Errors
+/// Malformed, more than [`MAX_RANGES`], or not in order.
+pub fn decode_ranges(data: &[u8]) -> Result<Vec<(u64, u64)>, DecodeError> {
+    let bad = |kind| DecodeError { kind, field: "ranges" };
+    let (numbers, rest) = data.as_chunks::<8>();
+    if !rest.is_empty() || numbers.len() % 2 != 0 {
+        return Err(bad(DecodeErrorKind::Truncated));
+    }
+    if numbers.len() / 2 > MAX_RANGES {
+        return Err(bad(DecodeErrorKind::TooLong));
+    }
+    let numbers: Vec<u64> = numbers.iter().map(|number| u64::from_be_bytes(*number)).collect();
+    let ranges: Vec<(u64, u64)> = numbers.as_chunks::<2>().0.iter().map(|[start, end]| (*start, *end)).collect();
+    let apart = ranges.windows(2).all(|pair| matches!(pair, [(_, end), (start, _)] if end < start));
+    if !apart || ranges.iter().any(|(start, end)| start >= end) {
+        return Err(bad(DecodeErrorKind::BadValue));
+    }
+    Ok(ranges)
+}
+
 fn read_ids(reader: &mut Reader<'_>, field: &'static str) -> Result<Vec<u32>, DecodeError> {
     let bytes = reader.string(field)?;
     let (ids, rest) = bytes.as_chunks::<4>();
@@ -235,4 +294,31 @@ fn read_ids(reader: &mut Reader<'_>, field: &'static str) -> Result<Vec<u32>, De
         return Err(DecodeError { kind: DecodeErrorKind::TooLong, field });
     }
     Ok(ids.iter().map(|id| u32::from_be_bytes(*id)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn check_replies_survive_the_round_trip() {
+        let reply = CheckReply { algorithm: b"sha256", hashes: &[7; 64] };
+        assert_eq!(CheckReply::decode(&reply.encode()), Ok(reply));
+        assert!(CheckReply::decode(b"\0\0\0\x07sha256").is_err());
+    }
+
+    #[test]
+    fn f08_ranges_that_overlap_or_go_back_are_refused() {
+        let good = [(0, 4096), (8192, u64::MAX)];
+        assert_eq!(decode_ranges(&encode_ranges(&good)).unwrap(), good);
+        assert_eq!(decode_ranges(b"").unwrap(), []);
+        for bad in [&[(5, 5)][..], &[(6, 5)], &[(0, 9), (8, 10)], &[(8, 9), (0, 1)], &[(0, 9), (9, 10)]] {
+            assert!(decode_ranges(&encode_ranges(bad)).is_err(), "{bad:?}");
+        }
+        assert!(decode_ranges(&[0; 8]).is_err());
+        assert!(decode_ranges(&[0; 17]).is_err());
+        let many: Vec<_> = (0..=1000).map(|n| (n * 3, n * 3 + 1)).collect();
+        assert!(decode_ranges(&encode_ranges(&many)).is_err());
+    }
 }

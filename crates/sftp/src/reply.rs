@@ -3,6 +3,9 @@
 use crate::{Attributes, Code, Name, packet};
 use nacre_wire::{DecodeError, DecodeErrorKind, Reader, WriteExt};
 
+/// The bytes of [`Reply::data_head`].
+pub const DATA_HEAD: usize = 13;
+
 /// A reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply<'a> {
@@ -83,7 +86,23 @@ impl<'a> Reply<'a> {
 
     /// Appends a STATUS with the code's own words.
     pub fn encode_status(id: u32, code: Code, out: &mut Vec<u8>) {
-        Reply::Status { code, message: code.to_string().as_bytes() }.encode(id, out);
+        Reply::Status { code, message: code.words().unwrap_or("Unknown status").as_bytes() }.encode(id, out);
+    }
+
+    /// The head of a DATA packet with `length` bytes, at most a packet's: from its length field up to the bytes themselves.
+    pub fn data_head(id: u32, length: u32) -> [u8; DATA_HEAD] {
+        let mut head = [0; DATA_HEAD];
+        let numbers = [length.saturating_add(9).to_be_bytes(), id.to_be_bytes(), length.to_be_bytes()];
+        let places = [0..4, 5..9, 9..13];
+        for (place, number) in places.into_iter().zip(numbers) {
+            if let Some(place) = head.get_mut(place) {
+                place.copy_from_slice(&number);
+            }
+        }
+        if let Some(kind) = head.get_mut(4) {
+            *kind = packet::DATA;
+        }
+        head
     }
 
     /// Appends DATA that `fill` puts straight into the packet: it is given `length` bytes of space and says how many it
@@ -119,4 +138,18 @@ fn read_names(reader: &mut Reader<'_>) -> Result<Vec<Name>, DecodeError> {
         return Err(DecodeError { kind: DecodeErrorKind::Truncated, field: "count" });
     }
     (0..count).map(|_| Name::read(reader)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_head_and_its_bytes_are_a_data_packet() {
+        let mut whole = Vec::new();
+        Reply::Data(b"bytes").encode(0x0102_0304, &mut whole);
+        let mut parts = Reply::data_head(0x0102_0304, 5).to_vec();
+        parts.extend(b"bytes");
+        assert_eq!(parts, whole);
+    }
 }

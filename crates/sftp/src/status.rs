@@ -59,9 +59,10 @@ impl Code {
     }
 }
 
-impl std::fmt::Display for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Code {
+    /// The words for it, if version 3 has the code.
+    pub fn words(self) -> Option<&'static str> {
+        Some(match self {
             Self::Ok => "Success",
             Self::Eof => "End of file",
             Self::NoSuchFile => "No such file or directory",
@@ -71,8 +72,17 @@ impl std::fmt::Display for Code {
             Self::NoConnection => "No connection",
             Self::ConnectionLost => "Connection lost",
             Self::Unsupported => "Operation unsupported",
-            Self::Other(number) => return write!(f, "Status {number}"),
+            Self::Other(_) => return None,
         })
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.words() {
+            Some(words) => f.write_str(words),
+            None => write!(f, "Status {}", self.number()),
+        }
     }
 }
 
