@@ -66,7 +66,30 @@ impl Bench {
             }
             Make::OpenSsh => Command::new("ssh"),
         };
-        command.args(["-F", "none", "-p", &server.port.to_string(), "-i"]).arg(&self.keys.user);
+        command.args(["-p", &server.port.to_string()]);
+        self.as_everyone(&mut command, server, options);
+        command.arg("127.0.0.1");
+        command
+    }
+
+    /// The copying program of that make, up to the names of files, which it finds at `server` through `port`.
+    pub fn copier(&self, make: Make, server: &Server, port: u16) -> Command {
+        let mut command = match make {
+            Make::Nacre => {
+                let mut command = Command::new(&self.nacre);
+                command.arg("scp");
+                command
+            }
+            Make::OpenSsh => Command::new("scp"),
+        };
+        command.args(["-q", "-P", &port.to_string()]);
+        self.as_everyone(&mut command, server, &[&format!("HostKeyAlias=[127.0.0.1]:{}", server.port)]);
+        command
+    }
+
+    /// What all clients are told alike.
+    fn as_everyone(&self, command: &mut Command, server: &Server, options: &[&str]) {
+        command.args(["-F", "none", "-i"]).arg(&self.keys.user);
         for option in options.iter().chain(&[
             "BatchMode=yes",
             "IdentitiesOnly=yes",
@@ -77,9 +100,8 @@ impl Bench {
             command.args(["-o", option]);
         }
         command.args(["-o", &format!("UserKnownHostsFile={}", server.known_hosts.display())]);
-        command.arg("127.0.0.1").env_remove("SSH_AUTH_SOCK");
+        command.env_remove("SSH_AUTH_SOCK");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command
     }
 
     /// The client on the library at `server`: `words[0]` is what it does.

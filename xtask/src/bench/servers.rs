@@ -113,7 +113,7 @@ impl Bench {
         };
         format!(
             "ListenAddress 127.0.0.1\nHostKey {host}\nAuthorizedKeysFile {}\nStrictModes no\nPidFile none\n\
-             PermitRootLogin yes\nMaxStartups 2000\nMaxSessions 100\nLogLevel ERROR\n{own}\n",
+             Subsystem sftp internal-sftp\nPermitRootLogin yes\nMaxStartups 2000\nMaxSessions 100\nLogLevel ERROR\n{own}\n",
             user.display()
         )
     }
