@@ -45,7 +45,7 @@ fn cause(err: seccompiler::Error) -> io::Error {
 
 fn build() -> Result<Filters, seccompiler::BackendError> {
     let own_pid = u64::from(std::process::id());
-    let mut allowed = rules(own_pid, |answer| answer == Answer::Allow)?;
+    let mut allowed = rules(own_pid, |answer| answer != Answer::Refuse)?;
     allowed.extend(TO_INSTALL.map(|number| (number, Vec::new())));
     let listed = rules(own_pid, |_| true)?;
     let eacces = SeccompAction::Errno(libc::EACCES.unsigned_abs());
@@ -86,12 +86,5 @@ fn alternatives(when: When, own_pid: u64) -> Result<Vec<SeccompRule>, seccompile
         When::Without(argument, bits) => Ok(vec![one(argument, Width::Dword, Test::MaskedEq(bits), 0)?]),
         When::Null(argument) => Ok(vec![one(argument, Width::Qword, Test::Eq, 0)?]),
         When::OwnPid(argument) => Ok(vec![one(argument, Width::Dword, Test::Eq, own_pid)?]),
-        When::Option(pairs) => pairs.iter().map(|(level, option)| socket_option(*level, *option)).collect(),
     }
-}
-
-fn socket_option(level: i32, option: i32) -> Result<SeccompRule, seccompiler::BackendError> {
-    let level = SeccompCondition::new(1, Width::Dword, Test::Eq, u64::from(level.unsigned_abs()))?;
-    let option = SeccompCondition::new(2, Width::Dword, Test::Eq, u64::from(option.unsigned_abs()))?;
-    SeccompRule::new(vec![level, option])
 }

@@ -21,7 +21,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use crate::account::Credentials;
 use crate::error::{Doing, refused};
 
-pub use table::{Allowed, Answer, TABLE, When};
+pub use table::{Allowed, Answer, Made, TABLE, When};
 
 /// What [`Confinement::confine`] needs and this kernel lacks, in words for the administrator; empty when nothing is. Changes nothing.
 pub fn missing() -> Vec<&'static str> {

@@ -1,12 +1,29 @@
 //! The one table of what a confined process may ask of the kernel (threat P19). What is not listed ends the process.
+//!
+//! An allowed call is there because a connection makes it: a run that does everything a connection can do is held against the table,
+//! and so is what is allowed for moments that such a run does not have.
 
 /// What the kernel answers to a listed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It is carried out.
-    Allow,
+    Allow(Made),
     /// It fails with EACCES: libraries try such things on the way, do without, and must not be killed for it.
     Refuse,
+}
+
+/// Whether a run that does everything a connection can do makes an allowed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It does, each of the line's values where it has some.
+    Always,
+    /// It need not; a confined process of this crate's tests (`tests/sandbox`) makes it.
+    Seldom {
+        /// When it is made.
+        when: &'static str,
+        /// The test's name.
+        shown_by: &'static str,
+    },
 }
 
 /// One system call, or one way to make it.
@@ -37,156 +54,97 @@ pub enum When {
     Null(u8),
     /// The argument is this process's own id.
     OwnPid(u8),
-    /// Arguments 1 and 2 are one of these socket levels and options.
-    Option(&'static [(i32, i32)]),
 }
 
 const fn allow(name: &'static str, number: i64, why: &'static str) -> Allowed {
-    Allowed { name, number, when: None, answer: Answer::Allow, why }
-}
-
-const fn allow_if(name: &'static str, number: i64, when: When, why: &'static str) -> Allowed {
-    Allowed { name, number, when: Some(when), answer: Answer::Allow, why }
+    Allowed { name, number, when: None, answer: Answer::Allow(Made::Always), why }
 }
 
 const fn refuse(name: &'static str, number: i64, why: &'static str) -> Allowed {
     Allowed { name, number, when: None, answer: Answer::Refuse, why }
 }
 
-const NO_EXEC: u64 = libc::PROT_EXEC as u64;
+impl Allowed {
+    /// The same line for these arguments only.
+    const fn about(self, when: When) -> Self {
+        Self { when: Some(when), ..self }
+    }
 
-const FCNTL: &[u64] = &[
-    libc::F_GETFD as u64,
-    libc::F_SETFD as u64,
-    libc::F_GETFL as u64,
-    libc::F_SETFL as u64,
-    libc::F_DUPFD_CLOEXEC as u64,
-    libc::F_GETPIPE_SZ as u64,
-    libc::F_SETPIPE_SZ as u64,
-];
+    /// The same line for a call that a whole run need not make.
+    const fn seldom(self, when: &'static str, shown_by: &'static str) -> Self {
+        Self { answer: Answer::Allow(Made::Seldom { when, shown_by }), ..self }
+    }
+}
 
-/// TCSBRKP is in no libc for every architecture; its number is the same on all Nacre is built for (ioctl_tty(2)).
-const TCSBRKP: u64 = 0x5425;
-
-const IOCTL: &[u64] = &[
-    libc::TIOCGWINSZ,
-    libc::TIOCSWINSZ,
-    libc::TCSBRK,
-    TCSBRKP,
-    libc::TIOCSBRK,
-    libc::TIOCCBRK,
-    libc::FIONBIO,
-    libc::FIONREAD,
-];
-
-const ADVICE: &[u64] = &[
-    libc::MADV_NORMAL as u64,
-    libc::MADV_WILLNEED as u64,
-    libc::MADV_DONTNEED as u64,
-    libc::MADV_FREE as u64,
-    libc::MADV_DONTDUMP as u64,
-    libc::MADV_WIPEONFORK as u64,
-    libc::MADV_HUGEPAGE as u64,
-    libc::MADV_NOHUGEPAGE as u64,
-];
-
-const FUTEX_FLAGS: u64 = (libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) as u64;
-
-const FUTEX: &[u64] =
-    &[libc::FUTEX_WAIT as u64, libc::FUTEX_WAKE as u64, libc::FUTEX_WAIT_BITSET as u64, libc::FUTEX_WAKE_BITSET as u64];
-
-const GET_OPTIONS: &[(i32, i32)] = &[
-    (libc::SOL_SOCKET, libc::SO_ERROR),
-    (libc::SOL_SOCKET, libc::SO_TYPE),
-    (libc::SOL_SOCKET, libc::SO_DOMAIN),
-    (libc::SOL_SOCKET, libc::SO_PROTOCOL),
-    (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
-    (libc::SOL_SOCKET, libc::SO_SNDBUF),
-    (libc::SOL_SOCKET, libc::SO_RCVBUF),
-    (libc::IPPROTO_TCP, libc::TCP_NODELAY),
-    (libc::IPPROTO_TCP, libc::TCP_INFO),
-];
-
-const SET_OPTIONS: &[(i32, i32)] = &[
-    (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
-    (libc::SOL_SOCKET, libc::SO_SNDBUF),
-    (libc::SOL_SOCKET, libc::SO_RCVBUF),
-    (libc::IPPROTO_TCP, libc::TCP_NODELAY),
-    (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT),
-    (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE),
-    (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
-    (libc::IPPROTO_TCP, libc::TCP_KEEPCNT),
-    (libc::IPPROTO_IP, libc::IP_TOS),
-    (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
-];
+const NO_EXEC: When = When::Without(2, libc::PROT_EXEC as u64);
+const COPY: When = When::OneOf(1, &[libc::F_DUPFD_CLOEXEC as u64]);
+const TERMINAL: When = When::OneOf(1, &[libc::TIOCSWINSZ, libc::TCSBRK]);
+const GIVE_BACK: When = When::OneOf(2, &[libc::MADV_DONTNEED as u64]);
+const WAKE: When = When::Masked(1, !(libc::FUTEX_PRIVATE_FLAG as u64), &[libc::FUTEX_WAKE as u64]);
+const UNIX: When = When::OneOf(0, &[libc::AF_UNIX as u64]);
 
 const LOOKS: &str = "libraries look for files they can do without; there are none to find";
+const NO_PAUSE: &str = "the random generator pauses when the kernel gives it nothing; it asks again at once";
+const FAULT: &str = "a fault: it must end the process as the signal it is, for the log";
+const ABORT: &str = "something cannot go on: an overflow of the stack, no memory, a second panic";
 
 /// Every line. The order says nothing.
 pub const TABLE: &[Allowed] = &[
-    // Memory: the allocator, the random generator's page, growing buffers. Never executable.
-    allow("brk", libc::SYS_brk, "malloc grows the heap"),
-    allow_if("mmap", libc::SYS_mmap, When::Without(2, NO_EXEC), "malloc maps large blocks; nothing executable"),
-    allow_if("mprotect", libc::SYS_mprotect, When::Without(2, NO_EXEC), "malloc extends arenas; nothing executable"),
-    allow("munmap", libc::SYS_munmap, "malloc gives memory back"),
+    // Memory. Never executable.
+    allow("brk", libc::SYS_brk, "malloc grows and trims the heap"),
+    allow("mmap", libc::SYS_mmap, "malloc maps large blocks; nothing executable").about(NO_EXEC),
+    allow("munmap", libc::SYS_munmap, "malloc gives large blocks back"),
     allow("mremap", libc::SYS_mremap, "malloc moves large blocks; keeps their protection"),
-    allow_if("madvise", libc::SYS_madvise, When::OneOf(2, ADVICE), "malloc gives pages back; keys stay out of copies"),
+    allow("madvise", libc::SYS_madvise, "a connection at rest gives pages back").about(GIVE_BACK),
     refuse("madvise", libc::SYS_madvise, "advice is a hint; other kinds are not worth the risk"),
     // Descriptors it was given.
-    allow("read", libc::SYS_read, "channels, wake-ups of the event loop"),
-    allow("readv", libc::SYS_readv, "as read"),
-    allow("write", libc::SYS_write, "channels, wake-ups, a last word on stderr"),
-    allow("writev", libc::SYS_writev, "as write"),
-    allow("recvfrom", libc::SYS_recvfrom, "the peer's bytes"),
+    allow("read", libc::SYS_read, "output of sessions"),
+    allow("write", libc::SYS_write, "input of sessions; a last word on stderr"),
+    allow("recvfrom", libc::SYS_recvfrom, "the peer's bytes; how long the monitor's next message is"),
     allow("recvmsg", libc::SYS_recvmsg, "messages and descriptors from the monitor"),
-    allow_if("sendto", libc::SYS_sendto, When::Null(4), "bytes to the peer; no address, so it connects nothing"),
+    allow("sendto", libc::SYS_sendto, "bytes to the peer; no address, so it connects nothing").about(When::Null(4)),
     allow("sendmsg", libc::SYS_sendmsg, "messages to the monitor; all its sockets are connected already"),
-    allow("shutdown", libc::SYS_shutdown, "the end of one direction"),
+    allow("shutdown", libc::SYS_shutdown, "the end of the connection's own half"),
     allow("close", libc::SYS_close, "the end of a channel"),
-    allow_if("fcntl", libc::SYS_fcntl, When::OneOf(1, FCNTL), "non-blocking, close-on-exec copies, pipe sizes"),
-    refuse("fcntl", libc::SYS_fcntl, "locks, leases and signals on descriptors are for others"),
-    allow_if("ioctl", libc::SYS_ioctl, When::OneOf(1, IOCTL), "window size and break of a terminal; pending bytes"),
+    allow("fcntl", libc::SYS_fcntl, "a second descriptor of a terminal").about(COPY),
+    refuse("fcntl", libc::SYS_fcntl, "flags stay as they came; locks, leases and signals are for others"),
+    allow("ioctl", libc::SYS_ioctl, "window size and break of a terminal").about(TERMINAL),
     refuse("ioctl", libc::SYS_ioctl, "isatty() asks TCGETS; TIOCSTI and the like must fail"),
-    allow_if("getsockopt", libc::SYS_getsockopt, When::Option(GET_OPTIONS), "how a connection went; its settings"),
-    refuse("getsockopt", libc::SYS_getsockopt, "asking for more tells nothing needed"),
-    allow_if("setsockopt", libc::SYS_setsockopt, When::Option(SET_OPTIONS), "delay, keepalive, buffers, traffic class"),
-    refuse("setsockopt", libc::SYS_setsockopt, "socket filters and protocol modules are not for it"),
-    allow("getsockname", libc::SYS_getsockname, "addresses for the log; of its own sockets"),
-    allow("getpeername", libc::SYS_getpeername, "addresses for the log; of its own sockets"),
+    refuse(
+        "writev",
+        libc::SYS_writev,
+        "the C library's last word when it finds the heap broken; its abort() must still follow",
+    ),
     // Waiting.
     allow("epoll_ctl", libc::SYS_epoll_ctl, "the event loop, made before confinement"),
     #[cfg(target_arch = "x86_64")]
     allow("epoll_wait", libc::SYS_epoll_wait, "the event loop"),
+    #[cfg(not(target_arch = "x86_64"))]
     allow("epoll_pwait", libc::SYS_epoll_pwait, "the event loop where epoll_wait is not there"),
-    allow("epoll_pwait2", libc::SYS_epoll_pwait2, "the event loop with finer time"),
-    #[cfg(target_arch = "x86_64")]
-    allow("poll", libc::SYS_poll, "waiting for the monitor's answer"),
-    allow("ppoll", libc::SYS_ppoll, "as poll"),
-    allow_if("futex", libc::SYS_futex, When::Masked(1, !FUTEX_FLAGS, FUTEX), "locks; not those that lend priority"),
-    allow("nanosleep", libc::SYS_nanosleep, "sleeping"),
-    allow("clock_nanosleep", libc::SYS_clock_nanosleep, "sleeping"),
-    allow("sched_yield", libc::SYS_sched_yield, "locks give way"),
-    allow("restart_syscall", libc::SYS_restart_syscall, "the kernel itself resumes an interrupted wait by it"),
-    // Time and randomness; usually without the kernel's help.
-    allow("clock_gettime", libc::SYS_clock_gettime, "timers"),
-    allow("clock_getres", libc::SYS_clock_getres, "timers"),
-    allow("gettimeofday", libc::SYS_gettimeofday, "the time of day"),
-    allow("getrandom", libc::SYS_getrandom, "keys, cookies, padding"),
-    allow("sched_getaffinity", libc::SYS_sched_getaffinity, "the C library sizes tables by the number of processors"),
-    // Signals to itself, and its end.
-    allow("rt_sigaction", libc::SYS_rt_sigaction, "abort() resets its handler"),
-    allow("rt_sigprocmask", libc::SYS_rt_sigprocmask, "abort() unblocks its signal"),
-    allow("rt_sigreturn", libc::SYS_rt_sigreturn, "the end of a handler"),
-    allow("sigaltstack", libc::SYS_sigaltstack, "the handler that tells of a stack overflow"),
-    allow("getpid", libc::SYS_getpid, "abort() and the random generator ask; tells nothing new"),
-    allow("gettid", libc::SYS_gettid, "abort() and panics ask; tells nothing new"),
-    allow("getppid", libc::SYS_getppid, "whether the monitor is still there; tells nothing new"),
-    allow("getuid", libc::SYS_getuid, "cannot fail by its contract; tells nothing new"),
-    allow("geteuid", libc::SYS_geteuid, "cannot fail by its contract; tells nothing new"),
-    allow("getgid", libc::SYS_getgid, "cannot fail by its contract; tells nothing new"),
-    allow("getegid", libc::SYS_getegid, "cannot fail by its contract; tells nothing new"),
-    allow_if("tgkill", libc::SYS_tgkill, When::OwnPid(0), "abort(): to itself only"),
-    allow("exit", libc::SYS_exit, "the end"),
+    allow("ppoll", libc::SYS_ppoll, "room for a message to the monitor")
+        .seldom("the monitor is behind by more messages than the socket takes", "p19_waiting_for_the_monitor_works"),
+    allow("futex", libc::SYS_futex, "things that are made once wake whoever waits for them; nobody does").about(WAKE),
+    refuse("sched_yield", libc::SYS_sched_yield, "queues and locks give way by it; there is no other thread"),
+    refuse("nanosleep", libc::SYS_nanosleep, NO_PAUSE),
+    refuse("clock_nanosleep", libc::SYS_clock_nanosleep, NO_PAUSE),
+    // Time and randomness.
+    allow("clock_gettime", libc::SYS_clock_gettime, "timers").seldom(
+        "the machine's clock cannot be read without the kernel: no usable counter, or no vDSO",
+        "p19_asking_the_kernel_for_the_time_works",
+    ),
+    allow("getrandom", libc::SYS_getrandom, "the random generator takes a new seed")
+        .seldom("4096 draws are made, which takes a thousand key exchanges", "p19_a_new_seed_comes"),
+    // Its own name, signals to itself, and its end.
+    allow("getpid", libc::SYS_getpid, "is this the main thread, whose stack may be trimmed; tells nothing new"),
+    allow("gettid", libc::SYS_gettid, "is this the main thread, whose stack may be trimmed; tells nothing new"),
+    allow("sigaltstack", libc::SYS_sigaltstack, "the stack of the handler for faults is taken down at the end"),
+    allow("rt_sigaction", libc::SYS_rt_sigaction, "the handler for faults steps aside")
+        .seldom(FAULT, "p19_a_fault_stays_a_fault"),
+    allow("rt_sigreturn", libc::SYS_rt_sigreturn, "the end of a handler").seldom(FAULT, "p19_a_fault_stays_a_fault"),
+    allow("rt_sigprocmask", libc::SYS_rt_sigprocmask, "abort() unblocks its signal").seldom(ABORT, "p19_abort_works"),
+    allow("tgkill", libc::SYS_tgkill, "abort(): to itself only")
+        .about(When::OwnPid(0))
+        .seldom(ABORT, "p19_abort_works"),
     allow("exit_group", libc::SYS_exit_group, "the end"),
     // What libraries try and can do without.
     #[cfg(target_arch = "x86_64")]
@@ -213,11 +171,10 @@ pub const TABLE: &[Allowed] = &[
     refuse("uname", libc::SYS_uname, "the C library asks for the kernel's version"),
     refuse("sysinfo", libc::SYS_sysinfo, "the C library asks for the size of memory"),
     refuse("prlimit64", libc::SYS_prlimit64, "the C library asks for the stack's limit"),
-    Allowed {
-        name: "socket",
-        number: libc::SYS_socket,
-        when: Some(When::OneOf(0, &[libc::AF_UNIX as u64])),
-        answer: Answer::Refuse,
-        why: "syslog() and name services try a local socket; any other family ends the process",
-    },
+    refuse(
+        "socket",
+        libc::SYS_socket,
+        "syslog() and name services try a local socket; any other family ends the process",
+    )
+    .about(UNIX),
 ];

@@ -13,6 +13,8 @@ pub enum End {
     Errno(i32),
     /// The kernel ended the process for it.
     Killed,
+    /// The process ended by this signal, and not because it was confined.
+    Signal(i32),
     /// The call worked.
     Works,
 }
@@ -20,7 +22,7 @@ pub enum End {
 /// Confines itself by `confine`, then does the deed and returns what the call did (-1: failed, see errno).
 pub type Deed = fn(confine: fn()) -> i64;
 
-const NO_ACCESS: End = End::Errno(libc::EACCES);
+pub const NO_ACCESS: End = End::Errno(libc::EACCES);
 
 pub const DEEDS: &[(&str, End, Deed)] = &[
     ("p19_open_of_shadow_fails", NO_ACCESS, |confine| {
@@ -203,7 +205,7 @@ pub const DEEDS: &[(&str, End, Deed)] = &[
         confine();
         call(libc::SYS_fcntl, [0, i64::from(libc::F_SETOWN), 1, 0, 0, 0])
     }),
-    ("p19_socket_filter_fails", NO_ACCESS, |confine| {
+    ("p19_socket_filter_kills", End::Killed, |confine| {
         let (one, _other) = UnixStream::pair().unwrap();
         confine();
         let (level, option) = (i64::from(libc::SOL_SOCKET), i64::from(libc::SO_ATTACH_FILTER));
@@ -217,6 +219,7 @@ pub const DEEDS: &[(&str, End, Deed)] = &[
     ("p19_writing_to_an_open_file_fails", End::Errno(libc::EFBIG), |confine| {
         let file = tempfile::tempfile().unwrap();
         confine();
+        let file = std::mem::ManuallyDrop::new(file);
         call(libc::SYS_write, [i64::from(file.as_raw_fd()), address(c"x"), 1, 0, 0, 0])
     }),
     ("p19_more_descriptors_than_given_fail", End::Errno(libc::EMFILE), |confine| {
@@ -230,7 +233,7 @@ pub const DEEDS: &[(&str, End, Deed)] = &[
 ];
 
 /// The bare system call, so that no library stands between the deed and the kernel.
-fn call(number: i64, [a, b, c, d, e, f]: [i64; 6]) -> i64 {
+pub fn call(number: i64, [a, b, c, d, e, f]: [i64; 6]) -> i64 {
     unsafe { libc::syscall(number, a, b, c, d, e, f) }
 }
 
@@ -246,7 +249,7 @@ fn open_at(folder: i32, path: &std::ffi::CStr) -> i64 {
     call(libc::SYS_openat, [i64::from(folder), address(path), 0, 0, 0, 0])
 }
 
-fn map_a_page() -> i64 {
+pub fn map_a_page() -> i64 {
     let access = i64::from(libc::PROT_READ | libc::PROT_WRITE);
     let page = call(libc::SYS_mmap, [0, 4096, access, i64::from(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS), -1, 0]);
     assert!(page > 0);

@@ -19,15 +19,16 @@ pub fn runs(confine: fn()) -> i64 {
     let (read, write) = rustix::pipe::pipe().unwrap();
     own.set_nonblocking(true).unwrap();
     net.set_nonblocking(true).unwrap();
+    net.set_nodelay(true).unwrap();
+    rustix::io::ioctl_fionbio(&read, true).unwrap();
     drop(listener);
     monitor.send(b"a pipe", &[read.as_fd()]).unwrap();
     rustix::io::write(&write, b"from the helper").unwrap();
     peer.write_all(b"from the peer").unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut net = runtime.block_on(async { tokio::net::TcpStream::from_std(net) }).unwrap();
     confine();
     runtime.block_on(async move {
-        let mut net = tokio::net::TcpStream::from_std(net).unwrap();
-        net.set_nodelay(true).unwrap();
         // SAFETY: each owns its descriptor and never replaces it.
         let own = unsafe { AsyncFd::register(own) }.unwrap();
         let (sender, mut receiver) = mpsc::channel(1);
@@ -40,7 +41,6 @@ pub fn runs(confine: fn()) -> i64 {
         let pipe = received.fds.into_iter().next().unwrap();
         // SAFETY: as above.
         let pipe = unsafe { AsyncFd::register(pipe) }.unwrap();
-        rustix::io::ioctl_fionbio(&pipe, true).unwrap();
         let mut buf = [0; 100];
         let ready = pipe.readable().await.unwrap();
         let read = rustix::io::read(ready.get_inner(), &mut buf).unwrap();
