@@ -20,7 +20,7 @@ mod verify;
 
 pub use base64::{base64_decode, base64_encode};
 pub use blob::EcCurve;
-pub use digest::{ct_eq, hmac_sha1, sha1, sha256};
+pub use digest::{HashKind, Hasher, ct_eq, hmac_sha1, sha1, sha256};
 pub use password::{PasswordError, burn_password, hash_password, verify_password};
 pub use private::{DEFAULT_ROUNDS, KeyError, KeyKind, MAX_ROUNDS, PrivateKey, Protection, public_half};
 pub use provider::{AwsLc, random_bytes};

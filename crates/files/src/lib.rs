@@ -3,4 +3,5 @@
 //! Threads and blocking calls, no runtime: the work is the kernel's, and order is part of the promise.
 
 pub mod remote;
+pub mod server;
 pub mod transfer;
