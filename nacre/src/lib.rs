@@ -20,7 +20,9 @@ pub mod output;
 pub mod passwd;
 pub mod prompt;
 pub mod query;
+pub mod scp;
 pub mod serve;
+pub mod sftp_server;
 pub mod ssh;
 pub mod ssh_child;
 pub mod state;
@@ -49,6 +51,8 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::Help(help) => help.print().map_err(|_| Failure::closed_pipe())?,
         Invocation::Text(text) => output::print(&text)?,
         Invocation::Ssh(args) => return ssh::run(&args),
+        Invocation::Scp(args) => return scp::run(&args),
+        Invocation::SftpServer(args) => return sftp_server::run(*args),
         Invocation::Serve(args) => return serve(*args),
         Invocation::Explain(args) => return explain::run(&args),
         Invocation::Try(args) => return trial::run(args),

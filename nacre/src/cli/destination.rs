@@ -59,7 +59,7 @@ impl Destination {
     }
 }
 
-fn split_port(host_port: &str) -> Result<(&str, Option<u16>), String> {
+pub(crate) fn split_port(host_port: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = match host_port.strip_prefix('[') {
         Some(bracketed) => {
             let (host, rest) = bracketed.split_once(']').ok_or("the address has a '[' without a ']'")?;
@@ -85,7 +85,7 @@ pub fn parse_port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| digits && *port != 0)
 }
 
-fn percent_decode(text: &str) -> Result<String, String> {
+pub(crate) fn percent_decode(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -102,7 +102,11 @@ fn percent_decode(text: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "the address is not UTF-8".to_owned())
 }
 
-fn check_host(host: &str) -> Result<(), String> {
+/// Checks a host's name: not empty, not an option, nothing a shell would act on.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check_host(host: &str) -> Result<(), String> {
     let refused = |c: char| c.is_whitespace() || c.is_control() || HOST_REFUSES.contains(c);
     match host {
         "" => Err("the host name is empty".to_owned()),

@@ -47,6 +47,8 @@ pub struct Spec {
 pub enum Operands {
     /// Options may stand anywhere.
     Anywhere,
+    /// Behind all options only, as POSIX has it: a file whose name begins with a dash, further on, is no option.
+    Last,
     /// As `ssh`: one operand, then perhaps more options, and from the second operand on every
     /// word belongs to the remote command.
     ThenCommand,
@@ -86,7 +88,12 @@ impl Spec {
             } else {
                 out.operand_seen();
                 out.operands.push(word);
-                if self.operands == Operands::ThenCommand && out.operands.len() > 1 {
+                let ends = match self.operands {
+                    Operands::Anywhere => false,
+                    Operands::Last => true,
+                    Operands::ThenCommand => out.operands.len() > 1,
+                };
+                if ends {
                     out.operands.extend(words);
                     break;
                 }

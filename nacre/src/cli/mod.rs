@@ -11,8 +11,10 @@ pub mod keygen;
 mod overview;
 pub mod pages;
 pub mod passwd;
+pub mod scp;
 pub mod serve;
 pub mod setting;
+pub mod sftp_server;
 pub mod ssh;
 mod usage;
 
@@ -31,6 +33,10 @@ pub enum Invocation {
     Text(String),
     /// `nacre ssh`.
     Ssh(Box<ssh::SshArgs>),
+    /// `nacre scp`.
+    Scp(Box<scp::ScpArgs>),
+    /// `nacre sftp-server`.
+    SftpServer(Box<sftp_server::SftpServerArgs>),
     /// `nacre serve`.
     Serve(Box<serve::ServeArgs>),
     /// `nacre keygen`.
@@ -68,7 +74,8 @@ impl From<Failure> for Early {
 }
 
 /// The OpenSSH names that the program answers to, and the subcommand each stands for.
-pub const OPENSSH_NAMES: &[(&str, &str)] = &[("ssh", "ssh"), ("sshd", "serve"), ("ssh-keygen", "keygen")];
+pub const OPENSSH_NAMES: &[(&str, &str)] =
+    &[("ssh", "ssh"), ("scp", "scp"), ("sftp-server", "sftp-server"), ("sshd", "serve"), ("ssh-keygen", "keygen")];
 
 /// Widest line of help, in columns.
 const WIDTH: usize = 80;
@@ -85,6 +92,8 @@ pub fn table() -> Command {
             explain::try_command(),
             serve::command(),
             ssh::command(),
+            scp::command(),
+            sftp_server::command(),
             keygen::command(),
             passwd::command(),
             explain::command(),
@@ -123,7 +132,7 @@ fn subcommand(mut words: Vec<OsString>) -> Result<Invocation, Early> {
         return clap_style(words);
     };
     match first.as_str() {
-        "ssh" | "serve" | "keygen" | "explain" => {
+        "ssh" | "scp" | "sftp-server" | "serve" | "keygen" | "explain" => {
             words.remove(0);
             openssh_style(&first, &format!("nacre {first}"), words)
         }
@@ -135,6 +144,8 @@ fn subcommand(mut words: Vec<OsString>) -> Result<Invocation, Early> {
 fn openssh_style(subcommand: &str, name: &str, words: Vec<OsString>) -> Result<Invocation, Early> {
     Ok(match subcommand {
         "ssh" => Invocation::Ssh(Box::new(ssh::parse(name, words)?)),
+        "scp" => Invocation::Scp(Box::new(scp::parse(name, words)?)),
+        "sftp-server" => Invocation::SftpServer(Box::new(sftp_server::parse(name, words)?)),
         "serve" => Invocation::Serve(Box::new(serve::parse(name, words, name == "sshd")?)),
         "explain" => Invocation::Explain(Box::new(explain::parse(name, words)?)),
         _ => Invocation::Keygen(Box::new(keygen::parse(name, words)?)),

@@ -94,6 +94,20 @@ pub struct Pipes {
 /// # Errors
 /// No pipe or process can be had, or the program cannot be run: says which.
 pub fn start(options: &SshOptions, place: &Place, errand: Errand<'_>) -> Result<(SshChild, Pipes), Failure> {
+    run(program(options, place, errand))
+}
+
+/// As [`start`], with the pipes of another one: each says what the other hears.
+///
+/// # Errors
+/// As [`start`].
+pub fn join(options: &SshOptions, place: &Place, errand: Errand<'_>, pipes: Pipes) -> Result<SshChild, Failure> {
+    let mut command = program(options, place, errand);
+    command.stdin(Stdio::from(pipes.input)).stdout(Stdio::from(pipes.output));
+    spawn(command)
+}
+
+fn program(options: &SshOptions, place: &Place, errand: Errand<'_>) -> Command {
     let mut command = match options.direct.split_first() {
         Some((server, arguments)) => {
             let mut command = Command::new(server);
@@ -105,7 +119,7 @@ pub fn start(options: &SshOptions, place: &Place, errand: Errand<'_>) -> Result<
     if options.ignores_interrupts {
         nacre_sys::undisturbed::ignores_interrupts(&mut command);
     }
-    run(command)
+    command
 }
 
 /// A program with a pipe to its standard input and one from its standard output.
@@ -116,14 +130,22 @@ pub fn run(mut command: Command) -> Result<(SshChild, Pipes), Failure> {
     let (from_us, output) = pipe()?;
     let (input, to_us) = pipe()?;
     command.stdin(Stdio::from(from_us)).stdout(Stdio::from(to_us));
+    Ok((spawn(command)?, Pipes { input, output }))
+}
+
+/// Takes the command: it holds the child's ends of pipes, and with them open, their end would never be seen.
+fn spawn(mut command: Command) -> Result<SshChild, Failure> {
     let child = command.spawn().map_err(|error| {
         let program = nacre_wire::text::clean_line(command.get_program().as_bytes(), 256);
         Failure::new(format!("cannot run {program}: {error}"))
     })?;
-    // The command still holds the child's ends; with them open, its end would never be seen.
-    drop(command);
     let registered = Registered::new(&child);
-    Ok((SshChild { child, registered, ended: None }, Pipes { input, output }))
+    let child = SshChild { child, registered, ended: None };
+    if interrupts::came().is_some() {
+        // The signal came before the child was in the list.
+        child.terminate();
+    }
+    Ok(child)
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
