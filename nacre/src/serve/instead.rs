@@ -14,22 +14,24 @@ const SHOW: &str = "cat -- \"$1\" >&2; exit 254";
 const CHANGE: &str = "echo 'WARNING: Your password has expired.' >&2
 echo 'You must change your password now and login again!' >&2
 exec \"$1\"";
+const SFTP_ONLY: &str = "echo 'This service allows sftp connections only.'; exit 1";
 const NO_TERMINAL: &str = "echo 'WARNING: Your password has expired.' >&2
 echo 'Password change required but no TTY available.' >&2
 exit 1";
 
 impl Launch {
     /// What runs in place of the command: the change of a password whose time is over, or the text that says why
-    /// logins are closed.
+    /// logins are closed, or that there is nothing but SFTP here.
     pub(super) fn instead(&self) -> Option<Run> {
         if self.must_change {
             let script = if self.pty.is_some() { CHANGE } else { NO_TERMINAL };
             return Some(script_on(script, PASSWD));
         }
-        if !self.machine || self.account.uid == 0 {
-            return None;
+        let closed = CLOSED.into_iter().find(|path| Path::new(path).exists());
+        match closed.filter(|_| self.machine && self.account.uid != 0) {
+            Some(path) => Some(script_on(SHOW, path)),
+            None => self.sftp_only.then(|| script_on(SFTP_ONLY, "")),
         }
-        CLOSED.into_iter().find(|path| Path::new(path).exists()).map(|path| script_on(SHOW, path))
     }
 }
 

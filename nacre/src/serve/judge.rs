@@ -4,6 +4,7 @@
 use super::audit::Trail;
 use super::auth_info;
 use super::interactive::Asked;
+use super::internal_sftp::is_internal;
 use super::keys;
 use super::launch::Launch;
 use super::limits;
@@ -269,7 +270,10 @@ impl Judge {
             Start::Exec(command) => Some(command.clone()),
             Start::Subsystem(name) => Some(name.clone().into_bytes()),
         };
+        let subsystem = matches!(requests.start, Start::Subsystem(_));
+        let sftp_only = forced.as_deref().is_some_and(is_internal);
         let (start, original_command) = match (forced, requests.start) {
+            (Some(command), _) if sftp_only && subsystem => (Start::Subsystem(command), asked),
             (Some(command), _) => (Start::Exec(command.into_bytes()), asked),
             (None, Start::Subsystem(name)) => {
                 let known = options.subsystems.iter().find(|known| known.name == name);
@@ -278,9 +282,6 @@ impl Judge {
             }
             (None, start) => (start, None),
         };
-        if runs_inside(&start) {
-            return Err(refused("internal-sftp is not there yet"));
-        }
         let set = options.set_env.iter().map(|(n, v)| (n.clone().into_bytes(), v.clone().into_bytes()));
         Ok(Launch {
             account,
@@ -294,6 +295,7 @@ impl Judge {
             motd: self.shared.options().print_motd,
             last_login: None,
             must_change,
+            sftp_only: sftp_only && !subsystem,
             auth_info: options.expose_auth_info.then_some(auth_info),
             user_rc,
             user_environment: self.shared.options().permit_user_environment.clone(),
@@ -302,16 +304,6 @@ impl Judge {
             pam_texts: Vec::new(),
         })
     }
-}
-
-/// Commands that are to run inside the server, which it cannot do: a shell must not look for them.
-fn runs_inside(start: &Start) -> bool {
-    let command = match start {
-        Start::Shell => return false,
-        Start::Exec(command) => command.as_slice(),
-        Start::Subsystem(command) => command.as_bytes(),
-    };
-    command.starts_with(b"internal-")
 }
 
 /// RequiredRSASize, as it holds for this user; the protocol knows only the least of all.

@@ -42,6 +42,8 @@ pub struct Launch {
     pub last_login: Option<String>,
     /// The password's time is over: it is changed and nothing else.
     pub must_change: bool,
+    /// Only the SFTP server that is built in may run, and something else was asked for.
+    pub sftp_only: bool,
     /// What succeeded at the login, for a file that the session is told of.
     pub auth_info: Option<String>,
     /// The account's `~/.ssh/rc` is run.
@@ -68,6 +70,7 @@ packed_fields!(Launch {
     motd,
     last_login,
     must_change,
+    sftp_only,
     auth_info,
     user_rc,
     user_environment,
@@ -188,7 +191,8 @@ impl Launch {
 
     /// The account's shell, after what comes before it; or what takes its place.
     fn spec(&self, env: Vec<(OsString, OsString)>, stdio: ChildStdio, instead: Option<Run>) -> SpawnSpec {
-        let (program, arg0, args) = instead.unwrap_or_else(|| self.after_rc(self.shell()));
+        let (program, arg0, args) =
+            instead.unwrap_or_else(|| self.after_rc(self.internal_sftp().unwrap_or_else(|| self.shell())));
         SpawnSpec { program, arg0, args, env, cwd: self.account.home.clone(), stdio, credentials: None, umask: None }
     }
 

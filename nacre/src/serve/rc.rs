@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode, Stdio};
 /// `argv[0]` of the process in between.
 pub const RC: &str = "nacre: rc";
 /// This program, for a child that was made by copying this process.
-const OWN_PROGRAM: &str = "/proc/self/exe";
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
 const SH: &str = "/bin/sh";
 /// The account's file, from its home folder, which is where a session begins.
 const USER_FILE: &str = ".ssh/rc";
