@@ -15,6 +15,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+/// Bytes of the longest path of a folder that is made: what is deeper could not be named by other programs.
+const MAX_PATH: usize = 4095;
+
 /// What to take and how.
 #[derive(Debug, Clone)]
 pub struct Receiving {
@@ -170,6 +173,9 @@ impl Sink<'_> {
 
     fn folder(&mut self, entry: &Entry, times: Option<Times>) -> io::Result<()> {
         let (level, name, path, follow) = self.place(entry)?;
+        if path.as_os_str().len() > MAX_PATH {
+            return self.leave_out(&path, &Errno::NAMETOOLONG.into());
+        }
         match enter(level, &name, entry, self.receiving.preserve, follow) {
             Ok((fd, mode)) => {
                 let times = times.filter(|_| self.receiving.preserve);
