@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 pub const CHUNK: usize = 256 * 1024;
 
 /// The most of a peer's message that is shown, in bytes.
-const MAX_SHOWN: usize = 512;
+const MAX_SHOWN: usize = 1024;
 
 /// What the peer says to what it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
