@@ -84,22 +84,22 @@ impl<T> Session<T> {
         request.encode(id, out);
     }
 
-    /// Appends a WRITE of up to `length` bytes that `fill` puts straight into the packet, and gives how many there were;
-    /// with none, or an error, nothing is appended and `tag` is dropped.
+    /// Appends a WRITE of up to `length` bytes that `fill` puts straight into the packet, and gives how many there were,
+    /// which `tag` is told too; with none, or an error, nothing is appended.
     ///
     /// # Errors
     /// Those of `fill`.
     pub fn send_write<E>(
         &mut self,
         place: (&[u8], u64, usize),
-        tag: T,
+        tag: impl FnOnce(usize) -> T,
         out: &mut Vec<u8>,
         fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<usize, E> {
         let id = self.free_id();
         let count = Request::encode_write(id, place, out, fill)?;
         if count > 0 {
-            self.expect(packet::WRITE, tag);
+            self.expect(packet::WRITE, tag(count));
         }
         Ok(count)
     }
@@ -215,15 +215,15 @@ mod tests {
     #[test]
     fn writes_are_filled_in_place_and_not_begun_without_data() {
         let (mut session, mut out) = (Session::default(), Vec::new());
-        let none = session.send_write((b"h", 0, 8), (), &mut out, |_| Ok::<_, ()>(0));
+        let none = session.send_write((b"h", 0, 8), |_| (), &mut out, |_| Ok::<_, ()>(0));
         assert_eq!((none, out.len(), session.outstanding()), (Ok(0), 0, 0));
-        assert_eq!(session.send_write((b"h", 0, 8), (), &mut out, |_| Err(())), Err(()));
+        assert_eq!(session.send_write((b"h", 0, 8), |_| (), &mut out, |_| Err(())), Err(()));
         assert_eq!((out.len(), session.outstanding()), (0, 0));
         let fill = |space: &mut [u8]| {
             space[..3].copy_from_slice(b"abc");
             Ok::<_, ()>(3)
         };
-        assert_eq!(session.send_write((b"h", 5, 8), (), &mut out, fill), Ok(3));
+        assert_eq!(session.send_write((b"h", 5, 8), |_| (), &mut out, fill), Ok(3));
         let (id, request) = Request::decode(packet::split(&out).unwrap().unwrap()).unwrap();
         assert_eq!((id, request), (0, Request::Write { handle: b"h", offset: 5, data: b"abc" }));
     }

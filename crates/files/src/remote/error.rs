@@ -142,6 +142,9 @@ mod tests {
             let line = error.to_string();
             assert!(!line.chars().any(char::is_control), "{line:?}");
         }
-        assert_eq!(Error::io("write x", io::Error::from_raw_os_error(28)).to_string(), "write x: No space left on device");
+        assert_eq!(
+            Error::io("write x", io::Error::from_raw_os_error(28)).to_string(),
+            "write x: No space left on device"
+        );
     }
 }

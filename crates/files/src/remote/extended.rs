@@ -62,7 +62,10 @@ impl Remote {
         let request = Extended::UsersGroupsById { users, groups };
         let data = self.data(request, || "ask for the names of users and groups".to_owned())?;
         decoded(&data, |reader| {
-            Ok((read_names(reader.string("usernames")?, counts.0)?, read_names(reader.string("groupnames")?, counts.1)?))
+            Ok((
+                read_names(reader.string("usernames")?, counts.0)?,
+                read_names(reader.string("groupnames")?, counts.1)?,
+            ))
         })
     }
 

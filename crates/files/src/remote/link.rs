@@ -96,9 +96,11 @@ impl Link {
         wait_for(both.get_mut(..count).unwrap_or_default(), time)
     }
 
-    /// Adds what [`Self::wait`] would wait for.
-    pub(crate) fn interests<'a>(&'a self, all: &mut Vec<PollFd<'a>>) {
-        all.push(PollFd::new(&self.input, PollFlags::IN));
+    /// Adds what [`Self::wait`] would wait for; without `read` only writing.
+    pub(crate) fn interests<'a>(&'a self, all: &mut Vec<PollFd<'a>>, read: bool) {
+        if read {
+            all.push(PollFd::new(&self.input, PollFlags::IN));
+        }
         if self.wants_to_write() {
             all.push(PollFd::new(&self.output, PollFlags::OUT));
         }
@@ -132,7 +134,7 @@ impl Link {
     }
 
     /// Says whether any byte came in.
-    fn read(&mut self) -> Result<bool, Error> {
+    pub(crate) fn read(&mut self) -> Result<bool, Error> {
         loop {
             match rustix::io::read(self.input.as_fd(), self.inbox.space()) {
                 Ok(0) | Err(Errno::CONNRESET) => return Err(Error::Closed),

@@ -11,6 +11,7 @@ mod link;
 mod list;
 
 pub use error::{Error, shown};
+pub(crate) use glob::joined;
 pub use glob::{has_wildcard, matches};
 pub(crate) use link::{Inbox, Link, OUTBOX_ENOUGH, wait_for};
 pub(crate) use list::checked_names;
@@ -47,7 +48,8 @@ pub struct Remote {
 pub(crate) enum Answer {
     Done,
     Handle(Vec<u8>),
-    Data(Vec<u8>),
+    /// Of no use to whoever waits: the bytes of files are handled where they lie.
+    Data,
     Names(Vec<Name>),
     Attributes(Attributes),
     Extended(Vec<u8>),
@@ -94,14 +96,37 @@ impl Remote {
         self.run
     }
 
+    pub(crate) fn run(&self) -> u32 {
+        self.run
+    }
+
+    /// Makes a request; `tag` comes back with its reply.
+    pub(crate) fn send(&mut self, request: &Request<'_>, tag: Tag) {
+        self.session.send(request, tag, &mut self.link.outbox.buffer);
+    }
+
+    /// Makes a WRITE of up to `length` bytes that `fill` puts straight into the packet; `tag` is told how many there
+    /// were. With none nothing is sent.
+    pub(crate) fn send_write<E>(
+        &mut self,
+        (handle, offset, length): (&[u8], u64, u32),
+        tag: impl FnOnce(u32) -> Tag,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<u32, E> {
+        let space = usize::try_from(length).unwrap_or(0);
+        let bytes = |count| u32::try_from(count).unwrap_or(length);
+        let tag = |count| tag(bytes(count));
+        self.session.send_write((handle, offset, space), tag, &mut self.link.outbox.buffer, fill).map(bytes)
+    }
+
     /// Whether a reply is for the transfer or call under way. A handle that nobody waits for is given back.
     pub(crate) fn is_awaited(&mut self, tag: Tag, reply: &Reply<'_>) -> bool {
         if tag.run == self.run {
             return true;
         }
         if let Reply::Handle(handle) = reply {
-            let tag = Tag { run: self.run.wrapping_sub(1), job: 0, step: Step::Call };
-            self.session.send(&Request::Close { handle }, tag, &mut self.link.outbox.buffer);
+            let tag = Tag { run: self.run.wrapping_sub(1), job: 0, step: Step::Ignored };
+            self.send(&Request::Close { handle }, tag);
         }
         false
     }
@@ -163,12 +188,12 @@ impl Remote {
 }
 
 impl Answer {
-    fn of(reply: Reply<'_>) -> Result<Self, (Code, String)> {
+    pub(crate) fn of(reply: Reply<'_>) -> Result<Self, (Code, String)> {
         Ok(match reply {
             Reply::Status { code: Code::Ok, .. } => Self::Done,
             Reply::Status { code, message } => return Err((code, shown(message))),
             Reply::Handle(handle) => Self::Handle(handle.to_vec()),
-            Reply::Data(data) => Self::Data(data.to_vec()),
+            Reply::Data(_) => Self::Data,
             Reply::Names(names) => Self::Names(names),
             Reply::Attributes(attributes) => Self::Attributes(attributes),
             Reply::Extended(data) => Self::Extended(data.to_vec()),

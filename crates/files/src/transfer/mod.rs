@@ -1,6 +1,31 @@
 //! Files on the move: here to there, there to here, and from one server to another through this machine.
+//!
+//! One thread and one loop (`run`) keep the connections full. Each file is a task (`file`) that opens its source
+//! and its target, hands its bytes to the loop as a flow (`flow`, `pump`), and ends them; hundreds are under way at a
+//! time, so that no round trip is waited for by all. Folders are tasks too (`walk`).
+//!
+//! A part lies beside its target as `.NAME.nacre-part` until it is complete. While it is a part, its time of last
+//! access is the source's time of last change: that is how a later transfer knows whose part it is.
+
+mod compare;
+mod file;
+mod flow;
+mod frontier;
+mod listing;
+mod local;
+mod pace;
+mod pump;
+mod run;
+mod source;
+mod sparse;
+mod start;
+mod target;
+mod tasks;
+mod walk;
 
 use crate::remote::{Error, Remote};
+use run::Run;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// How to move files.
@@ -98,6 +123,14 @@ pub struct Report {
 pub(crate) enum Step {
     /// One of the calls that wait.
     Call,
+    /// A task waits for it.
+    Reply,
+    /// Nobody does.
+    Ignored,
+    /// A READ of a file on its way.
+    Read { offset: u64, length: u32 },
+    /// A WRITE of one.
+    Write { offset: u64, length: u32 },
 }
 
 /// Brings files and folders of the server here. `target` is a folder, or the name of the one copy.
@@ -112,8 +145,8 @@ pub fn get(
     options: &Options,
     watcher: &mut dyn Watcher,
 ) -> Result<Report, Error> {
-    let _ = (remote, sources, target, options, watcher);
-    Err(Error::Unsupported { what: "transfers" })
+    let run = Run::new(options, Some(remote), None, watcher);
+    start::begin(&run, sources.to_vec(), target.as_os_str().as_bytes().to_vec())
 }
 
 /// Brings files and folders from here to the server. `target` is a folder, or the name of the one copy.
@@ -127,8 +160,9 @@ pub fn put(
     options: &Options,
     watcher: &mut dyn Watcher,
 ) -> Result<Report, Error> {
-    let _ = (remote, sources, target, options, watcher);
-    Err(Error::Unsupported { what: "transfers" })
+    let run = Run::new(options, None, Some(remote), watcher);
+    let sources = sources.iter().map(|source| source.as_os_str().as_bytes().to_vec()).collect();
+    start::begin(&run, sources, target.to_vec())
 }
 
 /// Brings files and folders from one server to another through this machine.
@@ -143,6 +177,6 @@ pub fn between(
     options: &Options,
     watcher: &mut dyn Watcher,
 ) -> Result<Report, Error> {
-    let _ = (from, sources, to, target, options, watcher);
-    Err(Error::Unsupported { what: "transfers" })
+    let run = Run::new(options, Some(from), Some(to), watcher);
+    start::begin(&run, sources.to_vec(), target.to_vec())
 }

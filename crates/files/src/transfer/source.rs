@@ -1,0 +1,204 @@
+//! The file that is read.
+
+use super::compare::Copy;
+use super::flow::{Flow, Holes, Way};
+use super::run::{Run, Side, doing, handle_of};
+use super::target::Open;
+use super::walk::File;
+use super::{local, sparse};
+use crate::remote::{Answer, Error, shown};
+use nacre_sftp::attributes::Kind;
+use nacre_sftp::extended::{self, Extended, MAX_RANGES, decode_ranges};
+use nacre_sftp::request::FXF_READ;
+use nacre_sftp::{Attributes, Request};
+use rustix::fs::{FileType, Stat};
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+/// The most ranges of data that are kept of one file; one with more is read as if it had no holes.
+const MAX_KEPT_RANGES: usize = 100_000;
+
+/// What is known of a file before it is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Facts {
+    pub(super) size: Option<u64>,
+    /// Permissions only.
+    pub(super) mode: Option<u32>,
+    /// Last access and last change, in seconds.
+    pub(super) times: Option<(u32, u32)>,
+}
+
+/// A file that is open to be read.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) facts: Facts,
+    pub(super) place: Place,
+}
+
+/// Where.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// On this machine, as it was when it was opened.
+    Here(Rc<OwnedFd>, Box<Stat>),
+    /// On a server: its handle.
+    There(Vec<u8>),
+}
+
+impl Facts {
+    pub(super) fn of_stat(stat: &Stat) -> Self {
+        Self {
+            size: u64::try_from(stat.st_size).ok(),
+            mode: Some(stat.st_mode & 0o777),
+            times: Some((local::seconds(stat.st_atime), local::seconds(stat.st_mtime))),
+        }
+    }
+
+    pub(super) fn of_attributes(attributes: &Attributes) -> Self {
+        Self {
+            size: attributes.size,
+            mode: attributes.permissions.map(|mode| mode & 0o777),
+            times: attributes.times,
+        }
+    }
+
+    /// When it was last changed.
+    pub(super) fn changed(&self) -> Option<u32> {
+        self.times.map(|(_, changed)| changed)
+    }
+}
+
+impl Source {
+    /// Opens a file of either side.
+    pub(super) async fn open(run: &Run<'_>, file: &File) -> Result<Self, Error> {
+        let name = file.source_path();
+        if !run.is_remote(Side::From) {
+            let opened = local::open_source(file.folder.source_here(), &file.source_name);
+            let (fd, stat) = opened.map_err(|error| Error::io(doing("open", &name), error))?;
+            return match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => {
+                    let facts = Facts::of_stat(&stat);
+                    Ok(Self { facts, place: Place::Here(Rc::new(fd), Box::new(stat)) })
+                }
+                FileType::Directory => Err(Error::IsFolder { name: shown(&name) }),
+                _ => Err(Error::NotRegular { name: shown(&name) }),
+            };
+        }
+        let request = Request::Open { path: &name, flags: FXF_READ, attributes: Attributes::default() };
+        let what = || doing("open", &name);
+        let handle = handle_of(run.ask(Side::From, &request, what).await?, what)?;
+        let mut source = Self { facts: file.facts, place: Place::There(handle) };
+        // A file that one READ brings is what it is; a larger one may have changed since the folder was listed.
+        if source.facts.size.is_none_or(|size| size > u64::from(run.piece())) {
+            match source.ask_attributes(run, &name).await {
+                Ok(attributes) if attributes.kind().is_some_and(|kind| kind != Kind::File) => {
+                    source.close(run);
+                    return Err(Error::NotRegular { name: shown(&name) });
+                }
+                Ok(attributes) => source.facts = Facts::of_attributes(&attributes),
+                Err(error) => {
+                    source.close(run);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(source)
+    }
+
+    async fn ask_attributes(&self, run: &Run<'_>, name: &[u8]) -> Result<Attributes, Error> {
+        let Place::There(handle) = &self.place else { return Ok(Attributes::default()) };
+        match run.ask(Side::From, &Request::Fstat { handle }, || doing("stat", name)).await? {
+            Answer::Attributes(attributes) => Ok(attributes),
+            _ => Err(Error::Nonsense { what: format!("{}: the server's answer makes no sense", doing("stat", name)) }),
+        }
+    }
+
+    /// Gives the handle back.
+    pub(super) fn close(&self, run: &Run<'_>) {
+        if let Place::There(handle) = &self.place {
+            run.tell(Side::From, &Request::Close { handle });
+        }
+    }
+
+    /// Where it has data, if it has holes and that can be known.
+    pub(super) async fn holes(&self, run: &Run<'_>) -> Result<Option<Holes>, Error> {
+        let large = self.facts.size.is_some_and(|size| size > u64::from(run.piece()));
+        match &self.place {
+            Place::Here(_, stat) => Ok(sparse::has_holes(stat).then_some(Holes::Here)),
+            Place::There(handle) if large && run.has(Side::From, extended::DATA_RANGES) => {
+                let mut all = VecDeque::new();
+                let mut offset = 0;
+                loop {
+                    let request = Request::Extended(Extended::DataRanges { handle, offset });
+                    // A file system that does not tell is one without holes.
+                    let ranges = match run.ask(Side::From, &request, String::new).await {
+                        Ok(Answer::Extended(data)) => decode_ranges(&data).map_err(|error| Error::Fault(error.into()))?,
+                        Err(error) if error.is_fatal() || matches!(error, Error::Cancelled) => return Err(error),
+                        _ => return Ok(None),
+                    };
+                    let last = ranges.last().map(|(_, end)| *end);
+                    let full = ranges.len() == MAX_RANGES;
+                    all.extend(ranges);
+                    match last {
+                        _ if all.len() > MAX_KEPT_RANGES => return Ok(None),
+                        Some(end) if full && end > offset => offset = end,
+                        _ => return Ok(Some(Holes::Told(all))),
+                    }
+                }
+            }
+            Place::There(_) => Ok(None),
+        }
+    }
+
+    /// A flow from here to `to`, from `start` on.
+    pub(super) fn flow(&self, run: &Run<'_>, name: &[u8], to: &Open, start: u64) -> Flow {
+        let way = match (&self.place, to) {
+            (Place::There(from), Open::Here(to)) => Way::Down { from: from.clone(), to: Rc::clone(to) },
+            (Place::There(from), Open::There(to)) => Way::Across { from: from.clone(), to: to.clone() },
+            (Place::Here(from, _), Open::There(to)) => Way::Up { from: Rc::clone(from), to: to.clone() },
+            // No transfer has both ends here.
+            (Place::Here(from, _), Open::Here(_)) => Way::Up { from: Rc::clone(from), to: Vec::new() },
+        };
+        Flow::new(run.wakes.current(), name, way, start, self.facts.size.unwrap_or(0).max(start))
+    }
+
+    /// Whether it is still what it was when it was opened, `copied` bytes having come of it. One that grew, as a log
+    /// does, was copied to its end; that is said, and is no error.
+    pub(super) async fn check_unchanged(&self, run: &Run<'_>, name: &[u8], copied: u64) -> Result<(), Error> {
+        let changed = || Error::SourceChanged { name: shown(name) };
+        let size = self.facts.size.unwrap_or(copied);
+        if copied < size {
+            return Err(changed());
+        }
+        let now = match &self.place {
+            Place::Here(fd, before) => {
+                let now = rustix::fs::fstat(&**fd).map_err(|error| Error::io(doing("stat", name), error))?;
+                let same_time = (now.st_mtime, now.st_mtime_nsec) == (before.st_mtime, before.st_mtime_nsec);
+                (u64::try_from(now.st_size).unwrap_or(0), same_time)
+            }
+            Place::There(_) if size <= u64::from(run.piece()) => return Ok(()),
+            Place::There(_) => {
+                let facts = Facts::of_attributes(&self.ask_attributes(run, name).await?);
+                (facts.size.unwrap_or(copied), facts.changed() == self.facts.changed())
+            }
+        };
+        match now {
+            (now, true) if now == size && copied == size => Ok(()),
+            // Files of /proc and the like tell no size.
+            (0, _) if size == 0 => Ok(()),
+            (now, _) if now > size => {
+                run.note(&format!("{} grew while it was being copied", shown(name)));
+                Ok(())
+            }
+            _ => Err(changed()),
+        }
+    }
+
+    /// It as one of two copies to be compared.
+    pub(super) fn copy(&self, path: &[u8]) -> Copy {
+        match &self.place {
+            Place::Here(fd, _) => Copy::Here(Rc::clone(fd)),
+            Place::There(_) => Copy::There(Side::From, path.to_vec()),
+        }
+    }
+}
