@@ -21,7 +21,7 @@ use nacre_proto::login::{KeyProof, SignedRequest};
 use nacre_wire::session::WindowSize;
 use nacre_wire::userauth::PublicKeyRequest;
 use root::{Bystander, Root, children, possible, terminals};
-use serve::{eventually, is_alive};
+use serve::{eventually, is_alive, send};
 use std::io::Read;
 use std::net::TcpStream;
 use std::process::ExitCode;
@@ -41,11 +41,12 @@ fn main() -> ExitCode {
     if !possible() {
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, fn()); 5] = [
+    let tests: [(&str, fn()); 6] = [
         ("p18_p19_nothing_forbidden_can_be_done", nothing_forbidden_can_be_done),
         ("p18_nothing_forbidden_can_be_said", nothing_forbidden_can_be_said),
         ("p18_a_message_that_is_none_ends_the_connection", a_message_that_is_none_ends_the_connection),
         ("p18_what_an_honest_process_says_is_done", what_an_honest_process_says_is_done),
+        ("p18_a_helper_that_is_stopped_holds_nobody", a_helper_that_is_stopped_holds_nobody),
         ("p06_a_crash_is_punished", a_crash_is_punished),
     ];
     let wanted: Vec<_> = words[1..].iter().filter(|word| !word.starts_with('-')).collect();
@@ -270,6 +271,29 @@ fn what_an_honest_process_says_is_done() {
     assert!(matches!(reply, Reply::Message(FromMonitor::Exited { session: 1, .. })), "{reply:?}");
     drop(taken);
     server.settles(0);
+}
+
+/// A helper is its user's, who may stop it. What it is told then fills the socket, and the monitor must not wait for ever.
+fn a_helper_that_is_stopped_holds_nobody() {
+    let server = server("PerSourcePenalties no");
+    let mut taken = Taken::connect(&server);
+    for message in [sign(&SESSION, &server), look_up("carol"), key(&server, &SESSION, "id", "carol")] {
+        assert!(matches!(taken.says(&message), Reply::Message(_)));
+    }
+    assert!(matches!(taken.says(&start(1, "sleep 60")), Reply::Message(FromMonitor::Started { .. })));
+    let family = server.new_family(&[]);
+    let helper = family.helper.unwrap();
+    send(helper, "STOP");
+    let signal = ToMonitor::Signal { session: 1, name: "WINCH".into() };
+    assert_eq!(taken.repeats(100, &signal), Reply::Text("nothing".into()));
+    assert!(is_alive(helper), "it was given no time");
+    taken.repeats(5000, &signal);
+    drop(taken);
+    server.settles(0);
+    assert!(!is_alive(helper) && !is_alive(family.monitor));
+    server.logs("the helper does not read");
+    assert_eq!(server.log().matches("misbehaved").count(), 0, "{}", server.log());
+    assert_eq!(server.run("carol", "echo here again").out, "here again\n");
 }
 
 fn a_crash_is_punished() {

@@ -1,5 +1,5 @@
 //! A net process that obeys its peer, and that peer's side. Lines go each way: `do WORDS` is a deed
-//! behind the walls, `say HEX` a message for the monitor; the answer is what came of it.
+//! behind the walls, `say HEX` a message for the monitor; the answer is what came of it. `repeat COUNT HEX` waits for no answers.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::root::{NOBODY, Root};
@@ -43,6 +43,7 @@ pub fn run(args: &[Cow<'_, str>]) -> ExitCode {
         let answer = match line.split_once(' ') {
             Some(("do", deed)) => errno(deed),
             Some(("say", hex)) => say(&link, &HEXLOWER.decode(hex.as_bytes()).unwrap()),
+            Some(("repeat", words)) => repeat(&link, words),
             _ => panic!("{line}"),
         };
         let Some(answer) = answer else { break };
@@ -60,6 +61,14 @@ fn say(link: &MessageSocket, message: &[u8]) -> Option<String> {
     let mut buffer = vec![0; MAX_MESSAGE];
     let received = link.receive(&mut buffer).ok().filter(|received| received.len > 0)?;
     Some(HEXLOWER.encode(&buffer[..received.len]))
+}
+
+/// Says something so many times.
+fn repeat(link: &MessageSocket, words: &str) -> Option<String> {
+    let (count, hex) = words.split_once(' ').unwrap();
+    let message = HEXLOWER.decode(hex.as_bytes()).unwrap();
+    (0..count.parse().unwrap()).try_for_each(|_: u32| link.send(&message, &[])).ok()?;
+    Some("nothing".to_owned())
 }
 
 fn errno(deed: &str) -> Option<String> {
@@ -183,6 +192,12 @@ impl Taken {
     /// Has it say something to its monitor.
     pub fn says(&mut self, message: &ToMonitor) -> Reply {
         self.says_bytes(&message.to_bytes())
+    }
+
+    /// Has it say something many times, whatever is answered.
+    pub fn repeats(&mut self, count: u32, message: &ToMonitor) -> Reply {
+        let order = format!("repeat {count} {}", HEXLOWER.encode(&message.to_bytes()));
+        self.order(&order).map_or(Reply::Gone, Reply::Text)
     }
 
     /// Has it say whatever.

@@ -5,15 +5,18 @@ use super::helper_messages::{FromHelper, ToHelper};
 use nacre_net::privsep::MAX_MESSAGE;
 use nacre_sys::account::Credentials;
 use nacre_sys::messages::MessageSocket;
-use nacre_sys::readiness::wait_readable;
+use nacre_sys::readiness::{wait_readable, wait_writable};
 use nacre_sys::role::{Program, RoleSpec};
 use nacre_sys::spawn::Child;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the helper has to become the user: a name service may be slow to say the groups.
 const BECOME_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the helper may leave unread what it is told, once there is no room for more.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A helper that runs as the user.
 pub struct HelperLink {
@@ -63,11 +66,19 @@ impl HelperLink {
         }
     }
 
-    /// Says something.
+    /// Says something. A helper that reads nothing, because its user stopped it, is ended; that it is gone is then received like
+    /// any other end.
     ///
     /// # Errors
-    /// The helper is gone.
+    /// The helper is gone, or was ended now.
     pub fn tell(&self, message: &ToHelper) -> io::Result<()> {
+        let deadline = Instant::now() + SEND_TIMEOUT;
+        while !wait_writable(self.socket.as_fd(), Some(deadline.saturating_duration_since(Instant::now())))? {
+            if Instant::now() >= deadline {
+                let _ = self.child.kill_group();
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "the helper does not read"));
+            }
+        }
         self.socket.send(&message.to_bytes(), &[])
     }
 

@@ -66,9 +66,9 @@ impl Monitor<'_> {
                 Ok(())
             }
             ToMonitor::Start { question, session, requests } => self.start_session(question, session, requests),
-            ToMonitor::Signal { session, name } => self.tell_helper(&ToHelper::Signal { session, name }),
-            ToMonitor::HangUp { session } => self.tell_helper(&ToHelper::HangUp { session }),
-            ToMonitor::Kill { session } => self.tell_helper(&ToHelper::Kill { session }),
+            ToMonitor::Signal { session, name } => self.pass_on(&ToHelper::Signal { session, name }),
+            ToMonitor::HangUp { session } => self.pass_on(&ToHelper::HangUp { session }),
+            ToMonitor::Kill { session } => self.pass_on(&ToHelper::Kill { session }),
             ToMonitor::Log { level, line } => {
                 match self.lines.take(Instant::now()) {
                     Verdict::Write => audit::net_says(self.judge.ends, level, &line),
@@ -186,6 +186,15 @@ impl Monitor<'_> {
     fn tell_helper(&self, message: &ToHelper) -> io::Result<()> {
         // What concerns sessions when there is no helper any more concerns none.
         self.helper.as_ref().map_or(Ok(()), |helper| helper.tell(message))
+    }
+
+    /// Passes something on that concerns a session. That the helper is gone is no fault of the net process, and is told by the helper's
+    /// own end.
+    fn pass_on(&self, message: &ToHelper) -> io::Result<()> {
+        if let Err(error) = self.tell_helper(message) {
+            tracing::error!("helper of {}: {error}", self.judge.ends.peer);
+        }
+        Ok(())
     }
 
     /// The helper said something, or is gone with all that it ran.
