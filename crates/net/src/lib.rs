@@ -5,6 +5,7 @@
 //! (a server asks its [`server::Authority`], a client its owner).
 
 pub mod admission;
+mod backlog;
 pub mod descriptor;
 pub mod driver;
 pub mod privsep;

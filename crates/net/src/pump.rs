@@ -5,6 +5,7 @@
 //! buffer it was opened in. Only what a slow descriptor does not take is copied and waits, within
 //! the channel's window, since credit goes back when bytes were written and not before.
 
+use crate::backlog::Backlog;
 use crate::descriptor::Descriptor;
 use bytes::Bytes;
 use nacre_proto::{Connection, Error, Fill, LocalChannel, Stream, TransmitBuffer};
@@ -51,26 +52,22 @@ struct Source {
 struct Sink {
     stream: Stream,
     descriptor: Option<Descriptor>,
-    waiting: VecDeque<Bytes>,
+    waiting: Backlog,
 }
 
 impl Sink {
     /// Writes as much as the descriptor takes; returns how many bytes are off our hands.
     fn flush(&mut self, cx: &mut Context<'_>) -> (usize, Option<io::Error>) {
         let mut done = 0;
-        while let Some(front) = self.waiting.front_mut() {
-            match write(self.descriptor.as_ref(), cx, front) {
+        while !self.waiting.is_empty() {
+            match write(self.descriptor.as_ref(), cx, self.waiting.first()) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(n)) => {
                     done += n;
-                    if n >= front.len() {
-                        self.waiting.pop_front();
-                    } else {
-                        let _ = front.split_to(n);
-                    }
+                    self.waiting.consume(n);
                 }
                 Poll::Ready(Err(error)) => {
-                    done += self.waiting.drain(..).map(|bytes| bytes.len()).sum::<usize>();
+                    done += self.waiting.clear();
                     self.descriptor = None;
                     return (done, Some(error));
                 }
@@ -149,13 +146,13 @@ impl Pump {
     /// Writes what comes as the given stream into the descriptor.
     #[must_use]
     pub fn sink(self, stream: Stream, descriptor: Descriptor) -> Self {
-        self.sink_after(stream, descriptor, VecDeque::new())
+        self.sink_after(stream, descriptor, Backlog::default())
     }
 
     /// As [`Pump::sink`], for a stream of which something came before there was a descriptor: that
     /// is written first. Its bytes must not have been given back yet.
     #[must_use]
-    pub fn sink_after(mut self, stream: Stream, descriptor: Descriptor, waiting: VecDeque<Bytes>) -> Self {
+    pub(crate) fn sink_after(mut self, stream: Stream, descriptor: Descriptor, waiting: Backlog) -> Self {
         self.sinks.push(Sink { stream, descriptor: Some(descriptor), waiting });
         self
     }
@@ -174,8 +171,7 @@ impl Pump {
             }
         }
         if let Some(rest) = data.get(written..).filter(|rest| !rest.is_empty()) {
-            // A copy, so that a few waiting bytes do not pin the buffer a whole read came in.
-            sink.waiting.push_back(Bytes::copy_from_slice(rest));
+            sink.waiting.push(rest);
         }
         Some((written, None))
     }

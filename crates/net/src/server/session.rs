@@ -1,14 +1,13 @@
 //! One session channel of a server, RFC 4254 §6: what was asked for, what runs, and how it ends.
 
 use super::authority::{Exit, Process, PtyRequest, SessionRequests, SessionStreams, Start, StartedSession};
+use crate::backlog::Backlog;
 use crate::descriptor::Descriptor;
 use crate::driver::Port;
 use crate::pump::Pump;
-use bytes::Bytes;
 use nacre_proto::{GrantRequest, LocalChannel, Pending, Stream};
 use nacre_sys::pty;
 use nacre_wire::session::{SessionRequest, WindowSize};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
@@ -50,7 +49,7 @@ pub(super) struct Session {
     eof_due: Option<Pin<Box<Sleep>>>,
     /// Input that came before there was anything to read it: clients do not wait for the answer to
     /// `exec`. Its bytes are not given back, so the channel's first window bounds it.
-    early: VecDeque<Bytes>,
+    early: Backlog,
     /// The input was over before there was anything to read it.
     early_eof: bool,
     /// What it runs, for the log.
@@ -67,7 +66,7 @@ impl Session {
             terminal: None,
             sources_ended: false,
             eof_due: None,
-            early: VecDeque::new(),
+            early: Backlog::default(),
             early_eof: false,
             what: String::new(),
         }
@@ -106,8 +105,7 @@ impl Session {
     pub(super) fn take_early(&mut self, data: &[u8]) -> bool {
         let waits = matches!(self.stage, Stage::Asked | Stage::Starting);
         if waits {
-            // A copy, so that a few bytes do not pin the buffer a whole read came in.
-            self.early.push_back(Bytes::copy_from_slice(data));
+            self.early.push(data);
         }
         waits
     }
