@@ -8,6 +8,7 @@ use nacre_crypto::{HashKind, Hasher};
 use nacre_sftp::Code;
 use nacre_sftp::extended::{Check, CheckReply, CheckedFile};
 use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 
 /// The smallest block that is hashed by itself (the draft's).
@@ -23,6 +24,9 @@ impl Worker {
             .ok_or(Refusal::text(Code::Failure, "None of these hashes is known; sha256 and sha512 are"))?;
         if check.block != 0 && check.block < MIN_BLOCK {
             return Err(Refusal::text(Code::BadMessage, "A block of at least 256 bytes is needed, or 0 for one hash"));
+        }
+        if i64::try_from(check.offset).is_err() {
+            return Err(Errno::INVAL.into());
         }
         let fd: OwnedFd = match file {
             CheckedFile::Handle(handle) => {

@@ -49,7 +49,7 @@ pub struct Settings {
     /// Requests that are refused, by the same names.
     pub denied: Vec<String>,
     /// Who is told what happens.
-    pub log: Box<dyn Log>,
+    pub log: Box<dyn Log + Send>,
 }
 
 impl Default for Settings {

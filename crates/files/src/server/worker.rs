@@ -23,7 +23,7 @@ pub struct Worker {
     pub(super) totals: Totals,
     /// Where bytes lie between two files, made when it is needed.
     pub(super) scratch: Vec<u8>,
-    log: Box<dyn Log>,
+    log: Box<dyn Log + Send>,
     peer: Option<OwnedFd>,
 }
 
