@@ -4,6 +4,9 @@
 #[path = "../../crates/net/tests/samples/mod.rs"]
 mod samples;
 
+#[path = "../../nacre/tests/samples/mod.rs"]
+mod helper_samples;
+
 use nacre_proto::algorithm::KexMethod;
 use nacre_proto::{Role, TransportConfig};
 use nacre_testkit::flow::{self, Entry};
@@ -112,7 +115,7 @@ fn after_login() {
     }
 }
 
-/// Every message between a net process and its monitor; those to it behind what must come before.
+/// Every message between the server's own processes; those to a monitor behind what must come before.
 fn privsep() {
     let to_monitor: Vec<Vec<u8>> = samples::to_monitor().iter().map(|message| message.to_bytes().to_vec()).collect();
     for (count, message) in to_monitor.iter().enumerate() {
@@ -122,6 +125,12 @@ fn privsep() {
     put("privsep_to_monitor", "all", &framed(&to_monitor));
     for (count, message) in samples::from_monitor().iter().enumerate() {
         put("privsep_from_monitor", &format!("message-{count:02}"), &message.to_bytes());
+    }
+    for (count, message) in helper_samples::to_helper().iter().enumerate() {
+        put("privsep_to_helper", &format!("message-{count:02}"), &message.to_bytes());
+    }
+    for (count, message) in helper_samples::from_helper().iter().enumerate() {
+        put("privsep_from_helper", &format!("message-{count:02}"), &message.to_bytes());
     }
 }
 

@@ -14,7 +14,7 @@ pub use cores::{client_after_login, client_before_login, ident, server_after_log
 pub use files::{agent_frames, authorized_keys, known_hosts, ssh_config, sshd_config};
 pub use keys::{openssh_private_key, pem, private_key_file, public_key_line};
 pub use messages::wire_messages;
-pub use privsep::{privsep_from_monitor, privsep_to_monitor};
+pub use privsep::{privsep_from_helper, privsep_from_monitor, privsep_to_helper, privsep_to_monitor};
 
 /// A target: its name, its function, and how many changed inputs the bounded run gives it.
 pub type Target = (&'static str, fn(&[u8]), u32);
@@ -38,4 +38,6 @@ pub const TARGETS: &[Target] = &[
     ("agent_frames", agent_frames, 20_000),
     ("privsep_to_monitor", privsep_to_monitor, 20_000),
     ("privsep_from_monitor", privsep_from_monitor, 20_000),
+    ("privsep_to_helper", privsep_to_helper, 20_000),
+    ("privsep_from_helper", privsep_from_helper, 20_000),
 ];

@@ -1,5 +1,6 @@
 //! What the server's own processes say to each other: one that was taken over may say anything.
 
+use nacre::serve::privsep::helper_messages::{FromHelper, ToHelper};
 use nacre_net::privsep::{FromMonitor, Gate, Phase, ToMonitor};
 use nacre_proto::login::server::UserPolicy;
 use nacre_testkit::keys::host_key;
@@ -48,5 +49,19 @@ pub fn privsep_to_monitor(data: &[u8]) {
 pub fn privsep_from_monitor(data: &[u8]) {
     let Ok(message) = FromMonitor::from_bytes(data) else { return };
     let again = FromMonitor::from_bytes(&message.to_bytes()).expect("what was written is read");
+    assert_eq!(format!("{again:?}"), format!("{message:?}"));
+}
+
+/// A message of a monitor to its user's helper.
+pub fn privsep_to_helper(data: &[u8]) {
+    let Ok(message) = ToHelper::from_bytes(data) else { return };
+    let again = ToHelper::from_bytes(&message.to_bytes()).expect("what was written is read");
+    assert_eq!(format!("{again:?}"), format!("{message:?}"));
+}
+
+/// A message of a helper, whose user is anybody.
+pub fn privsep_from_helper(data: &[u8]) {
+    let Ok(message) = FromHelper::from_bytes(data) else { return };
+    let again = FromHelper::from_bytes(&message.to_bytes()).expect("what was written is read");
     assert_eq!(format!("{again:?}"), format!("{message:?}"));
 }

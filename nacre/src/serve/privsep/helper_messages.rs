@@ -1,6 +1,7 @@
 //! What a monitor and its user's helper say to each other.
 
-use crate::serve::launch::Launch;
+pub use crate::serve::launch::Launch;
+
 use nacre_net::privsep::StreamsKind;
 use nacre_net::privsep_messages;
 use nacre_net::server::authority::Exit;
@@ -11,15 +12,34 @@ privsep_messages! {
     /// From a monitor to its helper.
     ToHelper {
         /// The first message: become this account.
-        1 Become { credentials: Credentials }
-        /// Start a session, called so from now on.
-        2 Start { session: u32, launch: Launch }
-        /// Send a signal, named without `SIG`, to a session's group.
-        3 Signal { session: u32, name: String }
+        1 Become {
+            /// Whom.
+            credentials: Credentials,
+        }
+        /// Start a session.
+        2 Start {
+            /// What it is called from now on.
+            session: u32,
+            /// Everything that it needs.
+            launch: Launch,
+        }
+        /// Send a signal to a session's group.
+        3 Signal {
+            /// Which session.
+            session: u32,
+            /// The signal's name without `SIG` (RFC 4254 §6.9).
+            name: String,
+        }
         /// Tell a session's group that its terminal or connection is gone.
-        4 HangUp { session: u32 }
+        4 HangUp {
+            /// Which session.
+            session: u32,
+        }
         /// End a session's group.
-        5 Kill { session: u32 }
+        5 Kill {
+            /// Which session.
+            session: u32,
+        }
     }
 }
 
@@ -29,10 +49,31 @@ privsep_messages! {
         /// It runs as the account.
         64 Ready {}
         /// A session runs; its descriptors come with the message.
-        65 Started { session: u32, streams: StreamsKind, line: Option<PathBuf>, pid: u32, preamble: Vec<u8> }
+        65 Started {
+            /// Which session.
+            session: u32,
+            /// What the descriptors are.
+            streams: StreamsKind,
+            /// The terminal's name.
+            line: Option<PathBuf>,
+            /// The process's id.
+            pid: u32,
+            /// What is shown before its output.
+            preamble: Vec<u8>,
+        }
         /// A session could not be started.
-        66 NotStarted { session: u32, why: String }
+        66 NotStarted {
+            /// Which session.
+            session: u32,
+            /// Why, in words for the client.
+            why: String,
+        }
         /// A session's process has ended.
-        67 Exited { session: u32, exit: Exit }
+        67 Exited {
+            /// Which session.
+            session: u32,
+            /// How.
+            exit: Exit,
+        }
     }
 }

@@ -11,7 +11,7 @@
 mod control;
 mod helper;
 mod helper_link;
-mod helper_messages;
+pub mod helper_messages;
 mod line_budget;
 mod monitor;
 mod net_process;
