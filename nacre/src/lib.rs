@@ -22,6 +22,7 @@ pub mod prompt;
 pub mod query;
 pub mod scp;
 pub mod serve;
+pub mod sftp;
 pub mod sftp_server;
 pub mod ssh;
 pub mod ssh_child;
@@ -52,6 +53,7 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::Text(text) => output::print(&text)?,
         Invocation::Ssh(args) => return ssh::run(&args),
         Invocation::Scp(args) => return scp::run(&args),
+        Invocation::Sftp(args) => return sftp::run(&args),
         Invocation::SftpServer(args) => return sftp_server::run(*args),
         Invocation::Serve(args) => return serve(*args),
         Invocation::Explain(args) => return explain::run(&args),

@@ -14,8 +14,10 @@ pub mod passwd;
 pub mod scp;
 pub mod serve;
 pub mod setting;
+pub mod sftp;
 pub mod sftp_server;
 pub mod ssh;
+pub mod tuning;
 mod usage;
 
 use crate::failure::Failure;
@@ -35,6 +37,8 @@ pub enum Invocation {
     Ssh(Box<ssh::SshArgs>),
     /// `nacre scp`.
     Scp(Box<scp::ScpArgs>),
+    /// `nacre sftp`.
+    Sftp(Box<sftp::SftpArgs>),
     /// `nacre sftp-server`.
     SftpServer(Box<sftp_server::SftpServerArgs>),
     /// `nacre serve`.
@@ -75,7 +79,7 @@ impl From<Failure> for Early {
 
 /// The OpenSSH names that the program answers to, and the subcommand each stands for.
 pub const OPENSSH_NAMES: &[(&str, &str)] =
-    &[("ssh", "ssh"), ("scp", "scp"), ("sftp-server", "sftp-server"), ("sshd", "serve"), ("ssh-keygen", "keygen")];
+    &[("ssh", "ssh"), ("scp", "scp"), ("sftp", "sftp"), ("sftp-server", "sftp-server"), ("sshd", "serve"), ("ssh-keygen", "keygen")];
 
 /// Widest line of help, in columns.
 const WIDTH: usize = 80;
@@ -93,6 +97,7 @@ pub fn table() -> Command {
             serve::command(),
             ssh::command(),
             scp::command(),
+            sftp::command(),
             sftp_server::command(),
             keygen::command(),
             passwd::command(),
@@ -132,7 +137,7 @@ fn subcommand(mut words: Vec<OsString>) -> Result<Invocation, Early> {
         return clap_style(words);
     };
     match first.as_str() {
-        "ssh" | "scp" | "sftp-server" | "serve" | "keygen" | "explain" => {
+        "ssh" | "scp" | "sftp" | "sftp-server" | "serve" | "keygen" | "explain" => {
             words.remove(0);
             openssh_style(&first, &format!("nacre {first}"), words)
         }
@@ -145,6 +150,7 @@ fn openssh_style(subcommand: &str, name: &str, words: Vec<OsString>) -> Result<I
     Ok(match subcommand {
         "ssh" => Invocation::Ssh(Box::new(ssh::parse(name, words)?)),
         "scp" => Invocation::Scp(Box::new(scp::parse(name, words)?)),
+        "sftp" => Invocation::Sftp(Box::new(sftp::parse(name, words)?)),
         "sftp-server" => Invocation::SftpServer(Box::new(sftp_server::parse(name, words)?)),
         "serve" => Invocation::Serve(Box::new(serve::parse(name, words, name == "sshd")?)),
         "explain" => Invocation::Explain(Box::new(explain::parse(name, words)?)),

@@ -3,11 +3,11 @@
 //! [`modern`] speaks SFTP through `nacre-files`, [`old`] the old protocol of [`legacy`]; both start their ssh by
 //! [`crate::ssh_child`], and [`view`] shows what happens.
 
-mod address;
+pub(crate) mod address;
 mod legacy;
 mod modern;
 mod old;
-mod view;
+pub(crate) mod view;
 
 use crate::cli::scp::{Role, ScpArgs};
 use crate::failure::Failure;

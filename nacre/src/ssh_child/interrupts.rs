@@ -6,15 +6,21 @@
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::os::fd::OwnedFd;
 use std::process::Child;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// SIGHUP, SIGINT and SIGTERM.
 const ENDING: [i32; 3] = [1, 2, 15];
-const SIGINT: i32 = 2;
+/// Ctrl-C.
+pub const SIGINT: i32 = 2;
+/// A person who presses Ctrl-C so often in vain means the end of the connection.
+const PRESSES: u32 = 3;
 
 /// The signal that came last; 0 for none.
 static CAME: AtomicI32 = AtomicI32::new(0);
+/// Whether Ctrl-C is only noted, and how often it was pressed since it was forgotten last.
+static NOTES: AtomicBool = AtomicBool::new(false);
+static PRESSED: AtomicU32 = AtomicU32::new(0);
 static NEXT: AtomicU64 = AtomicU64::new(0);
 /// The children that run now. A pidfd never names a stranger that got the number of a child that ended.
 static CHILDREN: Mutex<Vec<(u64, OwnedFd)>> = Mutex::new(Vec::new());
@@ -28,7 +34,7 @@ fn children() -> MutexGuard<'static, Vec<(u64, OwnedFd)>> {
 pub enum OnInterrupt {
     /// The end of the program.
     End,
-    /// The end of what it is doing: only [`came`] tells, children stay.
+    /// The end of what it is doing: only [`came`] tells, children stay until it is pressed for the third time.
     Note,
 }
 
@@ -37,13 +43,17 @@ pub enum OnInterrupt {
 /// # Errors
 /// The system gives no thread or no pipe for it.
 pub fn catch(on_interrupt: OnInterrupt) -> std::io::Result<()> {
+    set(on_interrupt);
     let ignored = crate::ssh::signals::ignored();
     let wanted = ENDING.into_iter().filter(|number| ignored & (1 << (number - 1)) == 0);
     let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     let take = move || {
         for number in signals.forever() {
             let before = CAME.swap(number, Ordering::SeqCst);
-            if number == SIGINT && on_interrupt == OnInterrupt::Note {
+            if number == SIGINT && NOTES.load(Ordering::SeqCst) {
+                if PRESSED.fetch_add(1, Ordering::SeqCst) + 1 >= PRESSES {
+                    terminate_all();
+                }
                 continue;
             }
             terminate_all();
@@ -56,6 +66,11 @@ pub fn catch(on_interrupt: OnInterrupt) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What Ctrl-C means from now on.
+pub fn set(on_interrupt: OnInterrupt) {
+    NOTES.store(on_interrupt == OnInterrupt::Note, Ordering::SeqCst);
+}
+
 /// The number of the signal that asks us to end, if one came.
 pub fn came() -> Option<i32> {
     Some(CAME.load(Ordering::SeqCst)).filter(|number| *number != 0)
@@ -64,6 +79,7 @@ pub fn came() -> Option<i32> {
 /// Forgets a signal that was acted on.
 pub fn forget() {
     CAME.store(0, Ordering::SeqCst);
+    PRESSED.store(0, Ordering::SeqCst);
 }
 
 fn terminate_all() {

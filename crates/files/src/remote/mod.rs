@@ -9,6 +9,7 @@ mod extended;
 mod glob;
 mod link;
 mod list;
+mod many;
 
 pub use error::{Error, shown};
 pub(crate) use glob::joined;

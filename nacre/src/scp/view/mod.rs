@@ -44,6 +44,18 @@ impl Style {
     }
 }
 
+/// How a program that shows transfers speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Voice {
+    /// The name before each line; empty for none.
+    pub name: &'static str,
+    /// What a person says to go on with what was cut.
+    pub resume: &'static str,
+}
+
+/// scp's.
+const SCP: Voice = Voice { name: "scp", resume: "--resume" };
+
 /// A file under way.
 #[derive(Debug)]
 struct Moving {
@@ -75,6 +87,7 @@ pub struct View {
 
 struct Inner {
     style: Style,
+    voice: Voice,
     bars: Option<Bars>,
     json: Option<Json>,
     moving: BTreeMap<u64, Moving>,
@@ -87,8 +100,14 @@ struct Inner {
 impl View {
     /// Nothing was shown yet.
     pub fn new(style: Style) -> Self {
+        Self::speaking(style, SCP)
+    }
+
+    /// The same for another program.
+    pub fn speaking(style: Style, voice: Voice) -> Self {
         let inner = Inner {
             style,
+            voice,
             bars: (style == Style::Bars).then(Bars::default),
             json: (style == Style::Json).then(Json::default),
             moving: BTreeMap::new(),
@@ -140,7 +159,10 @@ impl View {
 
 impl Inner {
     fn say(&mut self, line: &str) {
-        let text = format!("scp: {line}");
+        let text = match self.voice.name {
+            "" => line.to_owned(),
+            name => format!("{name}: {line}"),
+        };
         match &self.bars {
             Some(bars) => bars.aside(|| output::complain(&text)),
             None => output::complain(&text),
@@ -241,8 +263,8 @@ impl Inner {
     fn say_left(&mut self, left: &Moving) {
         if left.done > 0 {
             let bytes = indicatif::BinaryBytes;
-            let (done, size) = (bytes(left.done), bytes(left.size));
-            self.say(&format!("{}: {done} of {size} are kept, --resume goes on from there", shown(&left.name)));
+            let (done, size, resume) = (bytes(left.done), bytes(left.size), self.voice.resume);
+            self.say(&format!("{}: {done} of {size} are kept, {resume} goes on from there", shown(&left.name)));
         }
     }
 
