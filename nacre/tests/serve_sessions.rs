@@ -226,7 +226,9 @@ fn c11_subsystems_are_exact_names() {
     let ask = |name: &str| finish(server.ssh(&["-s"]).arg(name), b"");
     let done = ask("hello");
     assert!(done.code == 0 && done.out.starts_with("hello\n127.0.0.1 "), "{done:?}");
-    for name in ["hell", "hello;id", "HELLO", " hello", "inner"] {
+    let done = ask("inner");
+    assert!(done.code == 0 && done.out.is_empty() && done.err.is_empty(), "{done:?}");
+    for name in ["hell", "hello;id", "HELLO", " hello", "sftp;id"] {
         let done = ask(name);
         assert!(done.code != 0 && done.out.is_empty(), "{name:?}: {done:?}");
     }

@@ -15,6 +15,8 @@ mod driver;
 mod journal;
 #[path = "server/limits.rs"]
 mod limits;
+#[path = "server/openssh.rs"]
+mod openssh;
 #[path = "server/ordinary.rs"]
 mod ordinary;
 #[path = "server/read_only.rs"]

@@ -86,7 +86,8 @@ impl Worker {
     }
 
     pub(super) fn fsync(&mut self, handle: &[u8]) -> Answered {
-        let fd = self.handles.get(handle)?.fd()?;
+        let open = self.handles.get(handle).map_err(|_| Refusal::code(Code::NoSuchFile))?;
+        let fd = open.fd()?;
         retry(|| rustix::fs::fsync(fd))?;
         Ok(Answer::Done)
     }

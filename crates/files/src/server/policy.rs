@@ -77,7 +77,8 @@ impl Policy {
     fn permits(&self, name: &str) -> bool {
         let writes = REQUESTS.iter().any(|(known, writes)| *known == name && *writes);
         let listed = |list: &[String]| list.iter().any(|listed| listed == name);
-        !(self.read_only && writes) && !listed(&self.denied) && self.allowed.as_deref().is_none_or(listed)
+        let closed = (self.read_only && writes) || listed(&self.denied);
+        !closed && self.allowed.as_deref().is_none_or(listed)
     }
 
     /// Only what may be asked is announced.
