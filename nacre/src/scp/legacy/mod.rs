@@ -13,7 +13,7 @@ pub use pace::Pace;
 pub use request::Request;
 pub use sink::{Receiving, receive};
 pub use source::{Sending, send};
-pub use tell::{Tell, line};
+pub use tell::{Tell, line, reason};
 pub use wire::{Answer, Wire};
 
 use crate::cli::scp::{Role, ScpArgs};

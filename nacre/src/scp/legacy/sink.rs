@@ -243,6 +243,9 @@ impl Sink<'_> {
             let count = bytes.len() as u64;
             done += count;
             self.tell.progress(done);
+            if self.tell.cancelled() {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             self.pace.spent(count);
         }
         Ok(trouble)

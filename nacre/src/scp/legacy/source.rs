@@ -155,6 +155,9 @@ fn contents(
         wire.send(part.get(..count).unwrap_or_default())?;
         sent += count as u64;
         tell.progress(sent);
+        if tell.cancelled() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         pace.spent(count as u64);
     }
     match trouble {

@@ -12,16 +12,23 @@ pub trait Tell {
     fn finished(&mut self, size: u64);
     /// It could not be done; the line that says so, for the far side.
     fn failed(&mut self, name: &[u8], error: &io::Error) -> String;
+    /// Asked now and then: true ends it all.
+    fn cancelled(&mut self) -> bool {
+        false
+    }
     /// The far side has a message, cleaned: something failed there.
     fn said(&mut self, message: &str);
 }
 
 /// The line for something that could not be done: `NAME: reason`.
 pub fn line(name: &[u8], error: &io::Error) -> String {
+    format!("{}: {}", nacre_files::remote::shown(name), reason(error))
+}
+
+/// The system's words for an error, without its number, which says nothing to people.
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
-    // The system's errors end with their number, which says nothing to people.
-    let reason = text.split(" (os error").next().unwrap_or(&text);
-    format!("{}: {reason}", nacre_files::remote::shown(name))
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 /// For the end that a server runs: its only words are those to the far side.

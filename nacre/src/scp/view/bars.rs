@@ -5,7 +5,7 @@
 
 use super::{Moving, Totals};
 use console::{Alignment, Term, pad_str, truncate_str};
-use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use nacre_files::remote::shown;
 use std::collections::BTreeMap;
 use std::io;
@@ -28,6 +28,7 @@ pub(super) struct Bars {
     screen: MultiProgress,
     lines: Vec<ProgressBar>,
     total: Option<ProgressBar>,
+    since: Instant,
     painted: Instant,
     rates: BTreeMap<Option<u64>, Rate>,
     lasting: std::cell::Cell<u64>,
@@ -45,7 +46,8 @@ impl Default for Bars {
     fn default() -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::term(Term::stdout(), 20));
         let now = Instant::now();
-        Self { screen, lines: Vec::new(), total: None, painted: now, rates: BTreeMap::new(), lasting: 0.into() }
+        let (lines, rates) = (Vec::new(), BTreeMap::new());
+        Self { screen, lines, total: None, since: now, painted: now, rates, lasting: 0.into() }
     }
 }
 
@@ -104,8 +106,7 @@ impl Bars {
             }
         }
         while self.lines.len() < largest.len() {
-            let line = ProgressBar::hidden();
-            self.lines.push(self.screen.insert(self.lines.len(), line));
+            self.lines.push(self.screen.insert(self.lines.len(), empty()));
         }
         self.rates.retain(|id, _| id.is_none() || largest.iter().any(|(shown, _)| Some(**shown) == *id));
         for (line, (id, moving)) in self.lines.iter().zip(largest) {
@@ -116,10 +117,10 @@ impl Bars {
     }
 
     fn whole(&mut self, totals: &Totals, before: &Totals, width: usize) {
-        let total = self.total.get_or_insert_with(|| self.screen.add(ProgressBar::hidden()));
+        let total = self.total.get_or_insert_with(|| self.screen.add(empty()));
         let (done, size) = (before.bytes + totals.bytes, before.planned_bytes + totals.planned_bytes);
         let (files, of) = (before.files + totals.files, before.planned_files + totals.planned_files);
-        let rate = self.rates.entry(None).or_insert_with(|| Rate::new(self.painted));
+        let rate = self.rates.entry(None).or_insert_with(|| Rate::new(self.since));
         let rate = rate.update(before.moved + totals.moved);
         paint(total, &format!("{files} of {of} files"), done, size, rate, width);
     }
@@ -152,27 +153,46 @@ impl Bars {
     }
 }
 
+/// A line that shows nothing before it is painted.
+fn empty() -> ProgressBar {
+    let line = ProgressBar::hidden();
+    if let Ok(style) = ProgressStyle::with_template("") {
+        line.set_style(style);
+    }
+    line
+}
+
 /// What stands for something that is complete.
 #[allow(clippy::cast_precision_loss)]
 fn last_line(name: &str, size: u64, moved: u64, seconds: f64) -> String {
+    let width = width();
+    if width < NARROW {
+        return format!("{} 100%", fitted(name, width.saturating_sub(5)));
+    }
     let rate = rate_text(Some(moved as f64 / seconds.max(1e-3)));
     let tail = format!("100%  {}", tail(size, rate, &clock(seconds)));
-    let room = width().saturating_sub(tail.len() + 1).max(8);
-    format!("{} {tail}", fitted(name, room))
+    format!("{} {tail}", fitted(name, width.saturating_sub(tail.len() + 1)))
 }
 
 /// One line: name, percentage, bar, bytes, rate and time left.
 #[allow(clippy::cast_precision_loss)]
 fn paint(line: &ProgressBar, name: &str, done: u64, size: u64, rate: Option<f64>, width: usize) {
-    let bar =
-        if width < NARROW { "{prefix} {percent:>3}%" } else { "{prefix} {percent:>3}% {wide_bar:.cyan/dim} {msg}" };
-    if let Ok(style) = ProgressStyle::with_template(bar) {
-        line.set_style(style.progress_chars("━╸─"));
-    }
     let left = rate.filter(|rate| *rate > 1.0).map(|rate| size.saturating_sub(done) as f64 / rate);
-    let room = if width < NARROW { width.saturating_sub(6) } else { width / 3 };
-    line.set_prefix(fitted(name, room));
-    line.set_message(tail(done, rate_text(rate), &left.map_or_else(|| "--:--".to_owned(), clock)));
+    let tail = tail(done, rate_text(rate), &left.map_or_else(|| "--:--".to_owned(), clock));
+    let (template, room) = match width {
+        0..NARROW => ("{name} {percent:>3}%", width.saturating_sub(5)),
+        _ => ("{name} {percent:>3}% {wide_bar:.cyan/dim} {tail}", width / 3),
+    };
+    let name = fitted(name, room);
+    // All of the line changes at once: setting a message and the like paints each time.
+    let say = |text: String| {
+        move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&text);
+        }
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        line.set_style(style.progress_chars("━╸─").with_key("name", say(name)).with_key("tail", say(tail)));
+    }
     // An empty file is all there; nothing of nothing would be shown as none.
     line.set_length(size.max(1));
     line.set_position(if size == 0 { 1 } else { done.min(size) });

@@ -3,13 +3,14 @@
 mod bars;
 mod json;
 
-use super::legacy::{Tell, line};
+use super::legacy::{Tell, line, reason};
 use crate::output;
 use crate::ssh_child::interrupts;
 use bars::Bars;
 use json::Json;
 use nacre_files::remote::{Error, shown};
 use nacre_files::transfer::{Event, How, Proof, Watcher};
+use nacre_sftp::Code;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
@@ -179,7 +180,7 @@ impl Inner {
             Event::Progress { id, done } => self.progress(id, done),
             Event::Verified { id, how } => self.verified(id, how),
             Event::Finished { id, bytes } => self.finished(id, bytes),
-            Event::Failed { id, name, error } => self.failed(id, name, &because(name, error)),
+            Event::Failed { id, name, error } => self.failed(id, name, &because(name, error), !is_everyone_s(error)),
             Event::Note(text) => match &mut self.json {
                 Some(json) => json.note(text),
                 None if self.style != Style::Errors => self.say(text),
@@ -248,13 +249,16 @@ impl Inner {
         }
     }
 
-    fn failed(&mut self, id: Option<u64>, name: &[u8], line: &str) {
+    /// `alone` says that the line tells something about this file, not what will be told of the whole.
+    fn failed(&mut self, id: Option<u64>, name: &[u8], line: &str, alone: bool) {
         self.totals.failed += 1;
         let left = id.and_then(|id| self.moving.remove(&id));
         if let Some(json) = &mut self.json {
             json.failed(id, name, line, left.as_ref());
         }
-        self.say(line);
+        if alone {
+            self.say(line);
+        }
         if let Some(left) = left {
             self.say_left(&left);
         }
@@ -308,10 +312,32 @@ impl Inner {
     }
 }
 
-/// The line for an error: it names what failed, or the name comes first.
+/// Whether it ended everything, so that a line for each file would say the same again.
+fn is_everyone_s(error: &Error) -> bool {
+    error.is_fatal() || matches!(error, Error::Cancelled)
+}
+
+/// The line for an error, `NAME: reason`, in the words of OpenSSH where it has any.
 fn because(name: &[u8], error: &Error) -> String {
-    let (name, text) = (shown(name), error.to_string());
-    if text.contains(&name) { text } else { format!("{name}: {text}") }
+    let name = shown(name);
+    let (what, reason) = match error {
+        Error::Status { code: Code::NoSuchFile, what, .. } => (what, "No such file or directory".to_owned()),
+        Error::Status { code: Code::PermissionDenied, what, .. } => (what, "Permission denied".to_owned()),
+        Error::Status { code, message, what } if message.is_empty() => (what, code.to_string()),
+        Error::Status { message, what, .. } => (what, message.clone()),
+        Error::Io { what, error } => (what, reason(error)),
+        other => {
+            let text = other.to_string();
+            return if text.contains(&name) { text } else { format!("{name}: {text}") };
+        }
+    };
+    // What was tried with this very file says less than why it failed.
+    let with_itself = what.strip_suffix(name.as_str()).is_some_and(|verb| !verb.contains('/'));
+    match (with_itself, what.contains(&name)) {
+        (true, _) => format!("{name}: {reason}"),
+        (false, true) => format!("{what}: {reason}"),
+        (false, false) => format!("{name}: {what}: {reason}"),
+    }
 }
 
 impl Watcher for View {
@@ -354,8 +380,12 @@ impl Tell for View {
         let inner = self.inner.get_mut();
         // It is no transfer that --resume could go on with: the far side has given it up in order.
         inner.moving.clear();
-        inner.failed(None, name, &text);
+        inner.failed(None, name, &text, true);
         text
+    }
+
+    fn cancelled(&mut self) -> bool {
+        interrupts::came().is_some()
     }
 
     fn said(&mut self, message: &str) {
