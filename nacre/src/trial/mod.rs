@@ -28,14 +28,16 @@ pub fn run(args: TryArgs) -> Result<ExitCode, Failure> {
     stage.command()?;
     stage.title("6. Data", "8 MiB go through the channel both ways and come back equal")?;
     stage.data()?;
-    stage.title("7. A terminal", "a shell as you would type in it")?;
+    stage.title("7. A file", "it appears under its name only when it is whole, and is checked by its hash")?;
+    stage.file()?;
+    stage.title("8. A terminal", "a shell as you would type in it")?;
     stage.terminal()?;
-    stage.title("8. A stranger", "another key is refused, and a changed host key raises the alarm")?;
+    stage.title("9. A stranger", "another key is refused, and a changed host key raises the alarm")?;
     stage.stranger()?;
-    stage.title("9. The end", "the server is told to stop")?;
+    stage.title("10. The end", "the server is told to stop")?;
     stage.stop()?;
     output::print(
-        "\nAll of it worked. Now for real:\n  nacre serve          # serve this account; prints the command that connects\n  nacre ssh user@host  # a shell on another machine\n  nacre --help\n",
+        "\nAll of it worked. Now for real:\n  nacre serve          # serve this account; prints the command that connects\n  nacre ssh user@host  # a shell on another machine\n  nacre scp FILE user@host:  # a file there; --resume goes on where a cut one stopped\n  nacre --help\n",
     )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -63,8 +63,8 @@ impl Stage {
             "IdentityAgent=none".to_owned(),
             "-o".to_owned(),
             format!("IdentityFile={}", self.path("id")),
-            "-p".to_owned(),
-            self.port.to_string(),
+            "-o".to_owned(),
+            format!("Port={}", self.port),
         ]
         .into()
     }
@@ -211,6 +211,35 @@ impl Stage {
     /// Step 7.
     ///
     /// # Errors
+    /// The file does not come back as it was.
+    pub fn file(&self) -> Result<(), Failure> {
+        let remote = |name: &str| format!("{}:{}", self.destination(), self.path(name));
+        self.scp(&["--verify"], &self.path("data"), &remote("data.there"))?;
+        self.scp(&["--verify"], &remote("data.there"), &self.path("data.back"))?;
+        let read = |name: &str| {
+            std::fs::read(self.path(name)).map_err(|error| Failure::new(format!("{}: {error}", self.path(name))))
+        };
+        if read("data")? != read("data.back")? {
+            return Err(Failure::new("the file that came back is not the one that was sent"));
+        }
+        quote("there and back, hashed at both ends, equal")
+    }
+
+    /// Runs `nacre scp` from one name to another.
+    fn scp(&self, options: &[&str], from: &str, to: &str) -> Result<(), Failure> {
+        let shown = format!("scp -P {} {} {from} {to}", self.port, options.join(" "));
+        let mut all = vec!["scp".to_owned()];
+        all.extend(options.iter().map(|o| (*o).to_owned()));
+        all.extend(self.client_options());
+        all.extend([from.to_owned(), to.to_owned()]);
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let out = self.run(&all, &shown, Stdio::null())?;
+        expect(out.status, 0, &out)
+    }
+
+    /// Step 8.
+    ///
+    /// # Errors
     /// The session has no terminal.
     pub fn terminal(&self) -> Result<(), Failure> {
         let out = self.ssh(&["-tt"], &["tty && stty size && echo \"TERM is $TERM\""], Stdio::null())?;
@@ -220,7 +249,7 @@ impl Stage {
         if text.contains("/dev/pts/") { Ok(()) } else { Err(Failure::new("the session had no terminal")) }
     }
 
-    /// Step 8.
+    /// Step 9.
     ///
     /// # Errors
     /// A wrong key is let in, or a changed host key is not noticed.
@@ -250,7 +279,7 @@ impl Stage {
         std::fs::write(self.path("known_hosts"), line).map_err(|e| Failure::new(e.to_string()))
     }
 
-    /// Step 9.
+    /// Step 10.
     ///
     /// # Errors
     /// The server does not end when told to.
