@@ -1,9 +1,9 @@
 //! Whether two copies hold the same bytes: both are hashed, block by block, each where it is.
 
+use super::Proof;
 use super::flow::{BlockHashes, Flow, Way};
 use super::local;
 use super::run::{Run, Side, doing, handle_of};
-use super::Proof;
 use crate::remote::{Answer, Error};
 use nacre_crypto::HashKind;
 use nacre_sftp::extended::{self, Check, CheckReply, CheckedFile, Extended};

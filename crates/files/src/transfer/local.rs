@@ -65,10 +65,10 @@ pub(super) fn set_times(fd: &OwnedFd, read: Option<u32>, changed: Option<u32>) -
     rustix::fs::futimens(fd, &Timestamps { last_access: time(read), last_modification: time(changed) })
 }
 
-/// Records of which source this is a part: its time of last change becomes the part's time of last access, which
-/// nothing that writes the part alters. 0 records nothing.
-pub(super) fn record(fd: &OwnedFd, source_changed: u32) -> Result<(), Errno> {
-    set_times(fd, Some(source_changed), None)
+/// Records of which source this is a part, as its time of last access, which nothing that writes the part alters. 0
+/// records nothing.
+pub(super) fn record(fd: &OwnedFd, record: u32) -> Result<(), Errno> {
+    set_times(fd, Some(record), None)
 }
 
 /// What was a part is a file: its time of last access means that again.

@@ -5,7 +5,7 @@
 //! time, so that no round trip is waited for by all. Folders are tasks too (`walk`).
 //!
 //! A part lies beside its target as `.NAME.nacre-part` until it is complete. While it is a part, its time of last
-//! access is the source's time of last change: that is how a later transfer knows whose part it is.
+//! access is made of the source's size and time of last change: that is how a later transfer knows whose part it is.
 
 mod compare;
 mod file;

@@ -166,7 +166,8 @@ impl Run<'_> {
     fn pass_on(&self, handle: &[u8], (place, offset, count): (usize, u64, usize), data: &[u8]) -> usize {
         let Some(mut to) = self.remote(Side::To) else { return 0 };
         let length = u32::try_from(count).unwrap_or(u32::MAX);
-        let tag = Tag { run: to.run(), job: u32::try_from(place).unwrap_or(u32::MAX), step: Step::Write { offset, length } };
+        let tag =
+            Tag { run: to.run(), job: u32::try_from(place).unwrap_or(u32::MAX), step: Step::Write { offset, length } };
         to.send(&Request::Write { handle, offset, data }, tag);
         self.window.borrow_mut().sent(u64::from(length));
         1

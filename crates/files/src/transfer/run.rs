@@ -34,6 +34,8 @@ const MODEST_PIECE: u32 = 32 * 1024;
 /// Pieces no smaller than this are asked for, however short a server's answers are.
 const SMALLEST_PIECE: u32 = 4096;
 
+const PAGE: u32 = 4096;
+
 /// How long replies are waited for after a cancellation.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -116,6 +118,10 @@ impl<'a> Run<'a> {
             files = files.min(if handles == 0 { 64 } else { handles / 2 }).max(1);
             let bears = |limit: u64| if limit == 0 { MODEST_PIECE } else { u32::try_from(limit).unwrap_or(u32::MAX) };
             piece = piece.min(bears(limits.read)).min(bears(limits.write)).min(nacre_sftp::MAX_DATA);
+        }
+        // Whole pages, so that zeros lie alike in every piece.
+        if options.buffer == 0 {
+            piece = (piece / PAGE * PAGE).max(piece.min(PAGE));
         }
         let limit = options.limit.map(|rate| Limit::new(rate, now));
         piece = limit.as_ref().map_or(piece, |limit| limit.piece(piece)).max(1);

@@ -19,6 +19,9 @@ use std::rc::Rc;
 /// The most ranges of data that are kept of one file; one with more is read as if it had no holes.
 const MAX_KEPT_RANGES: usize = 100_000;
 
+/// Records are so many seconds before the source's time, at most: twelve days.
+const RECORD_SPAN: u64 = 1_000_000;
+
 /// What is known of a file before it is read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Facts {
@@ -55,11 +58,18 @@ impl Facts {
     }
 
     pub(super) fn of_attributes(attributes: &Attributes) -> Self {
-        Self {
-            size: attributes.size,
-            mode: attributes.permissions.map(|mode| mode & 0o777),
-            times: attributes.times,
-        }
+        Self { size: attributes.size, mode: attributes.permissions.map(|mode| mode & 0o777), times: attributes.times }
+    }
+
+    /// What a part's time of last access is, so that it says whose part it is: some seconds before the source was last
+    /// changed, how many depends on time and size. No file comes by such a time by being made or written, for those are
+    /// later than its source. None when that is not known, or too long ago to count back from.
+    pub(super) fn record(&self) -> Option<u32> {
+        let (changed, size) = (self.changed()?, self.size?);
+        // Fibonacci hashing: neighbours are far apart.
+        let mixed = (u64::from(changed) ^ size.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let before = u32::try_from(mixed % RECORD_SPAN).ok()? + 1;
+        changed.checked_sub(before).filter(|record| *record > 0)
     }
 
     /// When it was last changed.
@@ -132,7 +142,9 @@ impl Source {
                     let request = Request::Extended(Extended::DataRanges { handle, offset });
                     // A file system that does not tell is one without holes.
                     let ranges = match run.ask(Side::From, &request, String::new).await {
-                        Ok(Answer::Extended(data)) => decode_ranges(&data).map_err(|error| Error::Fault(error.into()))?,
+                        Ok(Answer::Extended(data)) => {
+                            decode_ranges(&data).map_err(|error| Error::Fault(error.into()))?
+                        }
                         Err(error) if error.is_fatal() || matches!(error, Error::Cancelled) => return Err(error),
                         _ => return Ok(None),
                     };

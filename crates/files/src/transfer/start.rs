@@ -161,9 +161,15 @@ mod tests {
 
     #[test]
     fn f07_the_last_name_leads_nowhere_else() {
-        for (path, expected) in
-            [("a", Some("a")), ("a/b//", Some("b")), ("/x", Some("x")), ("/", None), ("..", None), ("a/..", None), ("./", None)]
-        {
+        for (path, expected) in [
+            ("a", Some("a")),
+            ("a/b//", Some("b")),
+            ("/x", Some("x")),
+            ("/", None),
+            ("..", None),
+            ("a/..", None),
+            ("./", None),
+        ] {
             assert_eq!(last_name(path.as_bytes()), expected.map(|name| name.as_bytes().to_vec()), "{path}");
         }
     }

@@ -1,11 +1,11 @@
 //! Folders: made before what is in them, listed on either side, given their mode and times when all in them is done.
 
 use super::listing::Listing;
+use super::local;
 use super::run::{Run, Side, doing};
 use super::source::Facts;
 use super::target::{Existing, list};
 use super::tasks::TaskId;
-use super::local;
 use crate::remote::{Answer, Error, joined, shown};
 use nacre_sftp::attributes::Kind;
 use nacre_sftp::{Attributes, Name, Request};

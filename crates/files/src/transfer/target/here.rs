@@ -4,10 +4,10 @@ use super::{Ending, LONGEST_NAME, Open, RECORDED_FROM, Target, part_name, resume
 use crate::remote::{Error, shown};
 use crate::transfer::How;
 use crate::transfer::compare::Copy;
+use crate::transfer::local;
 use crate::transfer::run::{Run, doing};
 use crate::transfer::source::Source;
 use crate::transfer::walk::File;
-use crate::transfer::local;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use std::cell::Cell;
@@ -58,7 +58,8 @@ fn plan(run: &Run<'_>, file: &File) -> Result<Plan, Error> {
         }
     };
     let kind = existing.as_ref().map(|stat| FileType::from_raw_mode(stat.st_mode));
-    let own_name = matches!((kind, &existing), (None, _) | (Some(FileType::RegularFile), Some(Stat { st_nlink: 1, .. })));
+    let own_name =
+        matches!((kind, &existing), (None, _) | (Some(FileType::RegularFile), Some(Stat { st_nlink: 1, .. })));
     match (kind, part_name(name)) {
         (Some(FileType::Directory), _) => Err(Error::io(doing("write", &file.target_path()), Errno::ISDIR)),
         (Some(FileType::Fifo | FileType::Socket), _) => Err(Error::NotRegular { name: shown(&file.target_path()) }),
@@ -152,10 +153,9 @@ async fn open_straight(run: &Run<'_>, file: &File, source: &Source) -> Result<Ta
     }
     let stat = rustix::fs::fstat(&*fd).map_err(|error| Error::io(doing("stat", &path), error))?;
     let length = u64::try_from(stat.st_size).unwrap_or(0);
-    // A file begun by a program that keeps no record: it was written to after its source was last changed.
-    let changed = source.facts.changed();
-    let later = changed.filter(|changed| i64::from(*changed) <= stat.st_mtime);
-    let record = Some(local::seconds(stat.st_atime)).filter(|record| Some(*record) == changed).or(later);
+    // A file begun by a program that keeps no record will do if it was written to after its source was last changed.
+    let later = source.facts.changed().is_some_and(|changed| i64::from(changed) <= stat.st_mtime);
+    let record = if later { source.facts.record() } else { Some(local::seconds(stat.st_atime)) };
     let (start, how) = resume(run, file, source, &Copy::Here(Rc::clone(&fd)), (length, record)).await?;
     begin(file, source, fd, None, (start, how, false))
 }
@@ -172,9 +172,9 @@ fn begin(
         rustix::fs::ftruncate(&*fd, start).map_err(failed)?;
     }
     let recorded = source.facts.size.is_some_and(|size| size >= RECORDED_FROM);
-    let recorded = match source.facts.changed().filter(|_| recorded) {
+    let recorded = match source.facts.record().filter(|_| recorded) {
         // Not every file has times that may be set, such as one of another account.
-        Some(changed) => local::record(&fd, changed).is_ok(),
+        Some(record) => local::record(&fd, record).is_ok(),
         None => false,
     };
     Ok(Target { open: Open::Here(fd), part, start, how, recorded, replaces, closed: Cell::new(false) })
@@ -228,7 +228,7 @@ pub(super) fn leave(target: &Target, fd: &OwnedFd, file: &File, source: &Source,
         return;
     }
     let truncated = rustix::fs::ftruncate(fd, whole_to);
-    if let (Ok(()), Some(changed)) = (truncated, source.facts.changed()) {
-        let _ = local::record(fd, changed);
+    if let (Ok(()), Some(record)) = (truncated, source.facts.record()) {
+        let _ = local::record(fd, record);
     }
 }

@@ -11,10 +11,10 @@ use super::source::Source;
 use super::walk::File;
 use super::{How, Proof};
 use crate::remote::Error;
-pub(super) use there::{Existing, list};
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+pub(super) use there::{Existing, list};
 
 /// The longest name in a folder (NAME_MAX).
 const LONGEST_NAME: usize = 255;
@@ -56,11 +56,7 @@ pub(super) fn part_name(name: &[u8]) -> Option<Vec<u8>> {
 impl Target {
     /// Opens it, and finds where to begin.
     pub(super) async fn open(run: &Run<'_>, file: &File, source: &Source) -> Result<Self, Error> {
-        if run.is_remote(Side::To) {
-            there::open(run, file, source).await
-        } else {
-            here::open(run, file, source).await
-        }
+        if run.is_remote(Side::To) { there::open(run, file, source).await } else { here::open(run, file, source).await }
     }
 
     /// Ends it when everything has arrived: attributes, to the disk if asked for, and closed.
@@ -112,12 +108,11 @@ impl Ending {
     }
 }
 
-/// Where to go on in what an earlier transfer left: `length` bytes are in `copy`, which bears the record of a source last
-/// changed at `record`.
+/// Where to go on in what an earlier transfer left: `length` bytes are in `copy`, which bears `record`.
 ///
 /// 1. Where both ends can be hashed where they are, they are: it goes on at the first block that differs.
 /// 2. Else, with less than a tenth of the file there, that is read back and hashed.
-/// 3. Else the record must be the source's own time and the length no longer than the source. A part is written in order,
+/// 3. Else the record must be that of the source and the length no longer than the source. A part is written in order,
 ///    and loses its record while it is not; so what is there is what the source began with.
 pub(super) async fn resume(
     run: &Run<'_>,
@@ -143,7 +138,7 @@ pub(super) async fn resume(
         };
     }
     match record {
-        Some(record) if Some(record) == source.facts.changed() => Ok((length, How::SizeAndTime)),
+        Some(record) if Some(record) == source.facts.record() => Ok((length, How::SizeAndTime)),
         _ => Ok((0, How::Mismatch)),
     }
 }

@@ -210,10 +210,10 @@ async fn open_straight(
     let mut begun = (0, How::Fresh, false);
     let mut flags = FXF_WRITE | FXF_CREAT | FXF_TRUNC;
     if let Some(there) = existing.filter(|existing| run.options.resume && existing.kind == Kind::File) {
-        // A file begun by a program that keeps no record: it was written to after its source was last changed.
-        let changed = source.facts.changed();
-        let times = there.times.map(|(read, written)| match changed {
-            Some(changed) if changed <= written => (changed, written),
+        // A file begun by a program that keeps no record will do if it was written to after its source was last changed.
+        let later = |written| source.facts.changed().is_some_and(|changed| changed <= written);
+        let times = there.times.map(|(read, written)| match source.facts.record() {
+            Some(record) if later(written) => (record, written),
             _ => (read, written),
         });
         let left = Attributes { size: there.size, times, ..Attributes::default() };
@@ -242,13 +242,22 @@ async fn begin(
         let what = || doing("prepare", &file.target_path());
         run.ask(Side::To, &Request::Fsetstat { handle: &handle, attributes }, what).await?;
     }
-    let changed = source.facts.changed().filter(|_| source.facts.size.is_some_and(|size| size >= RECORDED_FROM));
-    if let Some(changed) = changed.filter(|_| part.is_some()) {
-        let attributes = Attributes { times: Some((changed, changed)), ..Attributes::default() };
+    let record = source.facts.record().filter(|_| source.facts.size.is_some_and(|size| size >= RECORDED_FROM));
+    if let Some(record) = record.filter(|_| part.is_some()) {
+        let times = Some((record, source.facts.changed().unwrap_or(record)));
+        let attributes = Attributes { times, ..Attributes::default() };
         run.tell(Side::To, &Request::Fsetstat { handle: &handle, attributes });
     }
     let part = part.map(<[u8]>::to_vec);
-    Ok(Target { open: Open::There(handle), part, start, how, recorded: changed.is_some(), replaces, closed: Cell::new(false) })
+    Ok(Target {
+        open: Open::There(handle),
+        part,
+        start,
+        how,
+        recorded: record.is_some(),
+        replaces,
+        closed: Cell::new(false),
+    })
 }
 
 pub(super) async fn close(

@@ -1,0 +1,190 @@
+//! Servers to talk to, files to move, and a watcher that remembers.
+
+use nacre_files::remote::{Remote, shown};
+use nacre_files::server::{Settings, serve};
+use nacre_files::transfer::{Event, How, Proof, Watcher};
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub const OPENSSH: &str = "/usr/lib/openssh/sftp-server";
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    Nacre,
+    OpenSsh,
+}
+
+pub const PEERS: [Peer; 2] = [Peer::Nacre, Peer::OpenSsh];
+
+/// The bytes that may pass to a server and from it before the connection is cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    pub to: u64,
+    pub from: u64,
+}
+
+impl Peer {
+    /// A connection to a new server, whose relative paths count from where the tests run: use absolute ones.
+    pub fn connect(self) -> Remote {
+        let (input, output) = self.ends();
+        Remote::open(input, output).unwrap()
+    }
+
+    /// A connection that is cut after so many bytes either way.
+    pub fn connect_until(self, cut: Cut) -> Remote {
+        let (input, output) = self.ends();
+        let (near_input, far_output) = pipe();
+        let (far_input, near_output) = pipe();
+        std::thread::spawn(move || pass(&far_input, &output, cut.to));
+        std::thread::spawn(move || pass(&input, &far_output, cut.from));
+        Remote::open(near_input, near_output).unwrap()
+    }
+
+    /// The near ends of a new server: what it says, and what it hears.
+    pub fn ends(self) -> (OwnedFd, OwnedFd) {
+        match self {
+            Self::Nacre => {
+                let (near_input, far_output) = pipe();
+                let (far_input, near_output) = pipe();
+                std::thread::spawn(move || serve(Settings::default(), far_input, far_output).map(drop));
+                (near_input, near_output)
+            }
+            Self::OpenSsh => {
+                let child = Command::new(OPENSSH).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+                let mut child = child.expect("OpenSSH's sftp-server is installed (openssh-sftp-server)");
+                let ends = (child.stdout.take().unwrap().into(), child.stdin.take().unwrap().into());
+                std::thread::spawn(move || child.wait());
+                ends
+            }
+        }
+    }
+}
+
+pub fn pipe() -> (OwnedFd, OwnedFd) {
+    pipe_with(PipeFlags::CLOEXEC).unwrap()
+}
+
+/// Passes bytes on until there were so many, then drops both ends.
+fn pass(from: &OwnedFd, to: &OwnedFd, mut most: u64) {
+    let mut buffer = vec![0; 64 * 1024];
+    while most > 0 {
+        let room = buffer.len().min(usize::try_from(most).unwrap_or(usize::MAX));
+        let Ok(count) = rustix::io::read(from, &mut buffer[..room]) else { return };
+        let mut rest = &buffer[..count];
+        while !rest.is_empty() {
+            match rustix::io::write(to, rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+        if count == 0 {
+            return;
+        }
+        most -= count as u64;
+    }
+}
+
+/// What happened.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// By name: where it was begun, and how.
+    pub started: BTreeMap<String, (u64, How)>,
+    pub finished: usize,
+    pub verified: Vec<Proof>,
+    /// By name.
+    pub failed: BTreeMap<String, String>,
+    pub notes: Vec<String>,
+    pub planned: (u64, u64),
+    pub progress: Vec<u64>,
+    /// Cancels when so many bytes of a file are done.
+    pub cancel_at: Option<u64>,
+    pub cancel: Cell<bool>,
+}
+
+impl Watcher for Seen {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Planned { files, bytes } => self.planned = (*files, *bytes),
+            Event::Started { name, resumed_at, how, .. } => {
+                self.started.insert(last(name), (*resumed_at, *how));
+            }
+            Event::Progress { done, .. } => {
+                self.progress.push(*done);
+                if self.cancel_at.is_some_and(|at| *done >= at) {
+                    self.cancel.set(true);
+                }
+            }
+            Event::Verified { how, .. } => self.verified.push(*how),
+            Event::Finished { .. } => self.finished += 1,
+            Event::Failed { name, error, .. } => {
+                self.failed.insert(last(name), error.to_string());
+            }
+            Event::Note(line) => self.notes.push((*line).to_owned()),
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancel.get()
+    }
+}
+
+fn last(name: &[u8]) -> String {
+    shown(name.rsplit(|byte| *byte == b'/').next().unwrap())
+}
+
+/// Bytes that no two offsets have alike.
+pub fn bytes(seed: u64, count: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut out = Vec::with_capacity(count + 8);
+    while out.len() < count {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        out.extend_from_slice(&state.to_le_bytes());
+    }
+    out.truncate(count);
+    out
+}
+
+pub fn write(path: &Path, seed: u64, count: usize) -> Vec<u8> {
+    let data = bytes(seed, count);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, &data).unwrap();
+    data
+}
+
+/// All files of a tree: relative path to mode and content; folders have none.
+pub fn tree(root: &Path) -> BTreeMap<PathBuf, (u32, Option<Vec<u8>>)> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut all = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = std::fs::metadata(&path).unwrap();
+            let content = metadata.is_file().then(|| std::fs::read(&path).unwrap());
+            let mode = metadata.permissions().mode() & 0o7777;
+            all.insert(path.strip_prefix(root).unwrap().to_owned(), (mode, content));
+            if metadata.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    all
+}
+
+pub fn raw(path: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    path.as_os_str().as_bytes().to_vec()
+}
+
+/// What a transfer leaves of a file that is not complete.
+pub fn part_of(path: &Path) -> PathBuf {
+    path.with_file_name(format!(".{}.nacre-part", path.file_name().unwrap().to_str().unwrap()))
+}
