@@ -34,7 +34,8 @@ fn ask(theirs: bool, requests: &[Asked]) -> Vec<Got> {
     if theirs {
         let fd = || Stdio::from(std::os::fd::OwnedFd::from(other.try_clone().unwrap()));
         let mut server = Command::new(THEIRS);
-        let _ = server.current_dir(place.path()).stdin(fd()).stdout(fd()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = server.current_dir(place.path()).stdin(fd()).stdout(fd()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::spawn(move || child.wait());
     } else {
         let start = Some(place.path().to_owned());
         std::thread::spawn(move || serve(Settings { start, ..Settings::default() }, &other, &other));

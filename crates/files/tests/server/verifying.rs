@@ -60,7 +60,7 @@ fn f04_hashes_are_bounded_and_of_files_alone() {
     // As many as a packet holds, from the beginning on.
     let data = raw.ask(&check(file, "sha256", (0, 0, 256))).data();
     let hashes = CheckReply::decode(&data).unwrap().hashes.to_vec();
-    assert!(hashes.len() % 32 == 0 && hashes.len() > 200_000 && data.len() < MAX_PACKET);
+    assert!(hashes.len().is_multiple_of(32) && hashes.len() > 200_000 && data.len() < MAX_PACKET);
     assert!(hashes.chunks(32).all(|one| one == hash(HashKind::Sha256, &[1; 256])));
     assert_eq!(raw.ask(&check(file, "sha256", (0, 0, 255))).code(), Code::BadMessage);
     assert_eq!(raw.ask(&check(file, "md5,crc32,sha", (0, 0, 0))).code(), Code::Failure);
