@@ -96,8 +96,6 @@ fn connect(args: &SftpArgs) -> Result<(Remote, SshChild), Failure> {
     match (Remote::open(pipes.input, pipes.output), interrupts::came()) {
         (_, Some(signal)) => Err(by_signal(signal)),
         (Ok(remote), None) => Ok((remote, child)),
-        (Err(error @ Error::Length(_)), None) => Err(Failure::with_code(SSH, format!("sftp: {error}"))
-            .hint("the far side may print something before SFTP begins: its shell's start-up files have to be silent")),
         (Err(error), None) => Err(lost(&error)),
     }
 }

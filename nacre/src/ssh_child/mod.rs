@@ -111,7 +111,11 @@ fn program(options: &SshOptions, place: &Place, errand: Errand<'_>) -> Command {
     let mut command = match options.direct.split_first() {
         Some((server, arguments)) => {
             let mut command = Command::new(server);
-            command.arg0("sftp-server").args(arguments);
+            if arguments.is_empty() {
+                // OpenSSH's name for it, by which a program of many names knows what to be.
+                command.arg0("sftp-server");
+            }
+            command.args(arguments);
             command
         }
         None => ssh(options, place, errand),
