@@ -154,6 +154,8 @@ impl Source {
                     match last {
                         _ if all.len() > MAX_KEPT_RANGES => return Ok(None),
                         Some(end) if full && end > offset => offset = end,
+                        // Most files have none, and then it is not known from here where they end.
+                        _ if all.iter().eq(&[(0, self.facts.size.unwrap_or(0))]) => return Ok(None),
                         _ => return Ok(Some(Holes::Told(all))),
                     }
                 }

@@ -3,12 +3,16 @@
 use nacre_files::remote::{Remote, shown};
 use nacre_files::server::{Settings, serve};
 use nacre_files::transfer::{Event, How, Proof, Watcher};
+use nacre_sftp::packet::{self, LENGTH};
+use nacre_sftp::{Code, Extensions, Reply, Request};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 pub const OPENSSH: &str = "/usr/lib/openssh/sftp-server";
 
@@ -63,6 +67,69 @@ impl Peer {
             }
         }
     }
+}
+
+/// A server whose requests pass through here first: `refuse` may answer one itself.
+pub fn refusing(peer: Peer, refuse: impl FnMut(&Request<'_>) -> Option<Code> + Send + 'static) -> Remote {
+    through(peer, refuse, |_| {})
+}
+
+/// A server whose announcement of extensions is lost on the way.
+pub fn plain(peer: Peer) -> Remote {
+    through(
+        peer,
+        |_| None,
+        |packet| {
+            if packet[LENGTH] == packet::VERSION {
+                packet.clear();
+                Extensions::default().encode(packet);
+            }
+        },
+    )
+}
+
+fn through(
+    peer: Peer,
+    mut refuse: impl FnMut(&Request<'_>) -> Option<Code> + Send + 'static,
+    mut change: impl FnMut(&mut Vec<u8>) + Send + 'static,
+) -> Remote {
+    let (input, output) = peer.ends();
+    let (near_input, far_output) = pipe();
+    let (far_input, near_output) = pipe();
+    let back = Arc::new(Mutex::new(std::fs::File::from(far_output)));
+    let (mut from_server, mut to_server) = (std::fs::File::from(input), std::fs::File::from(output));
+    let mut from_client = std::fs::File::from(far_input);
+    let answers = Arc::clone(&back);
+    std::thread::spawn(move || {
+        while let Some(packet) = packet_of(&mut from_client) {
+            let request = Request::decode(&packet[LENGTH..]).ok();
+            match request.and_then(|(id, request)| Some((id, refuse(&request)?))) {
+                Some((id, code)) => {
+                    let mut out = Vec::new();
+                    Reply::encode_status(id, code, &mut out);
+                    let _ = answers.lock().unwrap().write_all(&out);
+                }
+                None => drop(to_server.write_all(&packet)),
+            }
+        }
+    });
+    std::thread::spawn(move || {
+        while let Some(mut packet) = packet_of(&mut from_server) {
+            change(&mut packet);
+            let _ = back.lock().unwrap().write_all(&packet);
+        }
+    });
+    Remote::open(near_input, near_output).unwrap()
+}
+
+/// The next packet with its length.
+fn packet_of(from: &mut std::fs::File) -> Option<Vec<u8>> {
+    let mut packet = vec![0; LENGTH];
+    from.read_exact(&mut packet).ok()?;
+    let length = u32::from_be_bytes(packet[..].try_into().unwrap());
+    packet.resize(LENGTH + length as usize, 0);
+    from.read_exact(&mut packet[LENGTH..]).ok()?;
+    Some(packet)
 }
 
 pub fn pipe() -> (OwnedFd, OwnedFd) {
