@@ -6,6 +6,9 @@ use nacre_sftp::extensions::{Limits, Statvfs};
 use nacre_sftp::{Attributes, Request, request};
 use nacre_wire::{DecodeError, Reader};
 
+/// Names of users or groups, any bytes.
+pub type Names = Vec<Vec<u8>>;
+
 impl Remote {
     pub(super) fn ask_limits(&mut self) -> Result<Limits, Error> {
         let data = self.data(Extended::Limits, || "ask for the server's limits".to_owned())?;
@@ -54,7 +57,7 @@ impl Remote {
     ///
     /// # Errors
     /// As [`Self::statvfs`].
-    pub fn users_groups(&mut self, users: &[u32], groups: &[u32]) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), Error> {
+    pub fn users_groups(&mut self, users: &[u32], groups: &[u32]) -> Result<(Names, Names), Error> {
         self.needs(extended::USERS_GROUPS, "names of users and groups")?;
         let first = |ids: &[u32]| ids.iter().take(MAX_IDS).copied().collect::<Vec<u32>>();
         let (users, groups) = (first(users), first(groups));
@@ -109,7 +112,7 @@ fn decoded<T>(data: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T, Decod
     value.map_err(|error| Error::Fault(error.into()))
 }
 
-fn read_names(data: &[u8], count: usize) -> Result<Vec<Vec<u8>>, DecodeError> {
+fn read_names(data: &[u8], count: usize) -> Result<Names, DecodeError> {
     let mut reader = Reader::new(data);
     let names = (0..count).map(|_| reader.string("name").map(<[u8]>::to_vec)).collect::<Result<_, _>>()?;
     reader.finish()?;

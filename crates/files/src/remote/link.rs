@@ -49,17 +49,35 @@ impl Inbox {
     }
 }
 
-/// What is to be written.
+/// What is to be written: packets are appended to one buffer while another is being sent, so that neither ever moves.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
+    /// Where packets are appended.
     pub(crate) buffer: Vec<u8>,
-    start: usize,
+    sending: Vec<u8>,
+    sent: usize,
 }
 
 impl Outbox {
     /// How many bytes wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.buffer.len() - self.start
+        self.buffer.len() + self.sending.len() - self.sent
+    }
+
+    /// What goes next.
+    fn front(&mut self) -> &[u8] {
+        if self.sent == self.sending.len() {
+            self.sending.clear();
+            self.sent = 0;
+            std::mem::swap(&mut self.sending, &mut self.buffer);
+        }
+        self.sending.get(self.sent..).unwrap_or_default()
+    }
+
+    fn clear(&mut self) {
+        self.buffer.clear();
+        self.sending.clear();
+        self.sent = 0;
     }
 }
 
@@ -114,10 +132,9 @@ impl Link {
     pub(crate) fn write(&mut self) -> Result<bool, Error> {
         let mut any = false;
         while self.wants_to_write() {
-            let rest = self.outbox.buffer.get(self.outbox.start..).unwrap_or_default();
-            match rustix::io::write(self.output.as_fd(), rest) {
+            match rustix::io::write(self.output.as_fd(), self.outbox.front()) {
                 Ok(count) => {
-                    self.outbox.start += count;
+                    self.outbox.sent += count;
                     any = true;
                 }
                 Err(Errno::AGAIN) => break,
@@ -126,9 +143,8 @@ impl Link {
                 Err(error) => return Err(Error::io("write to the connection", error)),
             }
         }
-        if self.deaf || self.outbox.waiting() == 0 {
-            self.outbox.buffer.clear();
-            self.outbox.start = 0;
+        if self.deaf {
+            self.outbox.clear();
         }
         Ok(any)
     }

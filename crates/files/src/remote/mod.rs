@@ -12,6 +12,7 @@ mod list;
 mod many;
 
 pub use error::{Error, shown};
+pub use extended::Names;
 pub(crate) use glob::joined;
 pub use glob::{has_wildcard, matches};
 pub(crate) use link::{Inbox, Link, OUTBOX_ENOUGH, wait_for};
@@ -43,6 +44,9 @@ pub struct Remote {
     limits: Limits,
     run: u32,
 }
+
+/// An answer, or the code of a refusal and its words, cleaned.
+pub(crate) type Answered = Result<Answer, (Code, String)>;
 
 /// A reply that outlives the buffer it came in; a STATUS is `Done` or an error.
 #[derive(Debug)]
@@ -143,10 +147,7 @@ impl Remote {
     }
 
     /// Makes requests, all under way at once, and waits for all answers, which come in the requests' order.
-    fn call_all<'a>(
-        &mut self,
-        requests: impl Iterator<Item = Request<'a>>,
-    ) -> Result<Vec<Result<Answer, (Code, String)>>, Error> {
+    fn call_all<'a>(&mut self, requests: impl Iterator<Item = Request<'a>>) -> Result<Vec<Answered>, Error> {
         let run = self.begin();
         let mut answers = Vec::new();
         for (job, request) in (0..).zip(requests) {
@@ -166,11 +167,7 @@ impl Remote {
         Ok(answers.into_iter().flatten().collect())
     }
 
-    fn take_answers(
-        &mut self,
-        inbox: &mut Inbox,
-        answers: &mut [Option<Result<Answer, (Code, String)>>],
-    ) -> Result<usize, Error> {
+    fn take_answers(&mut self, inbox: &mut Inbox, answers: &mut [Option<Answered>]) -> Result<usize, Error> {
         let mut taken = 0;
         while taken < answers.len() {
             let Some(packet) = inbox.next_packet()? else { break };
@@ -189,7 +186,7 @@ impl Remote {
 }
 
 impl Answer {
-    pub(crate) fn of(reply: Reply<'_>) -> Result<Self, (Code, String)> {
+    pub(crate) fn of(reply: Reply<'_>) -> Answered {
         Ok(match reply {
             Reply::Status { code: Code::Ok, .. } => Self::Done,
             Reply::Status { code, message } => return Err((code, shown(message))),

@@ -5,8 +5,8 @@ use super::pace::{Limit, Window};
 use super::tasks::{Permits, Task, TaskId, Tasks, Wakes};
 use super::walk::Work;
 use super::{Event, Options, Report, Step, Watcher};
-use crate::remote::{Answer, Error, OUTBOX_ENOUGH, Remote, Tag, shown, wait_for};
-use nacre_sftp::{Code, Request};
+use crate::remote::{Answer, Answered, Error, OUTBOX_ENOUGH, Remote, Tag, shown, wait_for};
+use nacre_sftp::Request;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -58,7 +58,7 @@ enum End {
 #[derive(Debug)]
 struct Slot {
     task: TaskId,
-    answer: Option<Result<Answer, (Code, String)>>,
+    answer: Option<Answered>,
 }
 
 #[derive(Debug, Default)]
@@ -549,14 +549,14 @@ impl Slots {
     }
 
     /// Keeps an answer, and says who waits for it.
-    fn put(&mut self, place: u32, answer: Result<Answer, (Code, String)>) -> Option<TaskId> {
+    fn put(&mut self, place: u32, answer: Answered) -> Option<TaskId> {
         let slot = self.slots.get_mut(usize::try_from(place).ok()?)?.as_mut()?;
         slot.answer = Some(answer);
         Some(slot.task)
     }
 
     /// Takes the answer out if it is there; else `task` is who will be woken.
-    fn answer(&mut self, place: usize, task: TaskId) -> Option<Result<Answer, (Code, String)>> {
+    fn answer(&mut self, place: usize, task: TaskId) -> Option<Answered> {
         let slot = self.slots.get_mut(place)?;
         let waiting = slot.as_mut()?;
         waiting.task = task;

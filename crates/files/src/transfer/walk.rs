@@ -40,7 +40,7 @@ pub(super) struct Folder {
     /// A link under a name in it is written through: the user named it, and no server.
     pub(super) follow: bool,
     /// What is in it on the server, once that was listed.
-    pub(super) listed: RefCell<Option<Rc<HashMap<Vec<u8>, Existing>>>>,
+    pub(super) listed: RefCell<Option<HashMap<Vec<u8>, Existing>>>,
     /// Files and folders in it that are not done.
     children: Cell<usize>,
     waiting: Cell<Option<TaskId>>,
@@ -119,7 +119,7 @@ impl Folder {
             return Ok(());
         }
         match list(run, &self.target).await {
-            Ok(listed) => *self.listed.borrow_mut() = Some(Rc::new(listed)),
+            Ok(listed) => *self.listed.borrow_mut() = Some(listed),
             // Then each is asked for.
             Err(error) if error.code().is_some() => {}
             Err(error) => return Err(error),

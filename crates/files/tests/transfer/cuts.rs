@@ -173,13 +173,14 @@ fn what_is_complete_stays_and_the_rest_follows() {
             let (mut remote, mut seen) = (peer.connect_until(cut), Seen::default());
             let options = Options { recursive: true, ..Options::default() };
             let error = if up {
-                put(&mut remote, &[from.clone()], &raw(&to), &options, &mut seen)
+                put(&mut remote, std::slice::from_ref(&from), &raw(&to), &options, &mut seen)
             } else {
                 get(&mut remote, &[raw(&from)], &to, &options, &mut seen)
             };
             assert!(matches!(error.unwrap_err(), Error::Closed));
             std::thread::sleep(std::time::Duration::from_millis(100));
-            let whole: Vec<PathBuf> = (0..60).map(|name| to.join(name.to_string())).filter(|path| path.exists()).collect();
+            let whole: Vec<PathBuf> =
+                (0..60).map(|name| to.join(name.to_string())).filter(|path| path.exists()).collect();
             assert!(whole.len() > 5 && whole.len() < 30, "{peer:?} {up}: {}", whole.len());
             for path in &whole {
                 let content = std::fs::read(path).unwrap();
@@ -210,7 +211,7 @@ fn a_cancelled_transfer_leaves_a_part_and_a_connection_that_still_serves() {
             let mut seen = Seen { cancel_at: Some(1_000_000), ..Seen::default() };
             let options = Options { limit: Some(8_000_000), ..Options::default() };
             let error = if up {
-                put(&mut remote, &[from.clone()], &raw(&to), &options, &mut seen)
+                put(&mut remote, std::slice::from_ref(&from), &raw(&to), &options, &mut seen)
             } else {
                 get(&mut remote, &[raw(&from)], &to, &options, &mut seen)
             };
@@ -219,7 +220,7 @@ fn a_cancelled_transfer_leaves_a_part_and_a_connection_that_still_serves() {
             assert!(!to.exists() && settled(&part_of(&to)) >= 1_000_000, "{peer:?} {up}");
             let mut seen = Seen::default();
             if up {
-                put(&mut remote, &[from.clone()], &raw(&to), &resume(), &mut seen).unwrap();
+                put(&mut remote, std::slice::from_ref(&from), &raw(&to), &resume(), &mut seen).unwrap();
             } else {
                 get(&mut remote, &[raw(&from)], &to, &resume(), &mut seen).unwrap();
             }

@@ -145,7 +145,8 @@ fn f07_names_that_lead_elsewhere_are_refused_by_every_way_a_list_is_read() {
                 if !matches!(request, Request::Readdir { .. }) {
                     return false;
                 }
-                let attributes = Attributes { permissions: Some(kind | 0o777), size: Some(10), ..Attributes::default() };
+                let attributes =
+                    Attributes { permissions: Some(kind | 0o777), size: Some(10), ..Attributes::default() };
                 let name = |name: &[u8]| Name { name: name.to_vec(), long: Vec::new(), attributes: attributes.clone() };
                 Reply::Names(vec![name(b"good"), name(evil)]).encode(id, out);
                 true
@@ -168,7 +169,8 @@ fn f07_names_that_lead_elsewhere_are_refused_by_every_way_a_list_is_read() {
             let _ = std::fs::remove_dir_all(&to);
         }
         assert_eq!(std::fs::read_to_string(&canary).unwrap(), "sings");
-        let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["canary", "inside"], "{evil:?}");
         let left: Vec<_> = std::fs::read_dir(&inside).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -124,7 +124,7 @@ fn a_full_device_fails_the_file_with_a_clear_word() {
             let full = Path::new("/dev/full");
             let (mut remote, mut seen) = (peer.connect(), Seen::default());
             let report = if up {
-                put(&mut remote, &[from.clone()], &raw(full), &Options::default(), &mut seen)
+                put(&mut remote, std::slice::from_ref(&from), &raw(full), &Options::default(), &mut seen)
             } else {
                 get(&mut remote, &[raw(&from)], full, &Options::default(), &mut seen)
             };
@@ -170,7 +170,7 @@ fn a_full_disk_leaves_what_was_there_and_a_part_that_goes_on_when_there_is_room(
             let (mut remote, mut seen) = (peer.connect(), Seen::default());
             let mut go = |options: &Options, seen: &mut Seen| {
                 if up {
-                    put(&mut remote, &[from.clone()], &raw(&to), options, seen)
+                    put(&mut remote, std::slice::from_ref(&from), &raw(&to), options, seen)
                 } else {
                     get(&mut remote, &[raw(&from)], &to, options, seen)
                 }
@@ -221,7 +221,7 @@ fn a_folder_that_takes_no_new_names_has_its_files_written_straight() {
             _ => None,
         });
         let mut seen = Seen::default();
-        let report = put(&mut remote, &[from.clone()], &raw(&to), &Options::default(), &mut seen).unwrap();
+        let report = put(&mut remote, std::slice::from_ref(&from), &raw(&to), &Options::default(), &mut seen).unwrap();
         assert_eq!(report.files, 1, "{peer:?} {seen:?}");
         assert_eq!(std::fs::read(&to).unwrap(), data);
     }

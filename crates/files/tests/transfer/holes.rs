@@ -38,7 +38,7 @@ fn a_file_over_4_gib_with_holes_keeps_them() {
         let to = folder.path().join("to");
         let start = std::time::Instant::now();
         let (mut remote, mut seen) = (peer.connect(), Seen::default());
-        let report = put(&mut remote, &[from.clone()], &raw(&to), &Options::default(), &mut seen).unwrap();
+        let report = put(&mut remote, std::slice::from_ref(&from), &raw(&to), &Options::default(), &mut seen).unwrap();
         assert_eq!(report.failed, 0, "{seen:?}");
         check(&to, 4_000_000, &format!("put {peer:?}"));
         assert!(start.elapsed().as_secs() < 20, "holes do not travel");

@@ -22,7 +22,7 @@ fn any_bytes_but_slash_and_nul_make_a_name() {
             let (mut remote, mut seen) = (peer.connect(), Seen::default());
             let options = Options { recursive: true, ..Options::default() };
             let report = if up {
-                put(&mut remote, &[from.clone()], &raw(&to), &options, &mut seen)
+                put(&mut remote, std::slice::from_ref(&from), &raw(&to), &options, &mut seen)
             } else {
                 get(&mut remote, &[raw(&from)], &to, &options, &mut seen)
             };
@@ -38,7 +38,7 @@ fn u02_what_is_said_of_evil_names_is_one_harmless_line() {
     let evil = folder.path().join(OsStr::from_bytes(b"a\nb\x1b[2J\xff"));
     for peer in PEERS {
         let (mut remote, mut seen) = (peer.connect(), Seen::default());
-        put(&mut remote, &[evil.clone()], b"/tmp/nowhere-at-all", &Options::default(), &mut seen).unwrap();
+        put(&mut remote, std::slice::from_ref(&evil), b"/tmp/nowhere-at-all", &Options::default(), &mut seen).unwrap();
         get(&mut remote, &[raw(&evil)], Path::new("/tmp/nowhere-at-all"), &Options::default(), &mut seen).unwrap();
         std::fs::create_dir(&evil).unwrap();
         get(&mut remote, &[raw(&evil)], Path::new("/tmp/nowhere-at-all"), &Options::default(), &mut seen).unwrap();

@@ -21,7 +21,7 @@ fn equal_ends_are_verified_and_it_is_said_how() {
             }
             let (mut remote, mut seen) = (peer.connect(), Seen::default());
             let report = if up {
-                put(&mut remote, &[from.clone()], &raw(&to), &verify(), &mut seen)
+                put(&mut remote, std::slice::from_ref(&from), &raw(&to), &verify(), &mut seen)
             } else {
                 get(&mut remote, &[raw(&from)], &to, &verify(), &mut seen)
             };
@@ -73,7 +73,7 @@ fn a_byte_that_turned_is_found_and_the_file_keeps_its_part_name() {
             let mut remote = spoiling(peer, if up { packet::WRITE } else { packet::DATA });
             let mut seen = Seen::default();
             let report = if up {
-                put(&mut remote, &[from.clone()], &raw(&to), &verify(), &mut seen)
+                put(&mut remote, std::slice::from_ref(&from), &raw(&to), &verify(), &mut seen)
             } else {
                 get(&mut remote, &[raw(&from)], &to, &verify(), &mut seen)
             };
@@ -83,7 +83,7 @@ fn a_byte_that_turned_is_found_and_the_file_keeps_its_part_name() {
             // The same without verifying goes unnoticed, so it was the comparison that found it.
             let mut remote = spoiling(peer, if up { packet::WRITE } else { packet::DATA });
             if up {
-                put(&mut remote, &[from.clone()], &raw(&to), &Options::default(), &mut seen).unwrap();
+                put(&mut remote, std::slice::from_ref(&from), &raw(&to), &Options::default(), &mut seen).unwrap();
             } else {
                 get(&mut remote, &[raw(&from)], &to, &Options::default(), &mut seen).unwrap();
             }

@@ -15,7 +15,6 @@ use nacre_sftp::{Attributes, Code, Name, Request};
 use nacre_wire::Reader;
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::rc::Rc;
 
 /// What a server that works on several requests at a time may have left undone before the end of a part. Those that
 /// announce `limits@openssh.com` work in order.
@@ -106,7 +105,7 @@ async fn links(run: &Run<'_>, folder: &Folder, name: &[u8], path: &[u8]) -> Resu
     match list(run, &folder.target).await {
         Ok(listed) => {
             let links = listed.get(name).and_then(|existing| existing.links);
-            *folder.listed.borrow_mut() = Some(Rc::new(listed));
+            *folder.listed.borrow_mut() = Some(listed);
             Ok(links)
         }
         // A folder that may be written and not read.
