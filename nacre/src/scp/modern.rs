@@ -57,8 +57,8 @@ fn options(args: &ScpArgs) -> Options {
         verify: args.verify,
         in_place: args.in_place,
         limit: args.limit,
-        requests: args.requests,
-        buffer: args.buffer,
+        requests: args.tuning.requests,
+        buffer: args.tuning.buffer,
         ..Options::default()
     }
 }

@@ -17,15 +17,16 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What every transfer's ssh is told first: nothing of a configuration file that would get in the way of the two pipes.
-const ALWAYS: [&str; 7] = [
+const ALWAYS: [&str; 6] = [
     "-x",
     "-oPermitLocalCommand=no",
     "-oClearAllForwardings=yes",
     "-oRemoteCommand=none",
     "-oRequestTTY=no",
     "-oControlMaster=no",
-    "-oForwardAgent=no",
 ];
+/// Last, so that the person's own option, which comes before, counts.
+const UNLESS_ASKED: &str = "-oForwardAgent=no";
 
 /// How long an ssh that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -162,7 +163,7 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), Failure> {
 /// The ssh to start, with its whole command line.
 fn ssh(options: &SshOptions, place: &Place, errand: Errand<'_>) -> Command {
     let mut command = own_or(options.program.as_deref(), "ssh");
-    command.args(ALWAYS).args(&options.flags);
+    command.args(ALWAYS).args(&options.flags).arg(UNLESS_ASKED);
     if let Some(port) = place.port {
         command.arg("-p").arg(port.to_string());
     }
@@ -257,9 +258,9 @@ mod tests {
         let place = Place { user: Some("me".into()), host: "-oProxyCommand=x".into(), port: Some(22) };
         let options = SshOptions { flags: vec!["-4".into()], ..SshOptions::default() };
         let said = words(&options, &place, Errand::Subsystem("sftp"));
-        assert_eq!(said, ["-4", "-p", "22", "-l", "me", "-s", "--", "-oProxyCommand=x", "sftp"]);
+        assert_eq!(said, ["-4", UNLESS_ASKED, "-p", "22", "-l", "me", "-s", "--", "-oProxyCommand=x", "sftp"]);
         let said = words(&options, &Place { host: "h".into(), ..Place::default() }, Errand::Command(b"scp -t -- x"));
-        assert_eq!(said, ["-4", "--", "h", "scp -t -- x"]);
+        assert_eq!(said, ["-4", UNLESS_ASKED, "--", "h", "scp -t -- x"]);
     }
 
     #[test]
