@@ -23,6 +23,7 @@ fn plain(start: Start) -> Launch {
     Launch {
         account: account("carol"),
         machine: false,
+        sftp_only: false,
         pty: None,
         env: Vec::new(),
         start,
@@ -46,6 +47,7 @@ fn full() -> Launch {
     let size = WindowSize { columns: 80, rows: 24, width: 640, height: 480 };
     Launch {
         machine: true,
+        sftp_only: true,
         pty: Some(PtyRequest { term: "xterm".into(), size, modes: vec![(1, 3), (53, 1)] }),
         env: vec![(b"LANG".to_vec(), b"C".to_vec()), (b"LC_\xff".to_vec(), Vec::new())],
         original_command: Some(b"printf '\\0\xff'".to_vec()),
