@@ -6,12 +6,15 @@ mod carrier;
 mod common;
 #[path = "common/peer.rs"]
 mod peer;
+#[path = "common/person.rs"]
+mod person;
 #[path = "common/serve.rs"]
 mod serve;
 
 use carrier::shortcut;
 use common::{Scratch, nacre, program};
-use peer::{Outcome, Peer, noise, place, require, run};
+use peer::{Outcome, PASSWORD, Peer, TESTER, noise, place, require, run};
+use person::Person;
 use serve::Server;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -181,4 +184,32 @@ fn addresses_name_ports_and_hosts_in_every_form() {
         good(&run(at(&place, peer.port)().args(["-O".as_ref(), address.as_ref(), to.as_os_str()]), b""));
         assert_eq!(std::fs::read_to_string(to).unwrap(), "x");
     }
+}
+
+#[test]
+fn the_questions_are_ssh_s_and_ctrl_c_gives_the_terminal_back() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let target = place.path("copy");
+    let known = format!("-oUserKnownHostsFile={}", place.path("known").display());
+    let (port, from) = (peer.port.to_string(), format!("{TESTER}@127.0.0.1:/etc/hostname"));
+    let words = ["scp", "-F", "none", "-P", &port, &known, "-oStrictHostKeyChecking=accept-new"];
+    let more = ["-oPreferredAuthentications=password", &from, target.to_str().unwrap()];
+    let mut person = Person::runs(&place.path("home"), &[&words[..], &more].concat());
+    person.sees("password:");
+    person.types(PASSWORD);
+    person.sees("100%");
+    assert_eq!(person.ends().0, 0);
+    assert!(target.exists());
+    // The terminal is a shell's, which goes on when scp has ended.
+    let own = env!("CARGO_BIN_EXE_nacre");
+    let line = [&["-c", "trap : INT; \"$@\"; echo code $?; read end", "sh", own], &words[..], &more].concat();
+    let mut person = Person::starts(Path::new("/bin/sh"), &place.path("home"), &line, &[]);
+    person.sees("password:");
+    assert!(!person.terminal_is_cooked());
+    person.presses(b"\x03");
+    person.sees("code 130");
+    person.awaits_cooked_terminal();
+    person.types("end");
+    person.ends();
 }
