@@ -11,6 +11,8 @@
 mod cuts;
 #[path = "transfer/evil.rs"]
 mod evil;
+#[path = "transfer/distance.rs"]
+mod distance;
 #[path = "transfer/failures.rs"]
 mod failures;
 #[path = "transfer/holes.rs"]

@@ -14,7 +14,7 @@ const READ_SIZE: usize = 1024 * 1024;
 const INBOX_SIZE: usize = READ_SIZE + packet::LENGTH + nacre_sftp::MAX_PACKET;
 
 /// With so many bytes waiting to be written, no more requests are made.
-pub(crate) const OUTBOX_ENOUGH: usize = 1024 * 1024;
+pub(crate) const OUTBOX_ENOUGH: usize = 256 * 1024;
 
 /// What came in and was not handled yet.
 #[derive(Debug, Default)]

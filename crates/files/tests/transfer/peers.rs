@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 pub const OPENSSH: &str = "/usr/lib/openssh/sftp-server";
 
@@ -67,6 +68,30 @@ impl Peer {
             }
         }
     }
+}
+
+/// A server so far away that a byte takes `delay` in each direction, on a path of any width.
+pub fn far_away(peer: Peer, delay: Duration) -> Remote {
+    let (input, output) = peer.ends();
+    let (near_input, far_output) = pipe();
+    let (far_input, near_output) = pipe();
+    for (from, to) in [(far_input, output), (input, far_output)] {
+        let (mut from, mut to) = (std::fs::File::from(from), std::fs::File::from(to));
+        let (sender, receiver) = std::sync::mpsc::channel::<(Instant, Vec<u8>)>();
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            while let Ok(count @ 1..) = from.read(&mut buffer) {
+                let _ = sender.send((Instant::now() + delay, buffer[..count].to_vec()));
+            }
+        });
+        std::thread::spawn(move || {
+            for (due, data) in receiver {
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let _ = to.write_all(&data);
+            }
+        });
+    }
+    Remote::open(near_input, near_output).unwrap()
 }
 
 /// A server whose requests pass through here first: `refuse` may answer one itself.
