@@ -94,7 +94,7 @@ fn bars_fit_the_width_and_stay_as_lines() {
             let shown = console::measure_text_width(line);
             // A line with a bar is as wide as the terminal, and the next one follows without a line feed.
             let columns = usize::try_from(columns).unwrap();
-            assert!(shown <= columns || shown % columns == 0, "{shown} columns of {columns}: {line:?}");
+            assert!(shown <= columns || shown.is_multiple_of(columns), "{shown} columns of {columns}: {line:?}");
         }
         if columns == 80 {
             for what in ["first", "second", "-end.iso", "100%"] {

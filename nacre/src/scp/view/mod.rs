@@ -38,8 +38,9 @@ impl Style {
         match (json, quiet, verbose) {
             (true, ..) => Self::Json,
             (false, true, _) => Self::Errors,
-            _ if io::stdout().is_terminal() => Self::Bars,
+            // ssh's own words would run through the bars.
             (_, _, true) => Self::Lines,
+            _ if io::stdout().is_terminal() => Self::Bars,
             _ => Self::Errors,
         }
     }
