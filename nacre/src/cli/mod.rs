@@ -78,8 +78,14 @@ impl From<Failure> for Early {
 }
 
 /// The OpenSSH names that the program answers to, and the subcommand each stands for.
-pub const OPENSSH_NAMES: &[(&str, &str)] =
-    &[("ssh", "ssh"), ("scp", "scp"), ("sftp", "sftp"), ("sftp-server", "sftp-server"), ("sshd", "serve"), ("ssh-keygen", "keygen")];
+pub const OPENSSH_NAMES: &[(&str, &str)] = &[
+    ("ssh", "ssh"),
+    ("scp", "scp"),
+    ("sftp", "sftp"),
+    ("sftp-server", "sftp-server"),
+    ("sshd", "serve"),
+    ("ssh-keygen", "keygen"),
+];
 
 /// Widest line of help, in columns.
 const WIDTH: usize = 80;

@@ -3,11 +3,11 @@
 use super::arg::{counted, flag, long_help, switch, value};
 use super::destination::parse_port;
 use super::getopt::{Operands, Opt, Words};
-use super::{Early, printable, read};
+use super::tuning::{Tuning, bad, limit};
+use super::{Early, read};
 use crate::failure::Failure;
 use clap::{Arg, ArgAction, Command, value_parser};
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 /// What a call of `nacre scp` asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,10 +40,8 @@ pub struct ScpArgs {
     pub direct: Option<OsString>,
     /// Flags that are passed on to ssh, in order.
     pub flags: Vec<OsString>,
-    /// `-X nrequests=N`: SFTP requests under way at once; 0 chooses.
-    pub requests: usize,
-    /// `-X buffer=N`: bytes of a request; 0 chooses.
-    pub buffer: u32,
+    /// `-X`.
+    pub tuning: Tuning,
     /// `--resume`
     pub resume: bool,
     /// `--verify`
@@ -222,24 +220,8 @@ impl ScpArgs {
             "-S" => self.program = Some(value.clone()),
             "-P" => self.port = Some(parse_port(text()?).ok_or_else(|| bad("port", text().unwrap_or_default()))?),
             "-l" => self.limit = Some(limit(text()?)?),
-            "-X" => self.sftp_option(text()?)?,
+            "-X" => self.tuning.option(text()?)?,
             _ => {}
-        }
-        Ok(())
-    }
-
-    fn sftp_option(&mut self, text: &str) -> Result<(), String> {
-        const MOST: u32 = 256 * 1024;
-        match text.split_once('=') {
-            Some(("nrequests", number)) => {
-                let known = number.parse().ok().filter(|number| *number > 0);
-                self.requests = known.ok_or_else(|| bad("number of requests", number))?;
-            }
-            Some(("buffer", size)) => {
-                let known = bytes(size).and_then(|size| u32::try_from(size).ok());
-                self.buffer = known.filter(|size| (1..=MOST).contains(size)).ok_or_else(|| bad("buffer size", size))?;
-            }
-            _ => return Err(format!("-X knows nrequests=N and buffer=N, not '{}'", printable(text))),
         }
         Ok(())
     }
@@ -264,27 +246,6 @@ impl ScpArgs {
     }
 }
 
-fn bad(what: &str, text: &str) -> String {
-    format!("bad {what} '{}'", printable(text))
-}
-
-/// Kbit a second as bytes a second; OpenSSH's Kbit are 1,024 bits, and more than 100 Gbit it does not take either.
-fn limit(text: &str) -> Result<u64, String> {
-    const MOST: u64 = 100 * 1024 * 1024;
-    let number = text.parse::<u64>().ok().filter(|number| (1..=MOST).contains(number));
-    number.map(|kbit| kbit * 1024 / 8).ok_or_else(|| bad("bandwidth", text))
-}
-
-/// A number of bytes, perhaps with k or m behind it.
-fn bytes(text: &str) -> Option<u64> {
-    let (number, unit) = match text.as_bytes().split_last() {
-        Some((b'k' | b'K', head)) => (head, 1 << 10),
-        Some((b'm' | b'M', head)) => (head, 1 << 20),
-        _ => (text.as_bytes(), 1),
-    };
-    std::ffi::OsStr::from_bytes(number).to_str()?.parse::<u64>().ok()?.checked_mul(unit)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
@@ -306,7 +267,7 @@ mod tests {
         let args = read("-4vCqBA -oA=1 -o B=2 -i key -P22 -l 8 -X buffer=64k -X nrequests=9 -S prog a b:").unwrap();
         let flags: Vec<_> = args.flags.iter().map(|word| word.to_str().unwrap()).collect();
         assert_eq!(flags, ["-4", "-v", "-C", "-q", "-oBatchMode=yes", "-A", "-o", "A=1", "-o", "B=2", "-i", "key"]);
-        assert_eq!((args.port, args.limit, args.buffer, args.requests), (Some(22), Some(1024), 65536, 9));
+        assert_eq!((args.port, args.limit, args.tuning), (Some(22), Some(1024), Tuning { buffer: 65536, requests: 9 }));
         assert_eq!((args.program.as_deref(), args.words.len()), (Some(std::ffi::OsStr::new("prog")), 2));
     }
 
