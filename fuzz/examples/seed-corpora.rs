@@ -134,7 +134,107 @@ fn privsep() {
     }
 }
 
+/// Requests of all kinds after the files were opened that they are about, and replies of all kinds.
+fn sftp() {
+    use nacre_sftp::extended::{Check, CheckReply, CheckedFile};
+    use nacre_sftp::{Attributes, Code, Extended, Extensions, Name, Reply, Request};
+    let (file, folder) = ([0; 8], [0, 0, 0, 1, 0, 0, 0, 0]);
+    let (file, folder): (&[u8], &[u8]) = (&file, &folder);
+    let all = Attributes {
+        size: Some(1),
+        owner: Some((2, 3)),
+        permissions: Some(0o100_600),
+        times: Some((4, 5)),
+        extended: vec![(b"a@b".to_vec(), b"c".to_vec())],
+    };
+    let check = Check { algorithms: b"md5,sha256", offset: 1, length: 0, block: 256 };
+    let (path, new) = (b"/folder/../link".as_slice(), b"new".as_slice());
+    let opened = [
+        Request::Open { path: b"link", flags: 1, attributes: Attributes::default() },
+        Request::Opendir { path: b"folder" },
+    ];
+    let requests = [
+        Request::Open { path: new, flags: 0x1a, attributes: all.clone() },
+        Request::Close { handle: folder },
+        Request::Read { handle: file, offset: 3, length: u32::MAX },
+        Request::Write { handle: file, offset: 0, data: b"data" },
+        Request::Lstat { path },
+        Request::Fstat { handle: file },
+        Request::Setstat { path, attributes: all.clone() },
+        Request::Fsetstat { handle: file, attributes: all.clone() },
+        Request::Readdir { handle: folder },
+        Request::Remove { path },
+        Request::Mkdir { path: new, attributes: all.clone() },
+        Request::Rmdir { path },
+        Request::Realpath { path },
+        Request::Stat { path: b"loop" },
+        Request::Rename { old: path, new },
+        Request::Readlink { path: b"link" },
+        Request::Symlink { target: path, link: new },
+        Request::Unknown { kind: 99 },
+        Request::Extended(Extended::PosixRename { old: path, new }),
+        Request::Extended(Extended::Statvfs { path }),
+        Request::Extended(Extended::Fstatvfs { handle: file }),
+        Request::Extended(Extended::Hardlink { old: path, new }),
+        Request::Extended(Extended::Fsync { handle: file }),
+        Request::Extended(Extended::Lsetstat { path, attributes: all.clone() }),
+        Request::Extended(Extended::Limits),
+        Request::Extended(Extended::ExpandPath { path: b"~/file" }),
+        Request::Extended(Extended::CopyData { from: file, from_offset: 1, length: 2, to: folder, to_offset: 3 }),
+        Request::Extended(Extended::HomeDirectory { user: b"" }),
+        Request::Extended(Extended::UsersGroupsById { users: vec![0, 1], groups: vec![2] }),
+        Request::Extended(Extended::CheckFile { file: CheckedFile::Handle(file), check }),
+        Request::Extended(Extended::CheckFile { file: CheckedFile::Path(b"folder/big"), check }),
+        Request::Extended(Extended::LinkCount { path }),
+        Request::Extended(Extended::DataRanges { handle: file, offset: 0 }),
+        Request::Extended(Extended::Unknown { name: b"unknown@example.invalid" }),
+    ];
+    let mut everything = Vec::new();
+    for (id, request) in (0..).zip(opened.iter().chain(&requests)) {
+        request.encode(id, &mut everything);
+        let mut stream = Vec::new();
+        for (id, request) in (0..).zip(opened.iter().chain([request])) {
+            request.encode(id, &mut stream);
+        }
+        put("sftp_requests", &format!("stream-{id:02}"), &stream);
+        let mut one = Vec::new();
+        request.encode(id, &mut one);
+        put("sftp_requests", &format!("packet-{id:02}"), &one[4..]);
+    }
+    put("sftp_requests", "everything", &everything);
+    let name =
+        |name: &[u8]| Name { name: name.to_vec(), long: b"-rw-r--r--    1 a b 1 x".to_vec(), attributes: all.clone() };
+    let replies = [
+        Reply::Status { code: Code::Ok, message: b"Success" },
+        Reply::Status { code: Code::Eof, message: b"" },
+        Reply::Status { code: Code::Other(99), message: b"words" },
+        Reply::Handle(b"handle"),
+        Reply::Data(b"data"),
+        Reply::Names(vec![]),
+        Reply::Names(vec![name(b"one")]),
+        Reply::Names(vec![name(b"."), name(b"../x"), name(b"\xff\x1b")]),
+        Reply::Attributes(all.clone()),
+        Reply::Attributes(Attributes::default()),
+        Reply::Extended(&[0; 32]),
+    ];
+    for (count, reply) in replies.iter().enumerate() {
+        let (mut one, mut stream) = (Vec::new(), Vec::new());
+        reply.encode(7, &mut one);
+        put("sftp_replies", &format!("packet-{count:02}"), &one[4..]);
+        (0..12).for_each(|id| reply.encode(id, &mut stream));
+        put("sftp_replies", &format!("stream-{count:02}"), &stream);
+    }
+    let mut version = Vec::new();
+    Extensions::ours().encode(&mut version);
+    put("sftp_replies", "version", &version[4..]);
+    put("sftp_replies", "limits", &[0, 0, 0, 0, 0, 4, 0, 0].repeat(4));
+    put("sftp_replies", "statvfs", &[0, 0, 0, 0, 0, 0, 0, 1].repeat(11));
+    put("sftp_replies", "hashes", &CheckReply { algorithm: b"sha256", hashes: &[9; 64] }.encode());
+    put("sftp_replies", "ranges", &nacre_sftp::extended::encode_ranges(&[(0, 9), (11, 12)]));
+}
+
 fn main() {
+    sftp();
     privsep();
     wire();
     streams();

@@ -9,12 +9,14 @@ mod files;
 mod keys;
 mod messages;
 mod privsep;
+mod sftp;
 
 pub use cores::{client_after_login, client_before_login, ident, server_after_login, server_before_login};
 pub use files::{agent_frames, authorized_keys, known_hosts, ssh_config, sshd_config};
 pub use keys::{openssh_private_key, pem, private_key_file, public_key_line};
 pub use messages::wire_messages;
 pub use privsep::{privsep_from_helper, privsep_from_monitor, privsep_to_helper, privsep_to_monitor};
+pub use sftp::{sftp_replies, sftp_requests};
 
 /// A target: its name, its function, and how many changed inputs the bounded run gives it.
 pub type Target = (&'static str, fn(&[u8]), u32);
@@ -36,6 +38,8 @@ pub const TARGETS: &[Target] = &[
     ("ssh_config", ssh_config, 5_000),
     ("sshd_config", sshd_config, 5_000),
     ("agent_frames", agent_frames, 20_000),
+    ("sftp_requests", sftp_requests, 20_000),
+    ("sftp_replies", sftp_replies, 20_000),
     ("privsep_to_monitor", privsep_to_monitor, 20_000),
     ("privsep_from_monitor", privsep_from_monitor, 20_000),
     ("privsep_to_helper", privsep_to_helper, 20_000),
