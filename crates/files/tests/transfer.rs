@@ -9,10 +9,10 @@
 
 #[path = "transfer/cuts.rs"]
 mod cuts;
-#[path = "transfer/evil.rs"]
-mod evil;
 #[path = "transfer/distance.rs"]
 mod distance;
+#[path = "transfer/evil.rs"]
+mod evil;
 #[path = "transfer/failures.rs"]
 mod failures;
 #[path = "transfer/holes.rs"]

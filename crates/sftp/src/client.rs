@@ -104,6 +104,12 @@ impl<T> Session<T> {
         Ok(count)
     }
 
+    /// Appends a WRITE but for its data: the caller must let `length` bytes follow before anything else.
+    pub fn send_write_head(&mut self, place: (&[u8], u64, u32), tag: T, out: &mut Vec<u8>) {
+        let id = self.expect(packet::WRITE, tag);
+        Request::encode_write_head(id, place, out);
+    }
+
     /// Reads a packet that [`packet::split`] found: whose reply it is, and the reply.
     ///
     /// # Errors
@@ -210,6 +216,15 @@ mod tests {
         Reply::encode_status(0, Code::Eof, &mut out);
         assert_eq!(session.receive(packet::split(&out).unwrap().unwrap()).unwrap().0, 'b');
         assert_eq!(session.awaited().collect::<Vec<_>>(), [&'a']);
+    }
+
+    #[test]
+    fn a_write_whose_data_come_from_elsewhere_is_the_same_on_the_wire() {
+        let (mut session, mut out, mut whole) = (Session::default(), Vec::new(), Vec::new());
+        session.send_write_head((b"handle", 77, 5), 'x', &mut out);
+        out.extend_from_slice(b"hello");
+        Request::Write { handle: b"handle", offset: 77, data: b"hello" }.encode(0, &mut whole);
+        assert_eq!((out, session.outstanding()), (whole, 1));
     }
 
     #[test]

@@ -111,6 +111,14 @@ pub(crate) fn fill_length(out: &mut [u8], start: usize) {
     }
 }
 
+/// Has the packet at `start`, the last one, end with `count` bytes more than are there yet.
+pub(crate) fn lengthen(out: &mut [u8], start: usize, count: u32) {
+    let here = u32::try_from(out.len().saturating_sub(start + LENGTH)).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(start..start + LENGTH) {
+        place.copy_from_slice(&here.saturating_add(count).to_be_bytes());
+    }
+}
+
 /// Appends a packet that ends with a `string`, which `fill` puts straight into its place: it is given `length` bytes of
 /// space and says how many it filled. `head` appends what comes before, from the type byte on. With none filled, or an
 /// error, nothing is appended.

@@ -189,6 +189,18 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Appends a WRITE but for its data, `length` bytes that must follow from elsewhere.
+    pub fn encode_write_head(id: u32, (handle, offset, length): (&[u8], u64, u32), out: &mut Vec<u8>) {
+        let start = out.len();
+        packet::append(out, packet::WRITE, |out| {
+            out.put_u32(id);
+            out.put_string(handle);
+            out.put_u64(offset);
+            out.put_u32(length);
+        });
+        packet::lengthen(out, start, length);
+    }
+
     /// Appends a WRITE whose data `fill` puts straight into the packet: it is given `length` bytes of space and says how
     /// many it filled. With none or an error nothing is appended.
     ///

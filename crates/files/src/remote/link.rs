@@ -1,6 +1,7 @@
 //! The two descriptors of a connection: large reads, large writes, and poll(2) between them.
 
 use super::Error;
+use super::outbox::Outbox;
 use nacre_sftp::packet::{self, LENGTH};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -46,38 +47,6 @@ impl Inbox {
             (self.start, self.end) = (0, self.end - self.start);
         }
         self.buffer.get_mut(self.end..).unwrap_or_default()
-    }
-}
-
-/// What is to be written: packets are appended to one buffer while another is being sent, so that neither ever moves.
-#[derive(Debug, Default)]
-pub(crate) struct Outbox {
-    /// Where packets are appended.
-    pub(crate) buffer: Vec<u8>,
-    sending: Vec<u8>,
-    sent: usize,
-}
-
-impl Outbox {
-    /// How many bytes wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.buffer.len() + self.sending.len() - self.sent
-    }
-
-    /// What goes next.
-    fn front(&mut self) -> &[u8] {
-        if self.sent == self.sending.len() {
-            self.sending.clear();
-            self.sent = 0;
-            std::mem::swap(&mut self.sending, &mut self.buffer);
-        }
-        self.sending.get(self.sent..).unwrap_or_default()
-    }
-
-    fn clear(&mut self) {
-        self.buffer.clear();
-        self.sending.clear();
-        self.sent = 0;
     }
 }
 
@@ -132,11 +101,8 @@ impl Link {
     pub(crate) fn write(&mut self) -> Result<bool, Error> {
         let mut any = false;
         while self.wants_to_write() {
-            match rustix::io::write(self.output.as_fd(), self.outbox.front()) {
-                Ok(count) => {
-                    self.outbox.sent += count;
-                    any = true;
-                }
+            match self.outbox.send(&self.output) {
+                Ok(_) => any = true,
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => {}
                 Err(Errno::PIPE | Errno::CONNRESET) => self.deaf = true,

@@ -27,3 +27,9 @@ impl Remote {
         Ok(all)
     }
 }
+
+// A connection may go to another thread: whoever completes names for a person waits for a list with a bound.
+const _: fn() = || {
+    fn may_move<T: Send>() {}
+    may_move::<Remote>();
+};

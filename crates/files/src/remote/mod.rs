@@ -10,6 +10,7 @@ mod glob;
 mod link;
 mod list;
 mod many;
+mod outbox;
 
 pub use error::{Error, shown};
 pub use extended::Names;
@@ -23,6 +24,7 @@ use nacre_sftp::client::{Session, decode_version, encode_init};
 use nacre_sftp::extensions::Limits;
 use nacre_sftp::{Attributes, Code, Extensions, Name, Reply, Request, extended as names};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// Who waits for a reply.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +124,12 @@ impl Remote {
         let bytes = |count| u32::try_from(count).unwrap_or(length);
         let tag = |count| tag(bytes(count));
         self.session.send_write((handle, offset, space), tag, &mut self.link.outbox.buffer, fill).map(bytes)
+    }
+
+    /// Makes a WRITE whose `length` bytes go from `file` to the connection without passing through this program.
+    pub(crate) fn send_file(&mut self, (handle, offset, length): (&[u8], u64, u32), tag: Tag, file: &Arc<OwnedFd>) {
+        self.session.send_write_head((handle, offset, length), tag, &mut self.link.outbox.buffer);
+        self.link.outbox.append_file(Arc::clone(file), offset, usize::try_from(length).unwrap_or(0));
     }
 
     /// Whether a reply is for the transfer or call under way. A handle that nobody waits for is given back.

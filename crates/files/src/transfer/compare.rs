@@ -10,7 +10,7 @@ use nacre_sftp::extended::{self, Check, CheckReply, CheckedFile, Extended};
 use nacre_sftp::request::FXF_READ;
 use nacre_sftp::{Attributes, Request};
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Bytes of a block, and so how exactly a difference is found.
 const BLOCK: u32 = 4 * 1024 * 1024;
@@ -27,7 +27,7 @@ const HASH_NAME: &[u8] = b"sha256";
 /// One copy.
 #[derive(Debug, Clone)]
 pub(super) enum Copy {
-    Here(Rc<OwnedFd>),
+    Here(Arc<OwnedFd>),
     There(Side, Vec<u8>),
 }
 

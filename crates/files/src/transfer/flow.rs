@@ -5,17 +5,18 @@ use super::run::Side;
 use super::tasks::TaskId;
 use crate::remote::{Error, shown};
 use nacre_crypto::{HashKind, Hasher};
+use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Between which two places.
 #[derive(Debug)]
 pub(super) enum Way {
     /// From a file here to a handle there.
-    Up { from: Rc<OwnedFd>, to: Vec<u8> },
+    Up { from: Arc<OwnedFd>, to: Vec<u8> },
     /// From a handle there to a file here; zeros become holes.
-    Down { from: Vec<u8>, to: Rc<OwnedFd> },
+    Down { from: Vec<u8>, to: Arc<OwnedFd> },
     /// From a handle of one server to a handle of another.
     Across { from: Vec<u8>, to: Vec<u8> },
     /// From a handle of a server, only to be hashed.
@@ -237,6 +238,15 @@ impl Flows {
             self.free.push(place);
         }
         Some(flow)
+    }
+
+    /// A file could not be read: its flow ends when all that was sent of it is answered.
+    pub(super) fn fail_file(&mut self, file: &Arc<OwnedFd>, error: Errno) {
+        for flow in self.flows.iter_mut().flatten() {
+            if matches!(&flow.way, Way::Up { from, .. } if Arc::ptr_eq(from, file)) {
+                flow.fail(Error::io(flow.words("read"), error));
+            }
+        }
     }
 
     /// Has one asked again soon, before those that come later.

@@ -14,7 +14,7 @@ use nacre_sftp::{Attributes, Request};
 use rustix::fs::{FileType, Stat};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The most ranges of data that are kept of one file; one with more is read as if it had no holes.
 const MAX_KEPT_RANGES: usize = 100_000;
@@ -43,7 +43,7 @@ pub(super) struct Source {
 #[derive(Debug)]
 pub(super) enum Place {
     /// On this machine, as it was when it was opened.
-    Here(Rc<OwnedFd>, Box<Stat>),
+    Here(Arc<OwnedFd>, Box<Stat>),
     /// On a server: its handle.
     There(Vec<u8>),
 }
@@ -88,7 +88,7 @@ impl Source {
             return match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => {
                     let facts = Facts::of_stat(&stat);
-                    Ok(Self { facts, place: Place::Here(Rc::new(fd), Box::new(stat)) })
+                    Ok(Self { facts, place: Place::Here(Arc::new(fd), Box::new(stat)) })
                 }
                 FileType::Directory => Err(Error::IsFolder { name: shown(&name) }),
                 _ => Err(Error::NotRegular { name: shown(&name) }),
@@ -167,11 +167,11 @@ impl Source {
     /// A flow from here to `to`, from `start` on.
     pub(super) fn flow(&self, run: &Run<'_>, name: &[u8], to: &Open, start: u64) -> Flow {
         let way = match (&self.place, to) {
-            (Place::There(from), Open::Here(to)) => Way::Down { from: from.clone(), to: Rc::clone(to) },
+            (Place::There(from), Open::Here(to)) => Way::Down { from: from.clone(), to: Arc::clone(to) },
             (Place::There(from), Open::There(to)) => Way::Across { from: from.clone(), to: to.clone() },
-            (Place::Here(from, _), Open::There(to)) => Way::Up { from: Rc::clone(from), to: to.clone() },
+            (Place::Here(from, _), Open::There(to)) => Way::Up { from: Arc::clone(from), to: to.clone() },
             // No transfer has both ends here.
-            (Place::Here(from, _), Open::Here(_)) => Way::Up { from: Rc::clone(from), to: Vec::new() },
+            (Place::Here(from, _), Open::Here(_)) => Way::Up { from: Arc::clone(from), to: Vec::new() },
         };
         Flow::new(run.wakes.current(), name, way, start, self.facts.size.unwrap_or(0).max(start))
     }
@@ -211,7 +211,7 @@ impl Source {
     /// It as one of two copies to be compared.
     pub(super) fn copy(&self, path: &[u8]) -> Copy {
         match &self.place {
-            Place::Here(fd, _) => Copy::Here(Rc::clone(fd)),
+            Place::Here(fd, _) => Copy::Here(Arc::clone(fd)),
             Place::There(_) => Copy::There(Side::From, path.to_vec()),
         }
     }

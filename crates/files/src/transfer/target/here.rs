@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What new files may be at most when the source does not tell: as creat(2) is mostly called.
 const DEFAULT_MODE: u32 = 0o666;
@@ -80,10 +80,10 @@ async fn open_part(
     if run.options.resume
         && let Some((fd, stat)) = open_left(file, part)
     {
-        let fd = Rc::new(fd);
+        let fd = Arc::new(fd);
         let length = u64::try_from(stat.st_size).unwrap_or(0);
         let record = Some(local::seconds(stat.st_atime));
-        let (start, found) = resume(run, file, source, &Copy::Here(Rc::clone(&fd)), (length, record)).await?;
+        let (start, found) = resume(run, file, source, &Copy::Here(Arc::clone(&fd)), (length, record)).await?;
         if start > 0 {
             return begin(file, source, fd, Some(part.to_vec()), (start, found, replaced.is_some()));
         }
@@ -108,7 +108,7 @@ async fn open_part(
         let _ = rustix::fs::unlinkat(folder, part, AtFlags::empty());
         return Err(Error::io(doing("replace", &file.target_path()), error));
     }
-    begin(file, source, Rc::new(fd), Some(part.to_vec()), (0, how, replaced.is_some()))
+    begin(file, source, Arc::new(fd), Some(part.to_vec()), (0, how, replaced.is_some()))
 }
 
 /// A part that an earlier transfer of this account left.
@@ -141,7 +141,7 @@ async fn open_straight(run: &Run<'_>, file: &File, source: &Source) -> Result<Ta
     let flags = access | OFlags::CREATE | OFlags::NOCTTY | OFlags::CLOEXEC | follow | fresh;
     let mode = Mode::from_raw_mode(source.facts.mode.unwrap_or(DEFAULT_MODE) & 0o777);
     let fd = rustix::fs::openat(file.folder.target_here(), &*file.target_name, flags, mode);
-    let fd = Rc::new(fd.map_err(|error| match error {
+    let fd = Arc::new(fd.map_err(|error| match error {
         Errno::LOOP => {
             let what = format!("write {} (a symbolic link; name the file itself to write through it)", shown(&path));
             Error::io(what, error)
@@ -156,14 +156,14 @@ async fn open_straight(run: &Run<'_>, file: &File, source: &Source) -> Result<Ta
     // A file begun by a program that keeps no record will do if it was written to after its source was last changed.
     let later = source.facts.changed().is_some_and(|changed| i64::from(changed) <= stat.st_mtime);
     let record = if later { source.facts.record() } else { Some(local::seconds(stat.st_atime)) };
-    let (start, how) = resume(run, file, source, &Copy::Here(Rc::clone(&fd)), (length, record)).await?;
+    let (start, how) = resume(run, file, source, &Copy::Here(Arc::clone(&fd)), (length, record)).await?;
     begin(file, source, fd, None, (start, how, false))
 }
 
 fn begin(
     file: &File,
     source: &Source,
-    fd: Rc<OwnedFd>,
+    fd: Arc<OwnedFd>,
     part: Option<Vec<u8>>,
     (start, how, replaces): (u64, How, bool),
 ) -> Result<Target, Error> {

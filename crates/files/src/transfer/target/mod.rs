@@ -13,7 +13,7 @@ use super::{How, Proof};
 use crate::remote::Error;
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::sync::Arc;
 pub(super) use there::{Existing, list};
 
 /// The longest name in a folder (NAME_MAX).
@@ -42,7 +42,7 @@ pub(super) struct Target {
 /// Where it is open.
 #[derive(Debug)]
 pub(super) enum Open {
-    Here(Rc<OwnedFd>),
+    Here(Arc<OwnedFd>),
     /// A server's handle.
     There(Vec<u8>),
 }
@@ -86,7 +86,7 @@ impl Target {
     /// It as one of two copies to be compared.
     pub(super) fn copy(&self, file: &File) -> Copy {
         match &self.open {
-            Open::Here(fd) => Copy::Here(Rc::clone(fd)),
+            Open::Here(fd) => Copy::Here(Arc::clone(fd)),
             Open::There(_) => Copy::There(Side::To, self.part.clone().unwrap_or_else(|| file.target_path())),
         }
     }
