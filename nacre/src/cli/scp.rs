@@ -75,10 +75,11 @@ const SHOWN: &str = "What is printed";
 pub(crate) fn command() -> Command {
     Command::new("scp")
         .about("Copy files to, from and between other machines")
+        .override_usage("nacre scp [OPTIONS] SOURCE... TARGET")
         .after_help(
             "A file is NAME here, [user@]host:PATH there, or scp://[user@]host[:port][/PATH]. A name with a colon is local \
              when a slash comes first: ./a:b. Several sources need a folder as target. Flags and exit codes are those of \
-             OpenSSH: 0 when everything was copied, else 1.\n\n\
+             OpenSSH: 0 when everything was copied, else 1; after Ctrl-C 130.\n\n\
              On a terminal a view shows what is going on; elsewhere nothing is printed but errors, as OpenSSH does (-v says \
              more, --json tells programs). A file appears under its name when it is complete; until then it is \
              .NAME.nacre-part beside it, which --resume goes on with.",
@@ -92,7 +93,7 @@ pub(crate) fn command() -> Command {
         .args(internal())
         .arg(
             Arg::new("words")
-                .value_name("SOURCE... TARGET")
+                .value_name("FILE")
                 .value_parser(value_parser!(OsString))
                 .num_args(1..)
                 .action(ArgAction::Append)

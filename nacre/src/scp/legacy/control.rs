@@ -207,4 +207,40 @@ mod tests {
         let largest = Control::parse(b"C0644 9223372036854775807 a").unwrap();
         assert!(matches!(largest, Control::File(Entry { size: 9_223_372_036_854_775_807, .. })));
     }
+    #[test]
+    fn f10_whatever_comes_is_read_or_refused_and_written_again_as_it_was() {
+        let seeds: [&[u8]; 4] = [b"C0644 12 name", b"D0755 0 name", b"E", b"T1700000000 0 1700000000 0"];
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).unwrap()
+        };
+        for _ in 0..200_000 {
+            let mut line = seeds.get(next(4)).unwrap().to_vec();
+            for _ in 0..=next(4) {
+                let at = next(line.len() + 1);
+                let byte = *b"09 -/.\0\n\xffCDET\x1b".get(next(14)).unwrap();
+                match next(3) {
+                    0 => line.insert(at, byte),
+                    1 if at < line.len() => {
+                        line.remove(at);
+                    }
+                    _ => line.truncate(at.max(1)),
+                }
+            }
+            match Control::parse(&line) {
+                Ok(Control::File(entry) | Control::Folder(entry)) => {
+                    assert!(i64::try_from(entry.size).is_ok() && entry.mode <= 0o7777);
+                    assert!(!entry.name.contains(&b'/') && !matches!(entry.name.as_slice(), b"" | b"." | b".."));
+                    let again = entry.line(b'C');
+                    assert!(again.iter().filter(|byte| **byte == b'\n').count() == 1 && again.ends_with(b"\n"));
+                }
+                Ok(Control::Times(times)) => assert!(times.modified.0 >= 0 && times.modified.1 < 1_000_000),
+                Ok(Control::End) => assert_eq!(line, b"E"),
+                Err(Malformed(text)) => assert!(!text.chars().any(char::is_control), "{text:?}"),
+            }
+        }
+    }
 }
