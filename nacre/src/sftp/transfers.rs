@@ -6,7 +6,7 @@ use super::session::{Session, Trouble, base_name, joined, quoted, refused};
 use super::words::plain;
 use crate::scp::view::{Style, View, Voice};
 use nacre_files::remote::{Error, shown};
-use nacre_files::transfer::{self, Options};
+use nacre_files::transfer::{self, Event, Options, Watcher};
 use nacre_sftp::Code;
 use nacre_sftp::attributes::Kind;
 use std::ffi::OsStr;
@@ -42,9 +42,9 @@ impl Session<'_> {
             self.remark(&format!("{word} {} to {}", shown(source), shown(lands.as_os_str().as_bytes())))?;
         }
         let target = target.unwrap_or_else(|| Path::new(".").to_owned());
-        let (options, mut view) = (self.options(what), self.view(GET));
-        let moved = transfer::get(&mut self.far.remote(), &sources, &target, &options, &mut view);
-        ended(moved, view)
+        let (options, mut watch) = (self.options(what), self.watch(GET));
+        let moved = transfer::get(&mut self.far.remote(), &sources, &target, &options, &mut watch);
+        self.ended(moved, watch)
     }
 
     /// `put`.
@@ -76,9 +76,9 @@ impl Session<'_> {
             let lands = if into { joined(&target, base_name(bytes)) } else { target.clone() };
             self.remark(&format!("{word} {} to {}", shown(bytes), shown(&lands)))?;
         }
-        let (options, mut view) = (self.options(what), self.view(PUT));
-        let moved = transfer::put(&mut self.far.remote(), &sources, &target, &options, &mut view);
-        ended(moved, view)
+        let (options, mut watch) = (self.options(what), self.watch(PUT));
+        let moved = transfer::put(&mut self.far.remote(), &sources, &target, &options, &mut watch);
+        self.ended(moved, watch)
     }
 
     /// What a pattern matches there.
@@ -128,21 +128,43 @@ impl Session<'_> {
         }
     }
 
-    fn view(&self, voice: Voice) -> View {
-        View::speaking(Style::choose(false, !self.progress, self.args.verbose), voice)
+    fn watch(&self, voice: Voice) -> Watch {
+        let style = Style::choose(false, !self.progress, self.args.verbose);
+        Watch { view: View::speaking(style, voice), silent: style == Style::Errors, verified: 0 }
+    }
+
+    /// What failed was told by the view; why nothing more was done is told here.
+    fn ended(&self, moved: Result<transfer::Report, Error>, mut watch: Watch) -> Result<(), Trouble> {
+        watch.view.transfer_ended(true);
+        watch.view.finish();
+        if watch.silent && watch.verified > 0 {
+            let files = if watch.verified == 1 { "file" } else { "files" };
+            self.remark(&format!("Verified: {} {files} equal at both ends", watch.verified))?;
+        }
+        match moved {
+            Err(error) if error.is_fatal() => Err(Trouble::Gone(error)),
+            Err(Error::Cancelled) => Err(Trouble::Say("Interrupted".to_owned())),
+            Err(error) => Err(Trouble::Say(error.to_string())),
+            Ok(_) if watch.view.any_failed() => Err(Trouble::Told),
+            Ok(_) => Ok(()),
+        }
     }
 }
 
-/// What failed was told by the view; why nothing more was done is told here.
-fn ended(moved: Result<transfer::Report, Error>, mut view: View) -> Result<(), Trouble> {
-    let gone = moved.as_ref().is_err_and(Error::is_fatal);
-    view.transfer_ended(true);
-    view.finish();
-    match moved {
-        Err(error) if gone => Err(Trouble::Gone(error)),
-        Err(Error::Cancelled) => Err(Trouble::Say("Interrupted".to_owned())),
-        Err(error) => Err(Trouble::Say(error.to_string())),
-        Ok(_) if view.any_failed() => Err(Trouble::Told),
-        Ok(_) => Ok(()),
+/// The view, and a count of what a view without bars does not tell.
+struct Watch {
+    view: View,
+    silent: bool,
+    verified: u64,
+}
+
+impl Watcher for Watch {
+    fn event(&mut self, event: &Event<'_>) {
+        self.verified += u64::from(matches!(event, Event::Verified { .. }));
+        self.view.event(event);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.view.cancelled()
     }
 }

@@ -87,6 +87,14 @@ impl Terminal {
         }
     }
 
+    /// Waits for the end; all that was ever on the screen.
+    #[track_caller]
+    pub fn ends_with_screen(mut self) -> String {
+        while self.read() {}
+        assert_eq!(self.child.wait().unwrap(), ExitStatus::Exited(0), "on the screen: {:?}", self.seen);
+        self.seen
+    }
+
     /// Reads what has come, waiting for something to come; false at the end.
     fn read(&mut self) -> bool {
         let Some(master) = &self.master else { return false };
