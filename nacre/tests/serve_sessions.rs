@@ -182,7 +182,7 @@ fn c04_as_many_sessions_as_max_sessions_says() {
 
 #[test]
 fn c09_only_harmless_variables_are_taken() {
-    let server = Server::start("SetEnv FROM_CONFIG=yes\nAcceptEnv LANG LC_* NO_COLOR FROM_*");
+    let server = Server::start("SetEnv FROM_CONFIG=yes MAIL=/from/config\nAcceptEnv LANG LC_* NO_COLOR FROM_*");
     let ask = |set: &str| {
         let done = finish(server.ssh(&["-o", &format!("SetEnv {set}")]).arg("env"), b"");
         assert_eq!(done.code, 0, "{}", done.err);
@@ -190,7 +190,7 @@ fn c09_only_harmless_variables_are_taken() {
     };
     let env = ask("LD_PRELOAD=/x.so LANG=C LC_FAKE=one PATH=/evil HOME=/evil BASH_ENV=/evil FROM_CONFIG=no NO_COLOR=1");
     let has = |line: &str| env.lines().any(|known| known == line);
-    for line in ["LANG=C", "LC_FAKE=one", "NO_COLOR=1", "FROM_CONFIG=yes", &format!("USER={}", own_name())] {
+    for line in ["LANG=C", "LC_FAKE=one", "NO_COLOR=1", "FROM_CONFIG=yes", "MAIL=/from/config", &format!("USER={}", own_name())] {
         assert!(has(line), "{line} is not in {env}");
     }
     assert!(!env.contains("/x.so") && !env.contains("/evil"), "{env}");

@@ -26,6 +26,15 @@ impl Variables {
         self.0.retain(|(known, _)| known.as_os_str() != name);
         self.0.push((name.into(), value.into()));
     }
+
+    /// Those whose names are text; no other could be asked for.
+    fn set_all(&mut self, variables: &[(Vec<u8>, Vec<u8>)]) {
+        for (name, value) in variables {
+            if let Ok(name) = std::str::from_utf8(name) {
+                self.set(name, OsString::from_vec(value.clone()));
+            }
+        }
+    }
 }
 
 impl Launch {
@@ -36,19 +45,12 @@ impl Launch {
         auth_info: Option<&Path>,
     ) -> Vec<(OsString, OsString)> {
         let mut env = Variables::default();
-        for (name, value) in &self.env {
-            if let Ok(name) = std::str::from_utf8(name) {
-                env.set(name, OsString::from_vec(value.clone()));
-            }
-        }
+        env.set_all(&self.env);
         self.set_account(&mut env);
         self.set_own(&mut env);
         // As with OpenSSH these win over all but what the server alone knows.
-        for (name, value) in &self.pam_variables {
-            if let Ok(name) = std::str::from_utf8(name) {
-                env.set(name, OsString::from_vec(value.clone()));
-            }
-        }
+        env.set_all(&self.pam_variables);
+        env.set_all(&self.set_env);
         self.set_connection(&mut env);
         if let Some(path) = auth_info {
             env.set("SSH_USER_AUTH", path);

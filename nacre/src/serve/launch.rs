@@ -26,8 +26,10 @@ pub struct Launch {
     pub machine: bool,
     /// The terminal asked for and allowed.
     pub pty: Option<PtyRequest>,
-    /// Variables from the client and from `SetEnv`, in order.
+    /// Variables from the client.
     pub env: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Variables from `SetEnv`, which win over all but what the server alone knows (sshd_config(5)).
+    pub set_env: Vec<(Vec<u8>, Vec<u8>)>,
     /// What runs.
     pub start: Start,
     /// What the client asked for when something else runs.
@@ -63,6 +65,7 @@ packed_fields!(Launch {
     machine,
     pty,
     env,
+    set_env,
     start,
     original_command,
     peer,

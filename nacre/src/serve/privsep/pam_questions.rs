@@ -231,11 +231,7 @@ impl<'a> Monitor<'a> {
         launch.must_change |= pam.must_change();
         // pam_nologin(8) does that, where it is wanted.
         launch.machine = false;
-        // SetEnv has the last word.
-        let set = self.judge.login().map(|login| login.options.set_env.clone()).unwrap_or_default();
-        let mut variables = pam.variables();
-        variables.retain(|(name, _)| !set.iter().any(|(known, _)| known.as_bytes() == name));
-        launch.pam_variables = variables;
+        launch.pam_variables = pam.variables();
         if launch.shows_greeting() {
             launch.pam_texts = pam.take_texts();
         }
