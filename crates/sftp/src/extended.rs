@@ -245,7 +245,12 @@ impl<'a> CheckReply<'a> {
     /// Malformed.
     pub fn decode(data: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(data);
-        Ok(Self { algorithm: reader.string("hash-algo-used")?, hashes: reader.rest() })
+        let mut algorithm = reader.string("hash-algo-used")?;
+        // The draft's text repeats the request's name first, and some servers follow it.
+        if algorithm == CHECK_FILE.as_bytes() {
+            algorithm = reader.string("hash-algo-used")?;
+        }
+        Ok(Self { algorithm, hashes: reader.rest() })
     }
 
     /// The data of its EXTENDED_REPLY.
@@ -306,6 +311,8 @@ mod tests {
         let reply = CheckReply { algorithm: b"sha256", hashes: &[7; 64] };
         assert_eq!(CheckReply::decode(&reply.encode()), Ok(reply));
         assert!(CheckReply::decode(b"\0\0\0\x07sha256").is_err());
+        let repeated = [&b"\0\0\0\x0acheck-file"[..], &reply.encode()].concat();
+        assert_eq!(CheckReply::decode(&repeated), Ok(reply));
     }
 
     #[test]

@@ -28,11 +28,11 @@ impl Remote {
 
     fn entries(&mut self, handle: &[u8], path: &[u8]) -> Result<Vec<Name>, Error> {
         let what = || format!("list {}", shown(path));
-        let (mut entries, mut ahead) = (Vec::new(), 1);
+        let (mut entries, mut ahead, mut empty) = (Vec::new(), 1, 0);
         loop {
             for answer in self.call_all(std::iter::repeat_n(Request::Readdir { handle }, ahead))? {
                 match answer {
-                    Ok(Answer::Names(names)) => entries.extend(checked_names(names, path)?),
+                    Ok(Answer::Names(names)) => entries.extend(checked_names(names, path, &mut empty)?),
                     Err((Code::Eof, _)) => return Ok(entries),
                     Err((code, message)) => return Err(Error::Status { code, message, what: what() }),
                     Ok(_) => return Err(unexpected(&what())),
@@ -46,12 +46,17 @@ impl Remote {
     }
 }
 
-/// The entries of one NAME reply but `.` and `..`. A name that is no single component is an error: a server that sends
-/// one is either broken or means harm, and neither should choose where bytes go. An empty reply is one as well: the end
-/// has a code of its own, so a server that sends nothing for ever would never be done (threat F8).
-pub(crate) fn checked_names(mut names: Vec<Name>, folder: &[u8]) -> Result<Vec<Name>, Error> {
-    if names.is_empty() {
-        return Err(Error::Nonsense { what: format!("list {}: the server sent an empty list", shown(folder)) });
+/// NAME replies without a name that are borne while one folder is listed: the end has a code of its own, so a server that
+/// sends nothing for ever would never be done (threat F8).
+const EMPTY_REPLIES: u32 = 16;
+
+/// The entries of one NAME reply but `.` and `..`; `empty` counts the folder's replies without a name. A name that is no
+/// single component is an error: a server that sends one is either broken or means harm, and neither should choose where
+/// bytes go.
+pub(crate) fn checked_names(mut names: Vec<Name>, folder: &[u8], empty: &mut u32) -> Result<Vec<Name>, Error> {
+    *empty += u32::from(names.is_empty());
+    if *empty > EMPTY_REPLIES {
+        return Err(Error::Nonsense { what: format!("list {}: the server sends empty lists", shown(folder)) });
     }
     names.retain(|name| !matches!(name.name.as_slice(), b"." | b".."));
     match names.iter().find(|name| !name.is_one_component()) {

@@ -19,6 +19,7 @@ pub(super) struct Listing {
     handle: Vec<u8>,
     ahead: VecDeque<Reply>,
     entries: usize,
+    empty: u32,
 }
 
 impl Listing {
@@ -26,7 +27,7 @@ impl Listing {
         let what = || doing("list", path);
         let handle = handle_of(run.ask(side, &Request::Opendir { path }, what).await?, what)?;
         let first = run.request(side, &Request::Readdir { handle: &handle });
-        Ok(Self { side, path: path.to_vec(), handle, ahead: VecDeque::from([first]), entries: 0 })
+        Ok(Self { side, path: path.to_vec(), handle, ahead: VecDeque::from([first]), entries: 0, empty: 0 })
     }
 
     /// The next entries, without `.` and `..`; none at the end. The handle is given back with the end or an error.
@@ -56,7 +57,7 @@ impl Listing {
                 while self.ahead.len() < AHEAD {
                     self.ahead.push_back(run.request(self.side, &Request::Readdir { handle: &self.handle }));
                 }
-                checked_names(names, &self.path).map(Some)
+                checked_names(names, &self.path, &mut self.empty).map(Some)
             }
             Err(Error::Status { code: Code::Eof, .. }) => Ok(None),
             Err(error) => Err(error),

@@ -6,7 +6,7 @@ use super::walk::{File, Folder, Tree, add_file, add_tree};
 use super::{Report, local};
 use crate::remote::{Answer, Error, shown};
 use nacre_sftp::attributes::Kind;
-use nacre_sftp::{Code, Request};
+use nacre_sftp::{Code, Request, extended};
 use rustix::fs::{CWD, FileType};
 use rustix::io::Errno;
 use std::rc::Rc;
@@ -28,6 +28,9 @@ pub(super) fn begin<'a>(run: &Rc<Run<'a>>, sources: Vec<Vec<u8>>, target: Vec<u8
     let task_run = Rc::clone(run);
     run.drive(Box::pin(async move {
         let run = &*task_run;
+        if run.options.fsync && run.is_remote(Side::To) && !run.has(Side::To, extended::FSYNC) {
+            run.note("the server cannot be told to write files to the disk (fsync@openssh.com)");
+        }
         match goal(run, &target, sources.len()).await {
             Ok(goal) => all(run, &goal, sources).await,
             Err(error) => run.stop(error),

@@ -312,7 +312,7 @@ fn f08_more_than_was_asked_for_fails_the_file() {
         }
         list
     });
-    assert!(names.contains("empty list"), "{names}");
+    assert!(names.contains("empty lists"), "{names}");
 }
 
 #[test]
