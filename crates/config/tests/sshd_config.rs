@@ -176,7 +176,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("AcceptEnv", "LANG", ""),
     ("SetEnv", "A=1", ""),
     ("AuthenticationMethods", "publickey,password", ""),
-    ("Subsystem", "sftp internal-sftp", ""),
+    ("Subsystem", "sftp internal-sftp -R", ""),
     ("MaxStartups", "1:2:3", ""),
     ("PerSourceMaxStartups", "4", ""),
     ("PerSourceNetBlockSize", "24:48", ""),
@@ -285,6 +285,13 @@ fn a20_blocks_override_and_the_first_of_them_wins() {
     let one = for_ann("Subsystem sftp internal-sftp\nSubsystem x /bin/x\nMatch User ann\nSubsystem sftp /bin/false\n");
     let of = |name: &str| one.subsystems.iter().find(|s| s.name == name).unwrap().command.clone();
     assert_eq!((of("sftp"), of("x")), ("/bin/false".to_owned(), "/bin/x".to_owned()));
+    // Files can be moved when nothing is said of it, or only of something else.
+    for lines in ["", "Subsystem x /bin/x\n", "Match User ann\nSubsystem x /bin/x\n"] {
+        let one = for_ann(lines);
+        let sftp = one.subsystems.iter().find(|s| s.name == "sftp").unwrap();
+        assert_eq!(sftp.command, "internal-sftp");
+        assert_eq!(one.subsystems.len(), if lines.is_empty() { 1 } else { 2 });
+    }
 }
 
 #[test]

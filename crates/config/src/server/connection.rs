@@ -165,9 +165,6 @@ fn methods(words: &[String]) -> Vec<Vec<String>> {
     lists.map(|list| list.split(',').map(str::to_owned).collect()).collect()
 }
 
-/// Served even when the configuration does not name it: people expect files to be movable.
-const SFTP: &str = "sftp";
-
 fn subsystems(settings: &Settings<Keyword>) -> Vec<Subsystem> {
     let mut out: Vec<Subsystem> = Vec::new();
     for setting in settings.all(Keyword::Subsystem) {
@@ -176,9 +173,6 @@ fn subsystems(settings: &Settings<Keyword>) -> Vec<Subsystem> {
         if !out.iter().any(|known| known.name == name) {
             out.push(Subsystem { name: name.to_owned(), command: command.to_owned() });
         }
-    }
-    if !out.iter().any(|known| known.name == SFTP) {
-        out.push(Subsystem { name: SFTP.to_owned(), command: "internal-sftp".to_owned() });
     }
     out
 }

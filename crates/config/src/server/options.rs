@@ -11,7 +11,7 @@ use crate::algorithms::{self, AlgorithmSets, Class};
 use crate::cidr;
 use crate::client::{AddressFamily, LogLevel};
 use crate::error::Warning;
-use crate::kind::Keyword as _;
+use crate::kind::{Keyword as _, Value};
 use crate::origin::Origin;
 use crate::pattern::ListMatch;
 use crate::settings::{Setting, Settings};
@@ -161,7 +161,10 @@ impl ServerOptions {
     /// The global settings, with the matching blocks laid over them.
     pub(super) fn settings_for(&self, context: Option<&MatchContext>) -> Settings<Keyword> {
         let mut out = self.parsed.global.clone();
-        let Some(context) = context else { return out };
+        let Some(context) = context else {
+            add_sftp(&mut out);
+            return out;
+        };
         let mut over: Settings<Keyword> = Settings::default();
         for block in &self.parsed.blocks {
             if block.criteria.iter().all(|criterion| criterion.holds(context, &self.version)) {
@@ -179,7 +182,17 @@ impl ServerOptions {
             }
             out.replace(keyword, settings);
         }
+        add_sftp(&mut out);
         out
+    }
+}
+
+/// Files can be moved even when no line says so: `Subsystem sftp` is there, unless the configuration has its own.
+fn add_sftp(settings: &mut Settings<Keyword>) {
+    let is_sftp = |setting: &Setting| setting.value.to_string().split(' ').next() == Some("sftp");
+    if !settings.all(Keyword::Subsystem).iter().any(is_sftp) {
+        let words = ["sftp", "internal-sftp"].map(str::to_owned).to_vec();
+        settings.add(Keyword::Subsystem, Value::List(words), &Origin::Default);
     }
 }
 
