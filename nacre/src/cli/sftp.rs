@@ -7,7 +7,7 @@ use super::tuning::{Tuning, bad, limit};
 use super::{Early, read};
 use crate::failure::Failure;
 use crate::sftp::address::Target;
-use clap::{Arg, ArgAction, Command, value_parser};
+use clap::{Arg, Command, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -75,14 +75,15 @@ pub(crate) fn command() -> Command {
         .args(shown().map(|arg| arg.help_heading(SHOWN)))
         .arg(long_help().short('h'))
         .args([('1', "protocol-1"), ('2', "protocol-2")].map(|(letter, id)| flag(letter, id, "").hide(true)))
-        .arg(
-            Arg::new("words")
-                .value_name("[USER@]HOST[:PATH] [LOCAL]")
-                .value_parser(value_parser!(OsString))
-                .num_args(1..)
-                .action(ArgAction::Append)
-                .help("Where to go, and where a file from there goes"),
-        )
+        .args([
+            operand("destination", "DESTINATION", "Where to go: [user@]host[:PATH], or a sftp:// address")
+                .required_unless_present("direct"),
+            operand("local", "LOCAL", "Where the file goes that PATH names"),
+        ])
+}
+
+fn operand(id: &'static str, name: &'static str, help: &'static str) -> Arg {
+    Arg::new(id).value_name(name).value_parser(value_parser!(OsString)).help(help)
 }
 
 fn what() -> [Arg; 7] {

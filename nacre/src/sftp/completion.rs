@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn u02_what_is_offered_can_be_typed_and_shown() {
-        assert_eq!(offered("a", None), ["d/a\\*", "d/a\\ b", "d/ab/"]);
+        assert_eq!(offered("a", None), ["d/a\\ b", "d/a\\*", "d/ab/"]);
         assert_eq!(offered("z", None), ["d/z "]);
         assert_eq!(offered("z", Some(b'"')), ["\"d/z\" "]);
         assert_eq!(offered("ab", Some(b'\'')), ["'d/ab/"]);

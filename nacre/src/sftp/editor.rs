@@ -21,7 +21,10 @@ pub(super) struct Editor {
 
 impl Editor {
     /// An editor for the session; without history where there is no safe place for it.
-    pub fn new(session: &Session<'_>) -> Self {
+    ///
+    /// # Errors
+    /// The terminal is of no use.
+    pub fn new(session: &Session<'_>) -> Result<Self, Trouble> {
         let config = Config::builder()
             .completion_type(CompletionType::List)
             .auto_add_history(true)
@@ -30,17 +33,14 @@ impl Editor {
             .and_then(|config| config.history_ignore_dups(true))
             .map_or_else(|_| Config::default(), rustyline::config::Builder::build);
         let history = FileHistory::with_config(&config);
-        let mut inner = match rustyline::Editor::with_history(config, history) {
-            Ok(editor) => editor,
-            Err(_) => unreachable!(),
-        };
+        let mut inner = rustyline::Editor::with_history(config, history).map_err(|error| failed(&error))?;
         inner.set_helper(Some(Completion::new(&session.far)));
         let file = history_file();
         if let Some(file) = &file {
             // There is none before the first session.
             let _ = inner.load_history(file);
         }
-        Self { inner, file }
+        Ok(Self { inner, file })
     }
 
     /// The next line; none at Ctrl-D. After Ctrl-C it is an empty one.
@@ -52,7 +52,7 @@ impl Editor {
             }
             Err(ReadlineError::Interrupted) => Ok(Some(Vec::new())),
             Err(ReadlineError::Eof) => Ok(None),
-            Err(error) => Err(Trouble::Say(format!("reading commands: {error}"))),
+            Err(error) => Err(failed(&error)),
         }
     }
 
@@ -64,6 +64,10 @@ impl Editor {
             self.file = None;
         }
     }
+}
+
+fn failed(error: &ReadlineError) -> Trouble {
+    Trouble::Say(format!("reading commands: {error}"))
 }
 
 fn history_file() -> Option<PathBuf> {

@@ -152,7 +152,6 @@ fn talk(args: &SftpArgs, mut remote: Remote, input: &mut Input) -> Result<(), Tr
     {
         return Ok(());
     }
-    input.begin(&session);
     loop {
         interrupts::forget();
         let Some(line) = input.next(&session)? else { return Ok(()) };

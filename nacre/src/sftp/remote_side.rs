@@ -18,11 +18,14 @@ const MAX_NAMES: usize = 20_000;
 /// A name, and whether it is a folder.
 pub(super) type Entry = (Vec<u8>, bool);
 
+/// The names in a folder, and when they were asked for.
+type Seen = (Instant, Arc<Vec<Entry>>);
+
 /// The connection, the working folder, and folders seen of late.
 pub(super) struct RemoteSide {
     remote: Mutex<Remote>,
     folder: Mutex<Vec<u8>>,
-    seen: Mutex<BTreeMap<Vec<u8>, (Instant, Arc<Vec<Entry>>)>>,
+    seen: Mutex<BTreeMap<Vec<u8>, Seen>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -12,7 +12,7 @@ const MAX_LINE: u64 = 1 << 20;
 
 /// The lines of a session.
 pub(super) enum Input {
-    /// From a terminal; begun with the session.
+    /// From a terminal; the editor comes with the first line.
     Person(Option<Box<Editor>>),
     /// From anything else.
     Lines(Box<dyn BufRead>),
@@ -39,17 +39,11 @@ impl Input {
         }
     }
 
-    /// The session begins.
-    pub fn begin(&mut self, session: &Session<'_>) {
-        if let Self::Person(editor) = self {
-            *editor = Some(Box::new(Editor::new(session)));
-        }
-    }
-
     /// The next line without its line feed; none at the end.
     pub fn next(&mut self, session: &Session<'_>) -> Result<Option<Vec<u8>>, Trouble> {
         match self {
-            Self::Person(editor) => editor.get_or_insert_with(|| Box::new(Editor::new(session))).next(),
+            Self::Person(Some(editor)) => editor.next(),
+            Self::Person(editor) => editor.insert(Box::new(Editor::new(session)?)).next(),
             Self::Lines(lines) => {
                 let mut line = Vec::new();
                 let read = lines.take(MAX_LINE).read_until(b'\n', &mut line);

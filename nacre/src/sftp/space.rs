@@ -64,7 +64,7 @@ pub(super) fn scaled(bytes: u128) -> String {
     } else if tenths < 1000 {
         format!("{}.{}{letter}", tenths / 10, tenths % 10)
     } else {
-        format!("{}{letter}", tenths / 10)
+        format!("{}{letter}", (tenths + 5) / 10)
     }
 }
 

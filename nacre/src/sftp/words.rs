@@ -135,7 +135,7 @@ pub fn typed(name: &str, quote: Option<u8>) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn read(line: &str) -> Vec<String> {
