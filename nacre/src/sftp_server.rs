@@ -10,10 +10,13 @@ use nacre_files::server::{Level, Log, Settings, request_names, serve};
 use nacre_sys::account::Account;
 use nacre_sys::privileges;
 use rustix::fs::Mode;
+use std::ffi::CStr;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// The process's name in lists.
+const NAME: &CStr = c"sftp-server";
 /// Exit code for a client that breaks the protocol, as OpenSSH's.
 const BROKEN: u8 = 11;
 
@@ -28,6 +31,8 @@ pub fn run(args: SftpServerArgs) -> Result<ExitCode, Failure> {
     }
     // Other processes of the same user could change what a client that is kept inside may do.
     let _ = privileges::set_dumpable(false);
+    // Started by descriptor it would go by the descriptor's name in lists of processes.
+    let _ = rustix::thread::set_name(NAME);
     if let Some(mask) = args.umask {
         rustix::process::umask(Mode::from_raw_mode(mask));
     }

@@ -238,6 +238,7 @@ fn the_worker_is_a_process_of_its_own_and_ends_with_its_client() {
     } else {
         eventually("a guard", || fs::read(format!("/proc/{pid}/environ")).is_err());
     }
+    eventually("a name", || fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sftp-server\n"));
     child.kill().unwrap();
     child.wait().unwrap();
     eventually("the worker's end", || !is_alive(pid));
