@@ -2,7 +2,7 @@
 
 use super::session::{Trouble, quoted, say};
 use super::words;
-use crate::state;
+use crate::{output, state};
 use nacre_files::remote::{has_wildcard, matches, shown};
 use rustix::fs::Mode;
 use std::ffi::{OsStr, OsString};
@@ -45,7 +45,7 @@ pub(super) fn list(words: &OsStr) -> Result<(), Trouble> {
     shell(&line)
 }
 
-/// `!`: a command line for the shell, or a shell.
+/// `!`: a command line for the shell, or a shell. What it ends with is told, and is no failure of ours: no batch ends by it.
 pub(super) fn shell(line: &OsStr) -> Result<(), Trouble> {
     let program = std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".into());
     let mut command = Command::new(&program);
@@ -55,10 +55,11 @@ pub(super) fn shell(line: &OsStr) -> Result<(), Trouble> {
     let status =
         command.status().map_err(|error| failed(format!("Couldn't execute {}", of(Path::new(&program))), &error))?;
     match (status.code(), status.signal()) {
-        (Some(0), _) => Ok(()),
-        (Some(code), _) => Err(Trouble::Say(format!("Shell exited with status {code}"))),
-        (None, _) => Err(Trouble::Say("Shell exited abnormally".to_owned())),
+        (Some(0), _) => {}
+        (Some(code), _) => output::complain(&format!("Shell exited with status {code}")),
+        (None, _) => output::complain("Shell exited abnormally"),
     }
+    Ok(())
 }
 
 /// Whether a path here is a folder, links followed.

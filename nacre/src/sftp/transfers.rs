@@ -51,11 +51,8 @@ impl Session<'_> {
     pub fn put(&self, what: &Transfer) -> Result<(), Trouble> {
         let sources = local::glob(&what.pattern);
         if sources.is_empty() {
-            // OpenSSH's says this in two ways, depending on whether there was a star.
-            return Err(Trouble::Say(match nacre_files::remote::has_wildcard(&what.pattern) {
-                true => format!("File {} not found.", quoted(&what.pattern)),
-                false => format!("stat {}: No such file or directory", shown(&plain(&what.pattern))),
-            }));
+            let name = shown(&plain(&what.pattern));
+            return Err(Trouble::Say(format!("stat {name}: No such file or directory")));
         }
         let target = what.target.as_deref().map(|target| self.expanded(target)).transpose()?;
         let into = match &target {
