@@ -77,12 +77,16 @@ impl People {
         Ok(account.ok_or(Errno::NOENT)?.home.as_os_str().as_bytes().to_vec())
     }
 
-    /// The path with `~` or `~user` at its beginning replaced.
+    /// The path with `~` or `~user` at its beginning replaced. As with OpenSSH's, `~` alone is the start folder, which is home
+    /// unless another one was chosen.
     pub fn expand(&self, tree: &Tree, path: &[u8]) -> Result<Vec<u8>, Errno> {
         let Some(after) = path.strip_prefix(b"~") else { return Ok(path.to_vec()) };
         let end = after.iter().position(|byte| *byte == b'/').unwrap_or(after.len());
         let (user, rest) = after.split_at(end);
-        let mut whole = self.home(tree, user)?;
+        let mut whole = match tree.start() {
+            Ok(start) if user.is_empty() => [start, b"/"].concat(),
+            _ => self.home(tree, user)?,
+        };
         whole.extend_from_slice(rest);
         Ok(whole)
     }

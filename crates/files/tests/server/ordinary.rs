@@ -209,11 +209,14 @@ fn paths_become_whole() {
         assert_eq!(raw.ask(&Request::Realpath { path: bad.as_bytes() }).code(), Code::NoSuchFile, "{bad}");
     }
     let own = Account::current().unwrap();
-    let home = fs::canonicalize(&own.home).unwrap();
     let expand = |path| Request::Extended(Extended::ExpandPath { path });
-    assert_eq!(raw.ask(&expand(b"~")).name(), bytes(&home));
-    let named = format!("~{}/absent", own.name);
-    assert_eq!(raw.ask(&expand(named.as_bytes())).name(), bytes(&home.join("absent")));
+    assert_eq!(raw.ask(&expand(b"~")).name(), here, "where the client starts");
+    assert_eq!(raw.ask(&expand(b"~/link")).name(), bytes(&folder.join("a/b")));
+    // Some accounts have a home that is not there.
+    if let Ok(home) = fs::canonicalize(&own.home) {
+        let named = format!("~{}/absent", own.name);
+        assert_eq!(raw.ask(&expand(named.as_bytes())).name(), bytes(&home.join("absent")));
+    }
     assert_eq!(raw.ask(&expand(b"link")).name(), bytes(&folder.join("a/b")));
     assert_eq!(raw.ask(&expand(b"~no-such-account/x")).code(), Code::NoSuchFile);
     let user = own.name.as_bytes();
