@@ -209,7 +209,9 @@ fn paths_become_whole() {
         assert_eq!(raw.ask(&Request::Realpath { path: bad.as_bytes() }).code(), Code::NoSuchFile, "{bad}");
     }
     let own = Account::current().unwrap();
-    let expand = |path| Request::Extended(Extended::ExpandPath { path });
+    fn expand(path: &[u8]) -> Request<'_> {
+        Request::Extended(Extended::ExpandPath { path })
+    }
     assert_eq!(raw.ask(&expand(b"~")).name(), here, "where the client starts");
     assert_eq!(raw.ask(&expand(b"~/link")).name(), bytes(&folder.join("a/b")));
     // Some accounts have a home that is not there.
