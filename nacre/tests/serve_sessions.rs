@@ -190,7 +190,9 @@ fn c09_only_harmless_variables_are_taken() {
     };
     let env = ask("LD_PRELOAD=/x.so LANG=C LC_FAKE=one PATH=/evil HOME=/evil BASH_ENV=/evil FROM_CONFIG=no NO_COLOR=1");
     let has = |line: &str| env.lines().any(|known| known == line);
-    for line in ["LANG=C", "LC_FAKE=one", "NO_COLOR=1", "FROM_CONFIG=yes", "MAIL=/from/config", &format!("USER={}", own_name())] {
+    for line in
+        ["LANG=C", "LC_FAKE=one", "NO_COLOR=1", "FROM_CONFIG=yes", "MAIL=/from/config", &format!("USER={}", own_name())]
+    {
         assert!(has(line), "{line} is not in {env}");
     }
     assert!(!env.contains("/x.so") && !env.contains("/evil"), "{env}");
