@@ -1,6 +1,6 @@
 //! SFTP: what a client may send to a server, down to the files, and what a server may send to a client.
 
-use nacre_files::server::{Output, Settings, Worker};
+use nacre_files::server::{Output, Settings, Taken, Worker};
 use nacre_sftp::extended::{self, CheckReply, Extended};
 use nacre_sftp::extensions::{Limits, Statvfs};
 use nacre_sftp::{Attributes, Extensions, Reply, Request, client, packet};
@@ -59,12 +59,12 @@ fn answers(data: &[u8], size: usize) -> (Vec<(u8, u32, usize)>, bool) {
             let taken = worker.take(&waiting, &mut output);
             replies.extend_from_slice(output.bytes());
             output.clear();
-            let Ok((count, all)) = taken else {
+            let Ok((count, taken)) = taken else {
                 content = false;
                 break;
             };
             waiting.drain(..count);
-            if all {
+            if taken == Taken::All {
                 break;
             }
         }

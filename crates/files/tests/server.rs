@@ -13,6 +13,8 @@ mod copying;
 mod driver;
 #[path = "server/journal.rs"]
 mod journal;
+#[path = "server/lending.rs"]
+mod lending;
 #[path = "server/limits.rs"]
 mod limits;
 #[path = "server/openssh.rs"]

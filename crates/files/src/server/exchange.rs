@@ -1,7 +1,7 @@
 //! The loop: read, answer all that is whole, write, read again.
 
 use super::output::Output;
-use super::worker::Worker;
+use super::worker::{Taken, Worker};
 use super::{Error, Settings, Totals};
 use nacre_sftp::{MAX_PACKET, packet};
 use nacre_sys::stdio::widen_pipe;
@@ -29,15 +29,16 @@ pub fn serve(settings: Settings, input: impl AsFd, output: impl AsFd) -> Result<
 }
 
 fn exchange(worker: &mut Worker, input: BorrowedFd<'_>, output: BorrowedFd<'_>) -> Result<(), Error> {
-    let (mut waiting, mut replies) = (Input::default(), Output::default());
+    let (mut waiting, mut replies) = (Input::default(), Output::to(output));
     loop {
         let answered = waiting.answer(worker, &mut replies);
         // What was answered before a fault is told all the same.
-        write_all(output, replies.bytes()).map_err(Error::Write)?;
-        replies.clear();
-        let all = answered?;
-        if all && !waiting.fill(input).map_err(Error::Read)? {
-            return Ok(());
+        replies.deliver(output).map_err(Error::Write)?;
+        match answered? {
+            Taken::Enough => {}
+            Taken::Unsettled => replies.settle(output),
+            Taken::All if waiting.fill(input).map_err(Error::Read)? => {}
+            Taken::All => return Ok(()),
         }
     }
 }
@@ -56,12 +57,12 @@ impl Default for Input {
 }
 
 impl Input {
-    /// Answers whole packets until there are no more (true) or the replies are enough for now (false).
-    fn answer(&mut self, worker: &mut Worker, replies: &mut Output) -> Result<bool, Error> {
+    /// Answers whole packets as far as may be.
+    fn answer(&mut self, worker: &mut Worker, replies: &mut Output) -> Result<Taken, Error> {
         let stream = self.buffer.get(self.start..self.end).unwrap_or_default();
-        let (taken, all) = worker.take(stream, replies)?;
-        self.start += taken;
-        Ok(all)
+        let (bytes, taken) = worker.take(stream, replies)?;
+        self.start += bytes;
+        Ok(taken)
     }
 
     /// Waits for more. False at the end of the stream.
@@ -85,7 +86,8 @@ impl Input {
     }
 }
 
-fn write_all(output: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes all of it, waiting where it must.
+pub(super) fn write_all(output: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(output, bytes) {
             Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
@@ -98,7 +100,7 @@ fn write_all(output: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Whoever made the descriptor may have made it one that does not block.
-fn wait(fd: BorrowedFd<'_>, flags: PollFlags) -> io::Result<()> {
+pub(super) fn wait(fd: BorrowedFd<'_>, flags: PollFlags) -> io::Result<()> {
     match poll(&mut [PollFd::from_borrowed_fd(fd, flags)], None) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),

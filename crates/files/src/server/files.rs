@@ -48,7 +48,10 @@ impl Worker {
             return Ok(Answer::Sent);
         }
         let length = usize::try_from(length.min(MAX_DATA)).unwrap_or_default();
-        let count = replies.data(id, length, |space| retry(|| rustix::io::pread(&file.fd, &mut *space, offset)))?;
+        let count = match replies.lend(id, file.fd.as_fd(), offset, length) {
+            Some(count) => count,
+            None => replies.data(id, length, |space| retry(|| rustix::io::pread(&file.fd, &mut *space, offset)))?,
+        };
         if count == 0 {
             return Err(Refusal::code(Code::Eof));
         }

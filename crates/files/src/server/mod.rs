@@ -12,6 +12,7 @@ mod folders;
 mod handles;
 mod hashes;
 mod journal;
+mod lending;
 mod longname;
 mod names;
 mod output;
@@ -26,7 +27,7 @@ pub use exchange::serve;
 pub use journal::{Level, Log, Silent};
 pub use output::Output;
 pub use policy::{known_request, request_names};
-pub use worker::Worker;
+pub use worker::{Taken, Worker};
 
 use nacre_sftp::packet::BadLength;
 use nacre_sftp::server::Fault;

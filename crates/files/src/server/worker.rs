@@ -2,6 +2,7 @@
 
 use super::handles::{Handles, Open};
 use super::journal::{Level, Log, shown};
+use super::lending::changes_bytes;
 use super::output::Output;
 use super::people::People;
 use super::policy::Policy;
@@ -12,6 +13,17 @@ use nacre_sftp::server::{Incoming, Session};
 use nacre_sftp::{Code, Request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Why no more packets are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// There are no more.
+    All,
+    /// The replies are enough for now.
+    Enough,
+    /// The next one may change bytes that the client has not taken yet.
+    Unsettled,
+}
 
 /// The state of one client's session. It reads no stream itself: see [`super::serve`] for the loop around it.
 pub struct Worker {
@@ -69,17 +81,19 @@ impl Worker {
         fds.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
     }
 
-    /// Answers the whole packets at the beginning of `stream`, until there are no more (true) or the replies are enough
-    /// for now (false), and says how many bytes of it are done.
+    /// Answers the whole packets at the beginning of `stream` as far as may be, and says how many bytes of it are done.
     ///
     /// # Errors
     /// The client must be left; what it asked before is answered.
-    pub fn take(&mut self, stream: &[u8], replies: &mut Output) -> Result<(usize, bool), Error> {
+    pub fn take(&mut self, stream: &[u8], replies: &mut Output) -> Result<(usize, Taken), Error> {
         let mut taken = 0;
         while !replies.is_enough() {
             let Some(packet) = packet::split(stream.get(taken..).unwrap_or_default())? else {
-                return Ok((taken, true));
+                return Ok((taken, Taken::All));
             };
+            if replies.is_unsettled() && changes_bytes(packet) {
+                return Ok((taken, Taken::Unsettled));
+            }
             taken += packet::LENGTH + packet.len();
             match replies.append(|out| self.session.receive(packet, out))? {
                 Incoming::Init => {}
@@ -90,7 +104,7 @@ impl Worker {
                 }
             }
         }
-        Ok((taken, false))
+        Ok((taken, Taken::Enough))
     }
 
     fn answer(&mut self, id: u32, request: Request<'_>, replies: &mut Output) {

@@ -3,7 +3,9 @@
 use nacre_files::server::{Error, Settings, Totals, serve};
 use nacre_sftp::request::{FXF_CREAT, FXF_READ, FXF_TRUNC, FXF_WRITE};
 use nacre_sftp::{Attributes, Code, Extensions, Name, Reply, Request, client, packet};
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -84,6 +86,8 @@ impl From<Reply<'_>> for Got {
 /// The client's end.
 pub struct Raw {
     pub stream: UnixStream,
+    /// Where replies come from: the other direction of the stream, or a pipe.
+    pub replies: File,
     worker: Option<JoinHandle<Result<Totals, Error>>>,
     next: u32,
     pub extensions: Extensions,
@@ -97,7 +101,17 @@ pub fn bytes(path: &Path) -> &[u8] {
 impl Raw {
     /// A worker that has been greeted.
     pub fn start(settings: Settings) -> Self {
-        let mut raw = Self::silent(settings);
+        Self::silent(settings).greeted()
+    }
+
+    /// One whose replies come through a pipe, as they do below an ssh server.
+    pub fn start_on_pipe(settings: Settings) -> Self {
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        Self::answering(settings, Some((File::from(read), write))).greeted()
+    }
+
+    fn greeted(self) -> Self {
+        let mut raw = self;
         let mut out = Vec::new();
         client::encode_init(&mut out);
         raw.stream.write_all(&out).unwrap();
@@ -107,18 +121,26 @@ impl Raw {
 
     /// A worker that has heard nothing yet.
     pub fn silent(settings: Settings) -> Self {
+        Self::answering(settings, None)
+    }
+
+    fn answering(settings: Settings, pipe: Option<(File, OwnedFd)>) -> Self {
         let (stream, theirs) = UnixStream::pair().unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let worker = std::thread::spawn(move || serve(settings, &theirs, &theirs));
-        Self { stream, worker: Some(worker), next: 0, extensions: Extensions::default() }
+        let (replies, output) = pipe.unwrap_or_else(|| {
+            let ours = OwnedFd::from(stream.try_clone().unwrap());
+            (File::from(ours), OwnedFd::from(theirs.try_clone().unwrap()))
+        });
+        let worker = std::thread::spawn(move || serve(settings, &theirs, &output));
+        Self { stream, replies, worker: Some(worker), next: 0, extensions: Extensions::default() }
     }
 
     /// One packet from the type byte on; `None` when the stream ended.
     pub fn packet(&mut self) -> Option<Vec<u8>> {
         let mut length = [0; 4];
-        self.stream.read_exact(&mut length).ok()?;
+        self.replies.read_exact(&mut length).ok()?;
         let mut packet = vec![0; u32::from_be_bytes(length) as usize];
-        self.stream.read_exact(&mut packet).unwrap();
+        self.replies.read_exact(&mut packet).unwrap();
         let mut whole = length.to_vec();
         whole.extend(&packet);
         assert_eq!(packet::split(&whole), Ok(Some(packet.as_slice())), "a packet within bounds");
