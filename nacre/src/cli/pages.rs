@@ -17,10 +17,10 @@ pub enum ManRequest {
 /// The row of `nacre links`.
 pub(crate) fn links_command() -> Command {
     Command::new("links")
-        .about("Make links so that ssh, sshd and ssh-keygen call nacre")
+        .about("Make links so that ssh, scp and OpenSSH's other names call nacre")
         .after_help(
-            "Make links named ssh, sshd and ssh-keygen in a folder, which then behave as those \
-             programs do. A file that is not such a link is never touched.",
+            "Make links named ssh, sshd, ssh-keygen, scp, sftp and sftp-server in a folder, which then \
+             behave as those programs do. A file that is not such a link is never touched.",
         )
         .arg(
             Arg::new("directory")
