@@ -26,8 +26,10 @@ mod tests {
     #[test]
     fn an_interrupt_passes_such_a_child_by() {
         let ends = |undisturbed: bool| {
-            let mut command = Command::new("sh");
-            command.args(["-c", "kill -INT $$; exit 7"]);
+            // Whoever runs the tests may ignore the signal, which is handed down.
+            let mut command = Command::new("env");
+            let shell = ["sh", "-c", "kill -INT $$; exit 7"];
+            command.args((!undisturbed).then_some("--default-signal=INT")).args(shell);
             if undisturbed {
                 ignores_interrupts(&mut command);
             }

@@ -6,8 +6,8 @@
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::os::fd::OwnedFd;
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// SIGHUP, SIGINT and SIGTERM.
 const ENDING: [i32; 3] = [1, 2, 15];
@@ -16,8 +16,11 @@ pub const SIGINT: i32 = 2;
 /// A person who presses Ctrl-C so often in vain means the end of the connection.
 const PRESSES: u32 = 3;
 
-/// The signal that came last; 0 for none.
-static CAME: AtomicI32 = AtomicI32::new(0);
+/// The signal that came last; 0 for none. The handler itself writes it: Ctrl-C goes to our ssh as well, and the end of that
+/// must not be noticed before its reason.
+static CAME: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+/// The signal that the thread took last; 0 for none.
+static TAKEN: AtomicI32 = AtomicI32::new(0);
 /// Whether Ctrl-C is only noted, and how often it was pressed since it was forgotten last.
 static NOTES: AtomicBool = AtomicBool::new(false);
 static PRESSED: AtomicU32 = AtomicU32::new(0);
@@ -45,11 +48,14 @@ pub enum OnInterrupt {
 pub fn catch(on_interrupt: OnInterrupt) -> std::io::Result<()> {
     set(on_interrupt);
     let ignored = crate::ssh::signals::ignored();
-    let wanted = ENDING.into_iter().filter(|number| ignored & (1 << (number - 1)) == 0);
+    let wanted: Vec<i32> = ENDING.into_iter().filter(|number| ignored & (1 << (number - 1)) == 0).collect();
+    for number in &wanted {
+        signal_hook::flag::register_usize(*number, CAME.clone(), usize::try_from(*number).unwrap_or_default())?;
+    }
     let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     let take = move || {
         for number in signals.forever() {
-            let before = CAME.swap(number, Ordering::SeqCst);
+            let before = TAKEN.swap(number, Ordering::SeqCst);
             if number == SIGINT && NOTES.load(Ordering::SeqCst) {
                 if PRESSED.fetch_add(1, Ordering::SeqCst) + 1 >= PRESSES {
                     terminate_all();
@@ -73,12 +79,13 @@ pub fn set(on_interrupt: OnInterrupt) {
 
 /// The number of the signal that asks us to end, if one came.
 pub fn came() -> Option<i32> {
-    Some(CAME.load(Ordering::SeqCst)).filter(|number| *number != 0)
+    i32::try_from(CAME.load(Ordering::SeqCst)).ok().filter(|number| *number != 0)
 }
 
 /// Forgets a signal that was acted on.
 pub fn forget() {
     CAME.store(0, Ordering::SeqCst);
+    TAKEN.store(0, Ordering::SeqCst);
     PRESSED.store(0, Ordering::SeqCst);
 }
 
