@@ -71,7 +71,9 @@ fn nothing_forbidden_can_be_done() {
     let server = server("PerSourcePenalties no");
     let bystander = Bystander::start(&server);
     let monitor = bystander.family.monitor;
-    let shell = children(bystander.family.helper.unwrap())[0];
+    let helper = bystander.family.helper.unwrap();
+    eventually("the bystander's shell", || !children(helper).is_empty());
+    let shell = children(helper)[0];
     let (before, pts) = (server.descriptors(), terminals());
     let host_key = server.place.path("host").display().to_string();
     let refused = [

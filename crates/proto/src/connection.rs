@@ -216,7 +216,7 @@ impl Connection {
             Layer::Open(mux) => {
                 let by = self.transport.role.peer();
                 observe_channel_message(now, &mut self.transport, by, &payload);
-                mux.receive(&mut self.transport.ids, payload)?;
+                mux.receive(now, &mut self.transport.ids, payload)?;
                 self.settle_mux(now)
             }
         }

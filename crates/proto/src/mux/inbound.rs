@@ -16,15 +16,16 @@ use nacre_wire::reason::open as reason;
 use nacre_wire::session::SessionRequest;
 use nacre_wire::text::clean_line;
 use nacre_wire::{Role, names, number};
+use std::time::Instant;
 
 impl Mux {
     /// Handles one message of the connection layer.
-    pub(crate) fn receive(&mut self, ids: &mut Ids, payload: Bytes) -> Result<(), Error> {
+    pub(crate) fn receive(&mut self, now: Instant, ids: &mut Ids, payload: Bytes) -> Result<(), Error> {
         let number = payload.first().copied().unwrap_or(0);
         let bad = decoding(number);
         match number {
-            number::CHANNEL_DATA => self.on_data(&payload),
-            number::CHANNEL_EXTENDED_DATA => self.on_extended_data(&payload),
+            number::CHANNEL_DATA => self.on_data(now, &payload),
+            number::CHANNEL_EXTENDED_DATA => self.on_extended_data(now, &payload),
             number::CHANNEL_WINDOW_ADJUST => {
                 let m = ChannelWindowAdjust::decode(&payload).map_err(bad)?;
                 self.on_window_adjust(&m)
@@ -85,21 +86,21 @@ impl Mux {
         }
     }
 
-    fn on_data(&mut self, payload: &Bytes) -> Result<(), Error> {
+    fn on_data(&mut self, now: Instant, payload: &Bytes) -> Result<(), Error> {
         let m = ChannelData::decode(payload).map_err(decoding(number::CHANNEL_DATA))?;
         let data = payload.slice_ref(m.data);
-        self.take_data(m.recipient, Some(Stream::Main), data)
+        self.take_data(now, m.recipient, Some(Stream::Main), data)
     }
 
-    fn on_extended_data(&mut self, payload: &Bytes) -> Result<(), Error> {
+    fn on_extended_data(&mut self, now: Instant, payload: &Bytes) -> Result<(), Error> {
         let m = ChannelExtendedData::decode(payload).map_err(decoding(number::CHANNEL_EXTENDED_DATA))?;
         let data = payload.slice_ref(m.data);
         // Only standard error is known; the rest is counted, dropped and given back (threat C5).
         let stream = (m.code == 1 && self.role == Role::Client).then_some(Stream::Stderr);
-        self.take_data(m.recipient, stream, data)
+        self.take_data(now, m.recipient, stream, data)
     }
 
-    fn take_data(&mut self, recipient: u32, stream: Option<Stream>, data: Bytes) -> Result<(), Error> {
+    fn take_data(&mut self, now: Instant, recipient: u32, stream: Option<Stream>, data: Bytes) -> Result<(), Error> {
         let channel = self.open_channel(recipient)?;
         if channel.received.eof || channel.received.close {
             return Err(Error::PeerMisbehaved(Misbehaviour::ChannelState));
@@ -107,7 +108,7 @@ impl Mux {
         if data.len() > channel.our_max_packet as usize {
             return Err(Error::PeerMisbehaved(Misbehaviour::Window));
         }
-        channel.inbound.receive(data.len())?;
+        channel.inbound.receive(now, data.len())?;
         channel.bytes_received += data.len() as u64;
         let wanted = !channel.sent.close && !data.is_empty();
         let id = LocalChannel(recipient);

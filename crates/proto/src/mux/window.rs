@@ -3,6 +3,11 @@
 
 use crate::error::{Error, Misbehaviour};
 use crate::limits;
+use std::time::{Duration, Instant};
+
+/// A silence of this length after a good part of a window means that the peer waits for credit that is on its way: it is
+/// far away, and the window is what limits the flow.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// The least window a channel gets, in bytes.
 const SMALLEST: u32 = 8 * 1024;
@@ -52,11 +57,14 @@ pub(crate) struct InboundWindow {
     credit: u32,
     /// The peer came close to the end of the window since it last grew.
     was_tight: bool,
+    /// When bytes came last, and how many have come without a pause.
+    last: Option<Instant>,
+    burst: u32,
 }
 
 impl InboundWindow {
     pub(crate) fn new(size: u32) -> Self {
-        Self { size, open: size, held: 0, credit: 0, was_tight: false }
+        Self { size, open: size, held: 0, credit: 0, was_tight: false, last: None, burst: 0 }
     }
 
     pub(crate) fn size(&self) -> u32 {
@@ -64,11 +72,17 @@ impl InboundWindow {
     }
 
     /// `n` bytes arrived.
-    pub(crate) fn receive(&mut self, n: usize) -> Result<(), Error> {
+    pub(crate) fn receive(&mut self, now: Instant, n: usize) -> Result<(), Error> {
         let n = u32::try_from(n).map_err(|_| Error::PeerMisbehaved(Misbehaviour::Window))?;
         self.open = self.open.checked_sub(n).ok_or(Error::PeerMisbehaved(Misbehaviour::Window))?;
         self.held += n;
         self.was_tight |= self.open < self.size / 4;
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) >= PAUSE) {
+            self.was_tight |= self.burst >= self.size / 4;
+            self.burst = 0;
+        }
+        self.burst = self.burst.saturating_add(n);
+        self.last = Some(now);
         Ok(())
     }
 
@@ -133,8 +147,8 @@ mod tests {
     #[test]
     fn c02_one_byte_too_many_and_an_overflow_are_errors() {
         let mut window = InboundWindow::new(100);
-        window.receive(100).unwrap();
-        assert_eq!(window.receive(1), Err(Error::PeerMisbehaved(Misbehaviour::Window)));
+        window.receive(Instant::now(), 100).unwrap();
+        assert_eq!(window.receive(Instant::now(), 1), Err(Error::PeerMisbehaved(Misbehaviour::Window)));
         let mut window = OutboundWindow::new(0);
         window.adjust(u32::MAX).unwrap();
         assert_eq!(window.adjust(1), Err(Error::PeerMisbehaved(Misbehaviour::Window)));
@@ -145,7 +159,7 @@ mod tests {
         let mut granted = Granted::default();
         let mut window = InboundWindow::new(granted.first_window().unwrap());
         let size = window.size() as usize;
-        window.receive(size / 2).unwrap();
+        window.receive(Instant::now(), size / 2).unwrap();
         assert_eq!(window.adjustment(&mut granted), None);
         window.consume(size / 2);
         assert_eq!(window.adjustment(&mut granted), Some(u32::try_from(size / 2).unwrap()));
@@ -156,13 +170,42 @@ mod tests {
         let mut granted = Granted::default();
         let mut window = InboundWindow::new(granted.first_window().unwrap());
         let start = window.size();
-        window.receive(start as usize).unwrap();
+        window.receive(Instant::now(), start as usize).unwrap();
         window.consume(start as usize - 1);
         window.adjustment(&mut granted);
         assert_eq!(window.size(), start, "one byte is still with the application");
         window.consume(1);
         window.adjustment(&mut granted);
         assert_eq!(window.size(), start * 2);
+    }
+
+    #[test]
+    fn a_window_grows_when_the_peer_is_far_away() {
+        let mut granted = Granted::default();
+        let mut window = InboundWindow::new(granted.first_window().unwrap());
+        let (start, mut now) = (window.size(), Instant::now());
+        // Taken at once, so that the window never looks tight; in pieces, as it is sent.
+        let mut round = |window: &mut InboundWindow, pause| {
+            now += pause;
+            for _ in 0..4 {
+                let piece = window.size() as usize / 8;
+                window.receive(now, piece).unwrap();
+                window.consume(piece);
+                window.adjustment(&mut granted);
+            }
+        };
+        for _ in 0..20 {
+            round(&mut window, Duration::ZERO);
+        }
+        assert_eq!(window.size(), start, "without a pause it is wide enough");
+        for times in [2, 4, 8, 16] {
+            round(&mut window, Duration::from_millis(100));
+            assert_eq!(window.size(), start * times);
+        }
+        for _ in 0..20 {
+            round(&mut window, Duration::from_millis(100));
+        }
+        assert_eq!(window.size(), limits::MAX_WINDOW);
     }
 
     #[test]
