@@ -2,12 +2,11 @@
 
 use super::dispatch::{Answer, Answered};
 use super::refusal::Refusal;
-use super::tree::retry;
 use super::worker::Worker;
 use nacre_sftp::Code;
 use nacre_sftp::extended::{MAX_RANGES, encode_ranges};
 use rustix::fs::{SeekFrom, Stat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Bytes between two looks at whether the client is still there.
@@ -116,11 +115,11 @@ impl Copy<'_> {
         }
         scratch.resize(BUFFER, 0);
         let space = scratch.get_mut(..most.min(BUFFER)).unwrap_or_default();
-        let count = retry(|| rustix::io::pread(self.from, &mut *space, self.from_offset))?;
+        let count = retry_on_intr(|| rustix::io::pread(self.from, &mut *space, self.from_offset))?;
         let mut data = space.get(..count).unwrap_or_default();
         let mut offset = self.to_offset;
         while !data.is_empty() {
-            let count = retry(|| rustix::io::pwrite(self.to, data, offset))?;
+            let count = retry_on_intr(|| rustix::io::pwrite(self.to, data, offset))?;
             offset = offset.saturating_add(u64::try_from(count).unwrap_or_default());
             data = data.get(count..).unwrap_or_default();
         }
@@ -130,7 +129,7 @@ impl Copy<'_> {
     /// The kernel moves the offsets itself, so they are given as copies.
     fn step_in_kernel(&self, most: usize) -> Result<usize, Errno> {
         let (mut from, mut to) = (self.from_offset, self.to_offset);
-        retry(|| rustix::fs::copy_file_range(self.from, Some(&mut from), self.to, Some(&mut to), most))
+        retry_on_intr(|| rustix::fs::copy_file_range(self.from, Some(&mut from), self.to, Some(&mut to), most))
     }
 
     fn done(&mut self, count: usize) -> Result<u64, Errno> {

@@ -6,12 +6,11 @@ use super::handles::{Open, OpenFile};
 use super::journal::{Level, shown};
 use super::output::Output;
 use super::refusal::Refusal;
-use super::tree::retry;
 use super::worker::Worker;
 use nacre_sftp::request::{FXF_APPEND, FXF_CREAT, FXF_EXCL, FXF_READ, FXF_TRUNC, FXF_WRITE};
 use nacre_sftp::{Attributes, Code, MAX_DATA, Reply};
 use rustix::fs::OFlags;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use std::os::fd::{AsFd, BorrowedFd};
 
 impl Worker {
@@ -50,7 +49,9 @@ impl Worker {
         let length = usize::try_from(length.min(MAX_DATA)).unwrap_or_default();
         let count = match replies.lend(id, file.fd.as_fd(), offset, length) {
             Some(count) => count,
-            None => replies.data(id, length, |space| retry(|| rustix::io::pread(&file.fd, &mut *space, offset)))?,
+            None => {
+                replies.data(id, length, |space| retry_on_intr(|| rustix::io::pread(&file.fd, &mut *space, offset)))?
+            }
         };
         if count == 0 {
             return Err(Refusal::code(Code::Eof));
@@ -91,7 +92,7 @@ impl Worker {
     pub(super) fn fsync(&mut self, handle: &[u8]) -> Answered {
         let open = self.handles.get(handle).map_err(|_| Refusal::code(Code::NoSuchFile))?;
         let fd = open.fd()?;
-        retry(|| rustix::fs::fsync(fd))?;
+        retry_on_intr(|| rustix::fs::fsync(fd))?;
         Ok(Answer::Done)
     }
 }
@@ -99,7 +100,7 @@ impl Worker {
 /// Writes all, or says why not and how much is left.
 fn write_all(fd: BorrowedFd<'_>, mut data: &[u8], mut offset: u64) -> (Result<(), Errno>, usize) {
     while !data.is_empty() {
-        match retry(|| rustix::io::pwrite(fd, data, offset)) {
+        match retry_on_intr(|| rustix::io::pwrite(fd, data, offset)) {
             Ok(0) => return (Err(Errno::IO), data.len()),
             Ok(count) => {
                 data = data.get(count..).unwrap_or_default();

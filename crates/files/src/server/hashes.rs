@@ -2,13 +2,12 @@
 
 use super::dispatch::{Answer, Answered};
 use super::refusal::Refusal;
-use super::tree::retry;
 use super::worker::Worker;
 use nacre_crypto::{HashKind, Hasher};
 use nacre_sftp::Code;
 use nacre_sftp::extended::{Check, CheckReply, CheckedFile};
 use rustix::fs::{FileType, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use std::os::fd::OwnedFd;
 
 /// The smallest block that is hashed by itself (the draft's).
@@ -80,7 +79,7 @@ impl Worker {
         let most = usize::try_from(most).unwrap_or(BUFFER).min(BUFFER);
         self.scratch.resize(BUFFER, 0);
         let space = self.scratch.get_mut(..most).unwrap_or_default();
-        let count = retry(|| rustix::io::pread(fd, &mut *space, position))?;
+        let count = retry_on_intr(|| rustix::io::pread(fd, &mut *space, position))?;
         Ok(self.scratch.get(..count).unwrap_or_default())
     }
 }

@@ -7,7 +7,7 @@
 use super::Error;
 use nacre_sftp::MAX_PATH;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -106,7 +106,7 @@ impl Tree {
         if self.rooted {
             return self.open_inside(&self.absolute(path)?, flags, mode);
         }
-        retry(|| rustix::fs::openat(&self.base, path, flags, mode))
+        retry_on_intr(|| rustix::fs::openat(&self.base, path, flags, mode))
     }
 
     fn open_inside(&self, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
@@ -191,14 +191,4 @@ fn without_end(mut path: Vec<u8>) -> Vec<u8> {
         path.pop();
     }
     path
-}
-
-/// Again when a signal came between.
-pub fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            result => return result,
-        }
-    }
 }
