@@ -4,22 +4,15 @@
 mod samples;
 
 use nacre_net::privsep::{FromMonitor, Gate, MAX_MESSAGE, Phase, ToMonitor};
+use nacre_testkit::messages::{Table, holds};
 use nacre_testkit::mutate::{Rng, mutate_message};
 use nacre_testkit::provider::Seeded;
 use std::fmt::Debug;
 
-/// A table of messages, as functions.
-struct Table<M> {
-    names: &'static [(u8, &'static str)],
-    samples: Vec<M>,
-    name: fn(&M) -> &'static str,
-    bytes: fn(&M) -> Vec<u8>,
-    read: fn(&[u8]) -> Option<M>,
-}
-
 fn to_monitor() -> Table<ToMonitor> {
     Table {
         names: ToMonitor::TABLE,
+        longest: MAX_MESSAGE,
         samples: samples::to_monitor(),
         name: ToMonitor::name,
         bytes: |message| message.to_bytes().to_vec(),
@@ -30,35 +23,11 @@ fn to_monitor() -> Table<ToMonitor> {
 fn from_monitor() -> Table<FromMonitor> {
     Table {
         names: FromMonitor::TABLE,
+        longest: MAX_MESSAGE,
         samples: samples::from_monitor(),
         name: FromMonitor::name,
         bytes: |message| message.to_bytes().to_vec(),
         read: |bytes| FromMonitor::from_bytes(bytes).ok(),
-    }
-}
-
-fn holds<M: Debug>(table: &Table<M>) {
-    for (number, name) in table.names {
-        let same: Vec<&M> = table.samples.iter().filter(|message| (table.name)(message) == *name).collect();
-        assert!(!same.is_empty(), "{name} has no sample");
-        assert!(same.iter().all(|message| (table.bytes)(message)[0] == *number), "{name}");
-    }
-    for message in &table.samples {
-        let bytes = (table.bytes)(message);
-        assert!(bytes.len() <= MAX_MESSAGE);
-        let again = (table.read)(&bytes).unwrap_or_else(|| panic!("{message:?} is not read"));
-        assert_eq!(format!("{again:?}"), format!("{message:?}"));
-        assert_eq!((table.bytes)(&again), bytes, "{message:?}");
-        for length in 0..bytes.len() {
-            assert!((table.read)(&bytes[..length]).is_none(), "{length} bytes of {message:?}");
-        }
-        for more in [0, 1, 255] {
-            assert!((table.read)(&[&bytes[..], &[more]].concat()).is_none(), "{message:?} and a byte");
-        }
-    }
-    let known: Vec<u8> = table.names.iter().map(|(number, _)| *number).collect();
-    for number in (0..=u8::MAX).filter(|number| !known.contains(number)) {
-        assert!((table.read)(&[number]).is_none() && (table.read)(&[number; 64]).is_none(), "{number}");
     }
 }
 

@@ -7,6 +7,7 @@ pub mod end;
 pub mod flow;
 pub mod keys;
 pub mod link;
+pub mod messages;
 pub mod mutate;
 pub mod pair;
 pub mod provider;
