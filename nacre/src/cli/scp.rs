@@ -3,7 +3,7 @@
 use super::arg::{counted, flag, long_help, switch, value};
 use super::destination::parse_port;
 use super::getopt::{Operands, Opt, Words};
-use super::tuning::{Tuning, bad, limit};
+use super::tuning::{Tuning, bad, carrier, limit, own_code, place};
 use super::{Early, read};
 use crate::failure::Failure;
 use clap::{Arg, ArgAction, Command, value_parser};
@@ -124,22 +124,9 @@ fn how() -> [Arg; 6] {
     ]
 }
 
-fn way() -> [Arg; 13] {
-    [
-        value('P', "port", "PORT", "Port to connect to"),
-        value('i', "identity", "FILE", "Private key to log in with (may be repeated)"),
-        value('J', "jump", "HOST", "Go through this host"),
-        value('F', "config", "FILE", "Read this configuration file of ssh"),
-        value('o', "option", "WORD=VALUE", "Any word of ssh's configuration file"),
-        value('c', "cipher", "LIST", "Ciphers to offer, best first"),
-        flag('4', "ipv4", "Use IPv4 only"),
-        flag('6', "ipv6", "Use IPv6 only"),
-        flag('A', "forward-agent", "Let the far side use the agent"),
-        flag('B', "batch", "Ask nothing: no passwords, no passphrases"),
-        flag('C', "compress", "Compress what is sent"),
-        value('S', "program", "PROGRAM", "Run this in place of ssh"),
-        value('D', "direct", "SERVER", "Talk to this local SFTP server, without any ssh"),
-    ]
+fn way() -> impl Iterator<Item = Arg> {
+    let batch = flag('B', "batch", "Ask nothing: no passwords, no passphrases");
+    place().into_iter().chain([batch]).chain(carrier("SERVER"))
 }
 
 fn shown() -> [Arg; 3] {
@@ -159,10 +146,7 @@ fn internal() -> impl Iterator<Item = Arg> {
 
 /// Reads the words after the program's or subcommand's name.
 pub(crate) fn parse(name: &str, words: Vec<OsString>) -> Result<ScpArgs, Early> {
-    let words = read(command(), name, Operands::Last, words).map_err(|early| match early {
-        Early::Usage(failure) => Early::Usage(failure.code(1)),
-        help @ Early::Help(_) => help,
-    })?;
+    let words = read(command(), name, Operands::Last, words).map_err(own_code)?;
     build(words).map_err(|problem| Failure::new(format!("scp: {problem}")).into())
 }
 

@@ -1,6 +1,40 @@
-//! The numbers that scp and sftp take alike: rates, and how SFTP is spoken.
+//! What scp and sftp take alike: the flags of the ssh underneath, rates, and how SFTP is spoken.
 
-use super::printable;
+use super::arg::{flag, value};
+use super::{Early, printable};
+use clap::Arg;
+
+/// Where the far side is, and who asks.
+pub(super) fn place() -> [Arg; 9] {
+    [
+        value('P', "port", "PORT", "Port to connect to"),
+        value('i', "identity", "FILE", "Private key to log in with (may be repeated)"),
+        value('J', "jump", "HOST", "Go through this host"),
+        value('F', "config", "FILE", "Read this configuration file of ssh"),
+        value('o', "option", "WORD=VALUE", "Any word of ssh's configuration file"),
+        value('c', "cipher", "LIST", "Ciphers to offer, best first"),
+        flag('4', "ipv4", "Use IPv4 only"),
+        flag('6', "ipv6", "Use IPv6 only"),
+        flag('A', "forward-agent", "Let the far side use the agent"),
+    ]
+}
+
+/// What carries the bytes; `server` is what `-D` takes.
+pub(super) fn carrier(server: &'static str) -> [Arg; 3] {
+    [
+        flag('C', "compress", "Compress what is sent"),
+        value('S', "program", "PROGRAM", "Run this in place of ssh"),
+        value('D', "direct", server, "Talk to this local SFTP server, without any ssh"),
+    ]
+}
+
+/// A line that cannot be understood ends with 1; asking for help is no error.
+pub(super) fn own_code(early: Early) -> Early {
+    match early {
+        Early::Usage(failure) => Early::Usage(failure.code(1)),
+        help @ Early::Help(_) => help,
+    }
+}
 
 /// How SFTP is spoken; 0 leaves the choice to the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
