@@ -14,6 +14,7 @@ use common::Scratch;
 use person::Person;
 use serve::{Done, eventually, finish, is_alive, send};
 use std::path::Path;
+use std::process::Command;
 
 /// A name that would clear the screen and change the window's title.
 const EVIL: &str = "evil\x1b[2J\x1b]0;title\x07\u{9b}2J name";
@@ -170,12 +171,22 @@ fn ctrl_c_ends_it_all_and_says_what_is_left() {
     }
 }
 
+/// The same command where these tests were started to ignore signals (by nohup, or behind a shell's &).
+fn heeding(command: &Command) -> Command {
+    let mut heeding = Command::new("env");
+    heeding.arg("--default-signal=HUP,TERM").arg(command.get_program()).args(command.get_args());
+    heeding.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    heeding.current_dir(command.get_current_dir().unwrap());
+    heeding
+}
+
 #[test]
 fn a_signal_to_scp_alone_ends_its_ssh_too() {
     for (way, (signal, number)) in WAYS.into_iter().zip([("TERM", 15), ("HUP", 1)]) {
         let place = filled(&[("large", 4_000_000)]);
         let from = far(&place, "src/large");
-        let mut child = scp(&place, "shortcut").args(way).args(["-l", "8000", &from, "to/large"]).spawn().unwrap();
+        let mut child = scp(&place, "shortcut");
+        let mut child = heeding(child.args(way).args(["-l", "8000", &from, "to/large"])).spawn().unwrap();
         eventually("the part", || place.path("to/.large.nacre-part").exists());
         send(child.id(), signal);
         assert_eq!(child.wait().unwrap().code(), Some(128 + number));

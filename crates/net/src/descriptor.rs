@@ -37,12 +37,17 @@ impl Descriptor {
     /// # Errors
     /// No room is left for one more.
     pub fn new(stdio: Stdio) -> io::Result<Self> {
+        let short_read_empties = stdio::is_pipe(&stdio);
+        Self::of(stdio, short_read_empties)
+    }
+
+    fn of(stdio: Stdio, short_read_empties: bool) -> io::Result<Self> {
         if stdio.is_pollable() {
             // The function that replaces this one is unsafe because a type could hand out another
             // descriptor each time; ours owns one and returns that one until it is dropped.
             #[expect(deprecated, reason = "`Watched` keeps the promise that the new function asks for")]
             let watched = AsyncFd::new(Watched(stdio))?;
-            Ok(Self(Kind::Watched { short_read_empties: stdio::is_pipe(&watched), fd: watched }))
+            Ok(Self(Kind::Watched { fd: watched, short_read_empties }))
         } else {
             Ok(Self(Kind::AlwaysReady(stdio)))
         }
@@ -53,7 +58,15 @@ impl Descriptor {
     /// # Errors
     /// As [`Descriptor::new`].
     pub fn nonblocking(fd: OwnedFd) -> io::Result<Self> {
-        Self::new(Stdio::Pollable(fd))
+        Self::of(Stdio::Pollable(fd), false)
+    }
+
+    /// [`Descriptor::nonblocking`] for what is known to be a pipe: a process that is confined may not ask.
+    ///
+    /// # Errors
+    /// As [`Descriptor::new`].
+    pub fn pipe(fd: OwnedFd) -> io::Result<Self> {
+        Self::of(Stdio::Pollable(fd), true)
     }
 
     /// Reads what is there; 0 is the end.

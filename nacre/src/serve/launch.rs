@@ -129,9 +129,9 @@ impl Opened {
         let streams = match self.streams {
             OpenedStreams::Terminal { master, .. } => terminal_streams(master)?,
             OpenedStreams::Pipes([stdin, stdout, stderr]) => SessionStreams::Pipes {
-                stdin: Descriptor::nonblocking(stdin)?,
-                stdout: Descriptor::nonblocking(stdout)?,
-                stderr: Descriptor::nonblocking(stderr)?,
+                stdin: Descriptor::pipe(stdin)?,
+                stdout: Descriptor::pipe(stdout)?,
+                stderr: Descriptor::pipe(stderr)?,
             },
         };
         Ok(StartedSession { streams, process: Box::new(LocalProcess::new(self.child)?), preamble: self.preamble })

@@ -52,6 +52,15 @@ pub struct Listener {
     connections: JoinSet<()>,
 }
 
+/// What goes with a connection that was let in.
+struct Admitted {
+    ends: Ends,
+    /// Told when it must go for a newcomer.
+    evicted: oneshot::Receiver<()>,
+    watcher: Progressing,
+    report: Report,
+}
+
 /// Admission and the way to tell a connection to go.
 struct Gate {
     admissions: Mutex<Admissions>,
@@ -84,7 +93,7 @@ struct Report {
 
 impl Report {
     /// The connection ended, and like this.
-    fn note(&mut self, ending: Ending) {
+    fn note(mut self, ending: Ending) {
         self.ending = ending;
     }
 }
@@ -178,58 +187,63 @@ impl Listener {
         let _ = socket::set_notsent_lowat(&stream, NOTSENT_LOWAT);
         let (sender, evicted) = oneshot::channel();
         self.gate.evictions().insert(ticket, sender);
-        let mut report = Report {
+        let report = Report {
             gate: self.gate.clone(),
             ticket,
             exempt: options.is_exempt(ends.peer.ip().to_canonical()),
             ending: Ending::Crash,
         };
-        let mut watcher = Progressing { gate: self.gate.clone(), ticket };
-        let order = self.order.subscribe();
-        let separation = match &self.place {
-            Place::Apart(separation) => separation,
-            Place::Here => {
-                let shared = self.shared.clone();
-                self.connections.spawn(async move {
-                    let serving = serve_one(stream, ends, shared, Box::new(watcher), order);
-                    let ending = tokio::select! {
-                        ending = serving => ending,
-                        _ = evicted => {
-                            audit::happened(ends, Happening::Evicted);
-                            Ending::NoAuth
-                        }
-                    };
-                    report.note(ending);
-                });
-                return;
-            }
-        };
+        let admitted = Admitted { ends, evicted, watcher: Progressing { gate: self.gate.clone(), ticket }, report };
+        let Place::Apart(separation) = &self.place else { return self.serve_here(stream, admitted) };
         let connection =
             stream.into_std().map(|stream| privsep::Connection { ends, input: stream.into(), output: None });
-        let watched = connection.and_then(|connection| privsep::watch(&self.shared, separation, connection));
-        match watched {
-            Ok(mut monitored) => {
-                self.connections.spawn(async move {
-                    let ending = tokio::select! {
-                        // A monitor that dies without a word is a crash (promise P6).
-                        ending = monitored.follow(&mut watcher, order) => ending.unwrap_or_else(|| {
-                            audit::happened(ends, Happening::MonitorCrashed);
-                            Ending::Crash
-                        }),
-                        _ = evicted => {
-                            monitored.end().await;
-                            audit::happened(ends, Happening::Evicted);
-                            Ending::NoAuth
-                        }
-                    };
-                    report.note(ending);
-                });
-            }
+        match connection.and_then(|connection| privsep::watch(&self.shared, separation, connection)) {
+            Ok(monitored) => self.follow(monitored, admitted),
             Err(error) => {
                 tracing::error!("connection from {}: {error}", ends.peer);
-                report.note(Ending::Clean);
+                admitted.report.note(Ending::Clean);
             }
         }
+    }
+
+    // Apart from its caller, in whose frame a monitor is forked: the stack that this one takes would be the monitor's for good.
+    #[inline(never)]
+    fn serve_here(&mut self, stream: TcpStream, admitted: Admitted) {
+        let Admitted { ends, evicted, watcher, report } = admitted;
+        let (shared, order) = (self.shared.clone(), self.order.subscribe());
+        self.connections.spawn(async move {
+            let serving = serve_one(stream, ends, shared, Box::new(watcher), order);
+            let ending = tokio::select! {
+                ending = serving => ending,
+                _ = evicted => {
+                    audit::happened(ends, Happening::Evicted);
+                    Ending::NoAuth
+                }
+            };
+            report.note(ending);
+        });
+    }
+
+    // Apart from its caller as well.
+    #[inline(never)]
+    fn follow(&mut self, mut monitored: privsep::Monitored, admitted: Admitted) {
+        let Admitted { ends, evicted, mut watcher, report } = admitted;
+        let order = self.order.subscribe();
+        self.connections.spawn(async move {
+            let ending = tokio::select! {
+                // A monitor that dies without a word is a crash (promise P6).
+                ending = monitored.follow(&mut watcher, order) => ending.unwrap_or_else(|| {
+                    audit::happened(ends, Happening::MonitorCrashed);
+                    Ending::Crash
+                }),
+                _ = evicted => {
+                    monitored.end().await;
+                    audit::happened(ends, Happening::Evicted);
+                    Ending::NoAuth
+                }
+            };
+            report.note(ending);
+        });
     }
 
     /// Tells every connection to finish and waits until they have, or their time is over.

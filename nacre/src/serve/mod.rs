@@ -161,7 +161,8 @@ fn start(
     let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let started = Event::ServerStarted { mode: place.mode.clone(), addresses, passed };
     let runtime = runtime(apart.is_some())?;
-    let result = runtime.block_on(async {
+    // On the heap: the stack of this process is what each monitor begins with.
+    let result = runtime.block_on(Box::pin(async {
         let ready = move || {
             audit::write(&started);
             if let Some(text) = greeting {
@@ -173,7 +174,7 @@ fn start(
         };
         let listener = Listener::new(shared.clone(), apart.map_or(listener::Place::Here, listener::Place::Apart));
         serve(args, &place, &shared, listener, sockets, ready).await
-    });
+    }));
     // What still blocks (a name service that hangs) must not keep the process.
     runtime.shutdown_background();
     result.map(|()| ExitCode::SUCCESS)

@@ -231,9 +231,9 @@ fn join(kind: StreamsKind, fds: Vec<OwnedFd>) -> io::Result<SessionStreams> {
     match kind {
         StreamsKind::Terminal => terminal_streams(next()?),
         StreamsKind::Pipes => Ok(SessionStreams::Pipes {
-            stdin: Descriptor::nonblocking(next()?)?,
-            stdout: Descriptor::nonblocking(next()?)?,
-            stderr: Descriptor::nonblocking(next()?)?,
+            stdin: Descriptor::pipe(next()?)?,
+            stdout: Descriptor::pipe(next()?)?,
+            stderr: Descriptor::pipe(next()?)?,
         }),
     }
 }

@@ -45,7 +45,9 @@ struct Session {
     key: u32,
     id: u32,
     spec: SessionSpec,
-    began: Option<Instant>,
+    /// Its time counts from here on: what runs may have begun, and even ended, before that is heard.
+    asked: Instant,
+    runs: bool,
 }
 
 /// How a connection ended.
@@ -124,7 +126,7 @@ impl Trail {
         let mut state = self.state();
         state.asked = state.asked.wrapping_add(1);
         let id = state.asked;
-        let session = Session { key: key.unwrap_or(id), id, spec: asked(requests), began: None };
+        let session = Session { key: key.unwrap_or(id), id, spec: asked(requests), asked: Instant::now(), runs: false };
         state.sessions.push(session);
         key.unwrap_or(id)
     }
@@ -143,7 +145,7 @@ impl Trail {
         let mut state = self.state();
         let user = state.user.clone();
         let Some(session) = state.sessions.iter_mut().find(|session| session.key == key) else { return };
-        session.began = Some(Instant::now());
+        session.runs = true;
         session.spec.terminal = terminal.or(session.spec.terminal.take());
         let what = Happening::SessionStarted { id: session.id, spec: session.spec.clone() };
         drop(state);
@@ -174,8 +176,8 @@ impl Trail {
     }
 
     fn tell_session_end(&self, user: &str, session: Session, exit: Option<Exit>) {
-        let Session { id, spec, began, .. } = session;
-        let ran = began.map(|began| began.elapsed()).unwrap_or(Duration::ZERO);
+        let Session { id, spec, asked, runs, .. } = session;
+        let ran = if runs { asked.elapsed() } else { Duration::ZERO };
         self.tell(user, Happening::SessionEnded { id, spec, exit, ran });
     }
 
@@ -201,7 +203,7 @@ impl Trail {
         }
         let (user, logged_in, sessions) = (state.user.clone(), state.logged_in, take(&mut state.sessions));
         drop(state);
-        for session in sessions.into_iter().filter(|session| session.began.is_some()) {
+        for session in sessions.into_iter().filter(|session| session.runs) {
             self.tell_session_end(&user, session, None);
         }
         let End { reason, quiet, bytes } = end;

@@ -21,7 +21,7 @@ mod questions;
 mod quiet;
 mod separation;
 
-pub use control::watch;
+pub use control::{Monitored, watch};
 pub use monitor::{Connection, serve};
 pub use separation::Separation;
 

@@ -68,7 +68,9 @@ fn begin(args: &[OsString]) -> io::Result<()> {
     // The generator reads from the system once, which it could not later.
     let _ = nacre_crypto::random_bytes::<32>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    // On the heap, and so is what it waits for: each function that a task passes through by value leaves its own copy in the stack, and
+    // those pages stay for as long as the connection does.
+    runtime.block_on(Box::pin(async {
         let link = RemoteLink::new(AsyncMessageSocket::new(link)?);
         let target = link.clone();
         let send = move |level, line: &str| {
@@ -78,10 +80,10 @@ fn begin(args: &[OsString]) -> io::Result<()> {
         let stream = Stream::of(input, output)?;
         confine(&arguments, root)?;
         match stream {
-            Stream::Socket(socket) => serve(socket, settings, link).await,
-            Stream::Pair(pair) => serve(pair, settings, link).await,
+            Stream::Socket(socket) => Box::pin(serve(socket, settings, link)).await,
+            Stream::Pair(pair) => Box::pin(serve(pair, settings, link)).await,
         }
-    })
+    }))
 }
 
 fn receive_settings(link: &MessageSocket) -> io::Result<ConnectionSettings> {
@@ -133,7 +135,7 @@ where
     let owner = ServerOwner::new(authority, Box::new(Nobody), settings.announced(), link.orders(), span);
     let (stream, activity) = Noted::new(stream);
     let ended = tokio::select! {
-        ended = drive(stream, connection, owner) => ended,
+        ended = Box::pin(drive(stream, connection, owner)) => ended,
         never = activity.rest() => never,
         // Without the monitor nothing can be decided any more.
         error = link.listen() => return Err(error),
