@@ -2,6 +2,7 @@
 //! input or output: bytes in, values out, and back.
 
 pub mod ext_info;
+pub mod forward;
 pub mod message;
 pub mod name_list;
 pub mod names;

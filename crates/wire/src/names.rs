@@ -96,6 +96,22 @@ pub const EXT_PUBLICKEY_HOSTBOUND: &str = "publickey-hostbound@openssh.com";
 
 /// RFC 4254 §6.1.
 pub const CHANNEL_SESSION: &str = "session";
+/// RFC 4254 §7.2.
+pub const CHANNEL_DIRECT_TCPIP: &str = "direct-tcpip";
+/// RFC 4254 §7.2.
+pub const CHANNEL_FORWARDED_TCPIP: &str = "forwarded-tcpip";
+/// OpenSSH PROTOCOL §2.4.
+pub const CHANNEL_DIRECT_STREAMLOCAL: &str = "direct-streamlocal@openssh.com";
+/// OpenSSH PROTOCOL §2.4.
+pub const CHANNEL_FORWARDED_STREAMLOCAL: &str = "forwarded-streamlocal@openssh.com";
+/// RFC 4254 §7.1.
+pub const TCPIP_FORWARD: &str = "tcpip-forward";
+/// RFC 4254 §7.1.
+pub const CANCEL_TCPIP_FORWARD: &str = "cancel-tcpip-forward";
+/// OpenSSH PROTOCOL §2.4.
+pub const STREAMLOCAL_FORWARD: &str = "streamlocal-forward@openssh.com";
+/// OpenSSH PROTOCOL §2.4.
+pub const CANCEL_STREAMLOCAL_FORWARD: &str = "cancel-streamlocal-forward@openssh.com";
 /// OpenSSH PROTOCOL §2.5.
 pub const HOSTKEYS: &str = "hostkeys-00@openssh.com";
 /// OpenSSH PROTOCOL §2.5.
