@@ -28,6 +28,11 @@ impl Backlog {
         self.pieces.is_empty()
     }
 
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.iter().map(Vec::len).sum::<usize>() - self.start
+    }
+
     /// Adds bytes behind the others.
     pub(crate) fn push(&mut self, mut bytes: &[u8]) {
         if let Some(last) = self.pieces.back_mut() {
@@ -61,7 +66,7 @@ impl Backlog {
 
     /// Removes everything and says how many bytes that was.
     pub(crate) fn clear(&mut self) -> usize {
-        let bytes = self.pieces.iter().map(Vec::len).sum::<usize>() - self.start;
+        let bytes = self.len();
         self.start = 0;
         self.pieces.drain(..).for_each(keep);
         bytes

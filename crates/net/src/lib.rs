@@ -8,6 +8,8 @@ pub mod admission;
 mod backlog;
 pub mod descriptor;
 pub mod driver;
+pub mod forward;
+mod leaving_sinks;
 pub mod privsep;
 pub mod pump;
 pub mod server;
@@ -15,5 +17,6 @@ mod stdio_stream;
 
 pub use descriptor::Descriptor;
 pub use driver::{Driver, Ended, Owner, Port};
+pub use forward::{ForwardListener, Forwards};
 pub use pump::{Pump, PumpEvent, Pumps};
 pub use stdio_stream::StdioStream;

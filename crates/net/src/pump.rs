@@ -7,10 +7,12 @@
 
 use crate::backlog::Backlog;
 use crate::descriptor::Descriptor;
+use crate::leaving_sinks::Leaving;
 use bytes::Bytes;
 use nacre_proto::{Connection, Error, Fill, LocalChannel, Stream, TransmitBuffer};
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -45,22 +47,22 @@ pub enum PumpEvent {
 /// A descriptor whose bytes go to the peer.
 struct Source {
     stream: Stream,
-    descriptor: Descriptor,
+    descriptor: Arc<Descriptor>,
 }
 
 /// A descriptor that takes what the peer sends.
-struct Sink {
+pub(crate) struct Sink {
     stream: Stream,
-    descriptor: Option<Descriptor>,
+    descriptor: Option<Arc<Descriptor>>,
     waiting: Backlog,
 }
 
 impl Sink {
     /// Writes as much as the descriptor takes; returns how many bytes are off our hands.
-    fn flush(&mut self, cx: &mut Context<'_>) -> (usize, Option<io::Error>) {
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>) -> (usize, Option<io::Error>) {
         let mut done = 0;
         while !self.waiting.is_empty() {
-            match write(self.descriptor.as_ref(), cx, self.waiting.first()) {
+            match write(self.descriptor.as_deref(), cx, self.waiting.first()) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(n)) => {
                     done += n;
@@ -74,6 +76,11 @@ impl Sink {
             }
         }
         (done, None)
+    }
+
+    /// How many bytes wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 }
 
@@ -102,6 +109,8 @@ pub struct Pump {
     keep_sinks: bool,
     /// The owner says EOF itself.
     holds_eof: bool,
+    /// Source and sink are one socket, whose halves end each for itself.
+    is_socket: bool,
 }
 
 impl Pump {
@@ -117,7 +126,17 @@ impl Pump {
             drained_told: false,
             keep_sinks: false,
             holds_eof: false,
+            is_socket: false,
         }
+    }
+
+    /// Joins a channel with a socket: what one end of it says last ends the other's half (RFC 4254 §5.3), and what
+    /// came before the peer's CLOSE is still written.
+    pub fn socket(channel: LocalChannel, socket: Descriptor) -> Self {
+        let socket = Arc::new(socket);
+        let mut pump = Self::new(channel).source(Stream::Main, socket.clone()).sink(Stream::Main, socket);
+        pump.is_socket = true;
+        pump
     }
 
     /// Serves this channel before others, because a person types here.
@@ -137,23 +156,28 @@ impl Pump {
 
     /// Sends what the descriptor brings, as the given stream.
     #[must_use]
-    pub fn source(mut self, stream: Stream, descriptor: Descriptor) -> Self {
-        self.sources.push(Source { stream, descriptor });
+    pub fn source(mut self, stream: Stream, descriptor: impl Into<Arc<Descriptor>>) -> Self {
+        self.sources.push(Source { stream, descriptor: descriptor.into() });
         self.had_sources = true;
         self
     }
 
     /// Writes what comes as the given stream into the descriptor.
     #[must_use]
-    pub fn sink(self, stream: Stream, descriptor: Descriptor) -> Self {
+    pub fn sink(self, stream: Stream, descriptor: impl Into<Arc<Descriptor>>) -> Self {
         self.sink_after(stream, descriptor, Backlog::default())
     }
 
     /// As [`Pump::sink`], for a stream of which something came before there was a descriptor: that
     /// is written first. Its bytes must not have been given back yet.
     #[must_use]
-    pub(crate) fn sink_after(mut self, stream: Stream, descriptor: Descriptor, waiting: Backlog) -> Self {
-        self.sinks.push(Sink { stream, descriptor: Some(descriptor), waiting });
+    pub(crate) fn sink_after(
+        mut self,
+        stream: Stream,
+        descriptor: impl Into<Arc<Descriptor>>,
+        waiting: Backlog,
+    ) -> Self {
+        self.sinks.push(Sink { stream, descriptor: Some(descriptor.into()), waiting });
         self
     }
 
@@ -161,7 +185,7 @@ impl Pump {
         let sink = self.sinks.iter_mut().find(|sink| sink.stream == stream)?;
         let mut written = 0;
         if sink.waiting.is_empty() {
-            match write(sink.descriptor.as_ref(), cx, data) {
+            match write(sink.descriptor.as_deref(), cx, data) {
                 Poll::Ready(Ok(n)) => written = n,
                 Poll::Ready(Err(error)) => {
                     sink.descriptor = None;
@@ -179,12 +203,25 @@ impl Pump {
     fn is_drained(&self) -> bool {
         self.inbound_ended && self.sinks.iter().all(|sink| sink.waiting.is_empty())
     }
+
+    /// Ends the sinks. The half of a socket has to be ended by name, since its other half goes on.
+    fn end_sinks(&mut self) {
+        for descriptor in self.sinks.drain(..).filter_map(|sink| sink.descriptor) {
+            if self.is_socket {
+                nacre_sys::socket::end_writing(&descriptor);
+            }
+        }
+    }
 }
 
 /// All pumps of a connection.
 #[derive(Default)]
 pub struct Pumps {
     pumps: Vec<Pump>,
+    /// Sinks of sockets whose channels are gone, with what is still to be written.
+    leaving: Leaving,
+    /// Which of those that are not interactive is asked first, so that all get their turn.
+    next: usize,
     events: VecDeque<PumpEvent>,
 }
 
@@ -212,11 +249,13 @@ impl Pumps {
 
     /// True while something that arrived waits for its reader.
     pub(crate) fn is_behind(&self) -> bool {
-        self.pumps.iter().any(|pump| pump.sinks.iter().any(|sink| !sink.waiting.is_empty()))
+        let waits = |pump: &Pump| pump.sinks.iter().any(|sink| !sink.waiting.is_empty());
+        !self.leaving.is_empty() || self.pumps.iter().any(waits)
     }
 
     /// Drops everything that waits for readers: whoever wanted it has gone.
     pub fn abandon(&mut self) {
+        self.leaving = Leaving::default();
         for sink in self.pumps.iter_mut().flat_map(|pump| &mut pump.sinks) {
             sink.waiting.clear();
         }
@@ -265,6 +304,12 @@ impl Pumps {
             pump.had_sources = false;
         }
         self.end_inbound(channel);
+        // The channel's number may be another's at once.
+        let place = self.pumps.iter().position(|pump| pump.channel == channel && pump.is_socket);
+        if let Some(place) = place {
+            let pump = self.pumps.remove(place);
+            self.leaving.take(pump.sinks);
+        }
     }
 
     fn settle(&mut self, channel: LocalChannel) {
@@ -272,7 +317,7 @@ impl Pumps {
         if pump.is_drained() && !pump.drained_told {
             pump.drained_told = true;
             if !pump.keep_sinks {
-                pump.sinks.clear();
+                pump.end_sinks();
             }
             self.events.push_back(PumpEvent::SinksDrained { channel });
         }
@@ -299,7 +344,7 @@ impl Pumps {
         for channel in settled {
             self.settle(channel);
         }
-        moved
+        moved | self.leaving.flush(cx)
     }
 
     /// Reads sources into packets until `limit` bytes wait in `out`: one packet a source in turn,
@@ -316,30 +361,23 @@ impl Pumps {
         limit: usize,
     ) -> Result<bool, Error> {
         let mut moved = false;
-        for pump in &mut self.pumps {
-            let had = pump.sources.len();
-            let mut failed = None;
-            pump.sources.retain_mut(|source| {
-                if failed.is_some() || out.len() >= limit {
-                    return true;
-                }
-                match fill_from(source, pump.channel, cx, now, connection, out) {
-                    Ok(Filled::Some) => {
-                        moved = true;
-                        true
-                    }
-                    Ok(Filled::Nothing) => true,
-                    Ok(Filled::Ended) => false,
-                    Err(error) => {
-                        failed = Some(error);
-                        true
-                    }
-                }
-            });
-            if let Some(error) = failed {
-                return Err(error);
+        let first = self.pumps.iter().take_while(|pump| pump.interactive).count();
+        let others = self.pumps.len() - first;
+        let start = self.next.checked_rem(others).unwrap_or(0);
+        for turn in 0..self.pumps.len() {
+            let place = match turn.checked_sub(first) {
+                None => turn,
+                Some(turn) => first + (start + turn) % others,
+            };
+            if out.len() >= limit {
+                break;
             }
-            moved |= pump.sources.len() < had;
+            let Some(pump) = self.pumps.get_mut(place) else { break };
+            let filled = fill_from_pump(pump, cx, now, connection, out, limit)?;
+            moved |= filled;
+            if filled && place >= first {
+                self.next = place - first + 1;
+            }
             if pump.had_sources && pump.sources.is_empty() {
                 pump.had_sources = false;
                 moved = true;
@@ -352,6 +390,40 @@ impl Pumps {
             }
         }
         Ok(moved)
+    }
+}
+
+/// Reads each source of a pump once. True when anything moved.
+fn fill_from_pump(
+    pump: &mut Pump,
+    cx: &mut Context<'_>,
+    now: Instant,
+    connection: &mut Connection,
+    out: &mut TransmitBuffer,
+    limit: usize,
+) -> Result<bool, Error> {
+    let (had, channel) = (pump.sources.len(), pump.channel);
+    let (mut moved, mut failed) = (false, None);
+    pump.sources.retain_mut(|source| {
+        if failed.is_some() || out.len() >= limit {
+            return true;
+        }
+        match fill_from(source, channel, cx, now, connection, out) {
+            Ok(Filled::Some) => {
+                moved = true;
+                true
+            }
+            Ok(Filled::Nothing) => true,
+            Ok(Filled::Ended) => false,
+            Err(error) => {
+                failed = Some(error);
+                true
+            }
+        }
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(moved || pump.sources.len() < had),
     }
 }
 

@@ -44,6 +44,7 @@ pub mod crypto;
 pub mod error;
 mod event;
 mod exchange;
+mod forward;
 mod ident;
 mod kdf;
 pub mod limits;

@@ -82,6 +82,18 @@ pub fn set_notsent_lowat(socket: impl AsFd, bytes: u32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()).doing(|| "set TCP_NOTSENT_LOWAT".into()) }
 }
 
+/// Ends the half of a connected socket that is written to (SHUT_WR): its reader comes to the end. One that is no socket or whose
+/// peer is gone has no such half any more, and nothing is said.
+pub fn end_writing(socket: impl AsFd) {
+    let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Write);
+}
+
+/// Whether the system had no room for one more descriptor or connection, which passes.
+pub fn is_no_room(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().unwrap_or(0);
+    [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM].contains(&errno)
+}
+
 /// The traffic class byte of a DSCP code point (RFC 2474 §3: the upper six bits; 0 to 63, larger values lose their upper bits).
 pub const fn traffic_class_of_dscp(code_point: u8) -> u8 {
     code_point << 2

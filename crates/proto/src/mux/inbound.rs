@@ -151,6 +151,8 @@ impl Mux {
             self.finish_open(id, refuse(reason::ADMINISTRATIVELY_PROHIBITED, "a server opens no sessions"));
         } else if session && self.no_more_sessions {
             self.finish_open(id, refuse(reason::ADMINISTRATIVELY_PROHIBITED, "no more sessions were promised"));
+        } else if let Some(why) = crate::forward::wrong_role(self.role.peer(), m.kind) {
+            self.finish_open(id, refuse(reason::ADMINISTRATIVELY_PROHIBITED, why));
         } else if m.max_packet == 0 {
             self.finish_open(id, refuse(reason::CONNECT_FAILED, "maximum packet size 0"));
         } else {
