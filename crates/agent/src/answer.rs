@@ -80,9 +80,7 @@ impl Answer {
             Self::Failure => true,
             Self::Identities(_) => request == number::REQUEST_IDENTITIES,
             Self::Signature(_) => request == number::SIGN_REQUEST,
-            Self::Success => {
-                matches!(request, number::EXTENSION | number::ADD_IDENTITY | number::ADD_ID_CONSTRAINED)
-            }
+            Self::Success => !matches!(request, number::REQUEST_IDENTITIES | number::SIGN_REQUEST),
             Self::ExtensionFailure => request == number::EXTENSION,
         }
     }

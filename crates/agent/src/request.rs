@@ -1,5 +1,6 @@
 //! What a client asks of its agent.
 
+use crate::constraint::{DestinationConstraint, RESTRICT_DESTINATION};
 use crate::error::AgentError;
 use crate::frame::put_frame;
 use crate::number;
@@ -10,9 +11,11 @@ use zeroize::Zeroizing;
 pub const SESSION_BIND: &str = "session-bind@openssh.com";
 
 /// `SSH_AGENT_CONSTRAIN_LIFETIME` (RFC 9987 §8.3).
-const CONSTRAIN_LIFETIME: u8 = 1;
+pub(crate) const CONSTRAIN_LIFETIME: u8 = 1;
 /// `SSH_AGENT_CONSTRAIN_CONFIRM`.
-const CONSTRAIN_CONFIRM: u8 = 2;
+pub(crate) const CONSTRAIN_CONFIRM: u8 = 2;
+/// `SSH_AGENT_CONSTRAIN_EXTENSION`.
+pub(crate) const CONSTRAIN_EXTENSION: u8 = 255;
 
 /// The flags of a signature request: which hash goes with an RSA key (RFC 9987, "Signature Flags").
 /// Other keys have one algorithm and take [`SignFlags::NONE`].
@@ -77,29 +80,55 @@ pub struct AddIdentity<'a> {
     pub lifetime: Option<u32>,
     /// `SSH_AGENT_CONSTRAIN_CONFIRM`: the agent asks before each use.
     pub confirm: bool,
+    /// `restrict-destination-v00@openssh.com`: where the key may be used; empty for everywhere.
+    pub destinations: &'a [DestinationConstraint],
 }
 
 impl std::fmt::Debug for AddIdentity<'_> {
     /// Without the key: a secret is never printed.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { lifetime, confirm, .. } = self;
-        f.debug_struct("AddIdentity").field("lifetime", lifetime).field("confirm", confirm).finish_non_exhaustive()
+        let Self { lifetime, confirm, destinations, .. } = self;
+        let mut out = f.debug_struct("AddIdentity");
+        out.field("lifetime", lifetime).field("confirm", confirm).field("destinations", &destinations.len());
+        out.finish_non_exhaustive()
     }
 }
 
 impl AddIdentity<'_> {
     const fn is_constrained(&self) -> bool {
-        self.lifetime.is_some() || self.confirm
+        self.lifetime.is_some() || self.confirm || !self.destinations.is_empty()
+    }
+
+    fn put(&self, message: &mut Vec<u8>) {
+        message.extend_from_slice(self.key);
+        message.extend_from_slice(&self.constraints());
+    }
+
+    fn constraints(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Some(seconds) = self.lifetime {
+            out.put_u8(CONSTRAIN_LIFETIME);
+            out.put_u32(seconds);
+        }
+        if self.confirm {
+            out.put_u8(CONSTRAIN_CONFIRM);
+        }
+        if !self.destinations.is_empty() {
+            out.put_u8(CONSTRAIN_EXTENSION);
+            out.put_string(RESTRICT_DESTINATION);
+            out.put_string(DestinationConstraint::encode_all(self.destinations));
+        }
+        out
     }
 
     /// Bytes of the message at most.
-    const fn room(&self) -> usize {
-        1 + self.key.len() + 6
+    fn room(&self) -> usize {
+        1 + self.key.len() + self.constraints().len()
     }
 }
 
 /// A request to the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Request<'a> {
     /// `SSH_AGENTC_REQUEST_IDENTITIES`: which keys do you hold?
     RequestIdentities,
@@ -109,6 +138,26 @@ pub enum Request<'a> {
     SessionBind(SessionBind<'a>),
     /// Hold this key.
     AddIdentity(AddIdentity<'a>),
+    /// Forget this key, named by its public half.
+    RemoveIdentity(&'a [u8]),
+    /// Forget all keys.
+    RemoveAllIdentities,
+    /// Do nothing until [`Request::Unlock`] comes with the same passphrase.
+    Lock(&'a [u8]),
+    /// Work again.
+    Unlock(&'a [u8]),
+}
+
+impl std::fmt::Debug for Request<'_> {
+    /// Without keys and passphrases.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SignRequest(sign) => sign.fmt(f),
+            Self::SessionBind(bind) => bind.fmt(f),
+            Self::AddIdentity(add) => add.fmt(f),
+            _ => f.write_str(number::name(self.number())),
+        }
+    }
 }
 
 impl Request<'_> {
@@ -120,6 +169,10 @@ impl Request<'_> {
             Self::SessionBind(_) => number::EXTENSION,
             Self::AddIdentity(add) if add.is_constrained() => number::ADD_ID_CONSTRAINED,
             Self::AddIdentity(_) => number::ADD_IDENTITY,
+            Self::RemoveIdentity(_) => number::REMOVE_IDENTITY,
+            Self::RemoveAllIdentities => number::REMOVE_ALL_IDENTITIES,
+            Self::Lock(_) => number::LOCK,
+            Self::Unlock(_) => number::UNLOCK,
         }
     }
 
@@ -129,7 +182,11 @@ impl Request<'_> {
     /// [`AgentError::RequestTooLong`]; `out` is as it was.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), AgentError> {
         // A vector that grows would leave copies of a secret behind, and so would one that is not wiped.
-        let room = if let Self::AddIdentity(add) = self { add.room() } else { 1 };
+        let room = match self {
+            Self::AddIdentity(add) => add.room(),
+            Self::Lock(passphrase) | Self::Unlock(passphrase) => 5 + passphrase.len(),
+            _ => 1,
+        };
         let mut message = Zeroizing::new(Vec::with_capacity(room));
         out.reserve(room + 4);
         message.put_u8(self.number());
@@ -147,16 +204,10 @@ impl Request<'_> {
                 message.put_string(bind.signature);
                 message.put_bool(bind.is_forwarding);
             }
-            Self::AddIdentity(add) => {
-                message.extend_from_slice(add.key);
-                if let Some(seconds) = add.lifetime {
-                    message.put_u8(CONSTRAIN_LIFETIME);
-                    message.put_u32(seconds);
-                }
-                if add.confirm {
-                    message.put_u8(CONSTRAIN_CONFIRM);
-                }
-            }
+            Self::AddIdentity(add) => add.put(&mut message),
+            Self::RemoveIdentity(public_key) => message.put_string(public_key),
+            Self::RemoveAllIdentities => {}
+            Self::Lock(passphrase) | Self::Unlock(passphrase) => message.put_string(passphrase),
         }
         put_frame(out, &message)
     }
@@ -190,7 +241,9 @@ mod tests {
 
     #[test]
     fn a_key_goes_in_with_and_without_constraints() {
-        let add = |lifetime, confirm| encoded(Request::AddIdentity(AddIdentity { key: b"KEY", lifetime, confirm }));
+        let add = |lifetime, confirm| {
+            encoded(Request::AddIdentity(AddIdentity { key: b"KEY", lifetime, confirm, destinations: &[] }))
+        };
         assert_eq!(add(None, false), [0, 0, 0, 4, 17, b'K', b'E', b'Y']);
         assert_eq!(add(Some(300), false), [0, 0, 0, 9, 25, b'K', b'E', b'Y', 1, 0, 0, 1, 44]);
         assert_eq!(add(None, true), [0, 0, 0, 5, 25, b'K', b'E', b'Y', 2]);
@@ -199,9 +252,11 @@ mod tests {
 
     #[test]
     fn a_key_is_never_printed() {
-        let request = Request::AddIdentity(AddIdentity { key: b"SECRET", lifetime: None, confirm: true });
+        let request =
+            Request::AddIdentity(AddIdentity { key: b"SECRET", lifetime: None, confirm: true, destinations: &[] });
         let text = format!("{request:?}");
         assert!(text.contains("confirm: true") && !text.contains("key") && !text.contains("83"), "{text}");
+        assert_eq!(format!("{:?}", Request::Lock(b"SECRET")), "SSH_AGENTC_LOCK");
     }
 
     #[test]

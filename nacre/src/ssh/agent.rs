@@ -106,7 +106,7 @@ impl Agent {
         };
         let form = key.dangerous_agent_form();
         let lifetime = lifetime.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
-        let request = Request::AddIdentity(AddIdentity { key: &form, lifetime, confirm });
+        let request = Request::AddIdentity(AddIdentity { key: &form, lifetime, confirm, destinations: &[] });
         let name = nacre_wire::text::clean_line(key.comment().as_bytes(), MAX_NAME);
         match tokio::time::timeout(LIST_PATIENCE, self.ask(&request)).await {
             Ok(Ok(Answer::Success)) => log.verbose(&format!("Identity added to the agent: {name}")),

@@ -1,0 +1,64 @@
+//! Whether a key may be used on a connection (OpenSSH PROTOCOL.agent §2 and §3).
+
+use super::pattern;
+use super::refusal::Refusal;
+use super::session::Session;
+use crate::constraint::{DestinationConstraint, Hop};
+
+const NOT_THERE: Refusal = Refusal::Destination("it may not be used there");
+
+/// Whether a connection may know that a key exists, and for a login (`user` given) whether it may be used. A key without
+/// constraints may everything, and all may be seen on a local connection.
+pub(super) fn permitted(
+    constraints: &[DestinationConstraint],
+    session: &Session,
+    user: Option<&[u8]>,
+) -> Result<(), Refusal> {
+    if constraints.is_empty() {
+        return Ok(());
+    }
+    if session.is_doubtful() {
+        return Err(Refusal::Destination("the connection could not be bound to a host"));
+    }
+    let Some((last, before)) = session.bindings().split_last() else { return Ok(()) };
+    let mut from = None;
+    for binding in before {
+        if !binding.is_forwarding {
+            return Err(Refusal::Destination("the connection was bound for a login and then went on"));
+        }
+        step(constraints, from, Some(&binding.host_key), None)?;
+        from = Some(binding.host_key.as_slice());
+    }
+    if last.is_forwarding && user.is_some() {
+        return Err(Refusal::Destination("the last binding is for forwarding, not for a login"));
+    }
+    step(constraints, from, Some(&last.host_key), user)?;
+    // Who can only forward may see the keys that lead on from there, and no others.
+    if last.is_forwarding { step(constraints, Some(&last.host_key), None, None) } else { Ok(()) }
+}
+
+/// One step from a host (`None`: the machine of the agent) to a host (`None`: any).
+fn step(
+    constraints: &[DestinationConstraint],
+    from: Option<&[u8]>,
+    to: Option<&[u8]>,
+    user: Option<&[u8]>,
+) -> Result<(), Refusal> {
+    let allowed = constraints.iter().any(|constraint| {
+        let begins = match from {
+            None => constraint.from.host.is_none(),
+            Some(key) => is_host(&constraint.from, key),
+        };
+        let wanted = constraint.to.user.as_deref();
+        begins
+            && to.is_none_or(|key| is_host(&constraint.to, key))
+            && wanted.zip(user).is_none_or(|(wanted, user)| pattern::matches(wanted, user))
+    });
+    if allowed { Ok(()) } else { Err(NOT_THERE) }
+}
+
+/// A host that shows a certificate is none that a constraint knows: sessions are bound by plain keys alone, so what is
+/// said of an authority permits nothing.
+fn is_host(hop: &Hop, key: &[u8]) -> bool {
+    hop.host_keys.iter().any(|known| !known.is_ca && known.key == key)
+}
