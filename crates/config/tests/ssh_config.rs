@@ -77,7 +77,6 @@ fn mistakes_name_the_place_and_the_way_out() {
 fn a20_what_would_be_wrong_to_skip_stops() {
     for line in [
         "ProxyJump bastion",
-        "ProxyCommand nc %h %p",
         "RevokedHostKeys /etc/ssh/revoked",
         "BindInterface eth1",
         "LocalForward 8080 web:80\nExitOnForwardFailure yes",
@@ -86,8 +85,29 @@ fn a20_what_would_be_wrong_to_skip_stops() {
         let other = format!("Host other\n{}", line.replace('\n', "\n  "));
         assert!(with(&other).is_ok(), "{line} for another host");
     }
-    for line in ["ProxyJump none", "ProxyCommand none", "RevokedHostKeys none", "ProxyJump none\nProxyCommand nc x"] {
-        assert!(with(line).is_ok(), "{line}");
+    assert!(with("RevokedHostKeys none").is_ok());
+}
+
+#[test]
+fn the_proxy_named_first_counts() {
+    let proxies = |config: &str| {
+        let options = with(config).unwrap();
+        (options.proxy_command, options.proxy_jump.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+    };
+    let none = || (None, String::new());
+    assert_eq!(proxies("ProxyJump none"), none());
+    assert_eq!(proxies("ProxyCommand None"), none());
+    assert_eq!(proxies("ProxyJump none\nProxyCommand nc x"), none());
+    assert_eq!(proxies("ProxyCommand nc x\nProxyJump hop"), (Some("nc x".to_owned()), String::new()));
+}
+
+#[test]
+fn the_tokens_of_a_proxy_command() {
+    let config = "HostName %h.example\nPort 2200\nUser bob\nHostKeyAlias key\nProxyCommand a %h %k %n %p %r %% '#' b";
+    let wanted = "a web.example key web 2200 bob % '#' b";
+    assert_eq!(with(config).unwrap().proxy_command.as_deref(), Some(wanted));
+    for letter in ["d", "i", "L", "l", "u", "C", "j", "T"] {
+        assert!(said(&format!("ProxyCommand a %{letter}")).contains(&format!("unknown key %{letter}")));
     }
 }
 

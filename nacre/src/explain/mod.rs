@@ -10,12 +10,12 @@ use crate::cli::explain::ExplainArgs;
 use crate::cli::setting::client_lines;
 use crate::failure::{Failure, SSH};
 use crate::output;
-use crate::ssh::connect::connect;
+use crate::ssh::connect::{Link, connect};
 use crate::ssh::identities;
 use crate::ssh::log::Log;
 use crate::ssh::options::{effective_for, transport};
 use crate::ssh::records::Records;
-use nacre_config::client::LogLevel;
+use nacre_config::client::{ClientOptions, LogLevel};
 use nacre_crypto::AwsLc;
 use nacre_net::Driver;
 use nacre_proto::algorithm::SignatureAlgorithm;
@@ -23,6 +23,7 @@ use nacre_proto::{ClientConfig, Connection, Error, TransportConfig};
 use owner::Explainer;
 use record::{Recorder, Row, Who};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,7 +48,7 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
     let log = Log::new(LogLevel::Error, None).map_err(|error| Failure::with_code(SSH, error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::with_code(SSH, format!("cannot start the runtime: {error}")))?;
-    let (recorder, error) = runtime.block_on(explain(&options, &log))?;
+    let (recorder, error) = runtime.block_on(explain(&options, args.config_file.as_deref(), &log))?;
     let records = recorder.records();
     let text = match args.json {
         true => story::json(&records),
@@ -69,13 +70,19 @@ fn exit_code(error: &Error) -> ExitCode {
     }
 }
 
-async fn explain(options: &nacre_config::client::ClientOptions, log: &Log) -> Result<(Recorder, Error), Failure> {
+async fn explain(options: &ClientOptions, config_file: Option<&Path>, log: &Log) -> Result<(Recorder, Error), Failure> {
     let records = Records::load(options, log).map_err(|line| Failure::with_code(SSH, line))?;
     let start = Instant::now();
     let recorder = Recorder::new(start);
-    let reached = connect(options, None, log).await.map_err(|error| Failure::with_code(SSH, error.0))?;
-    let local = reached.stream.local_addr().map(|address| address.to_string()).unwrap_or_default();
-    let text = format!("connects to {}", reached.address);
+    let reached = connect(options, None, config_file, log).await.map_err(|error| Failure::with_code(SSH, error.0))?;
+    let local = match &reached.stream {
+        Link::Socket(stream) => stream.local_addr().map(|address| address.to_string()).unwrap_or_default(),
+        Link::Proxy(_) => String::new(),
+    };
+    let text = match reached.address {
+        Some(address) => format!("connects to {address}"),
+        None => "starts the program that makes the connection".to_owned(),
+    };
     let details = vec![("from".to_owned(), local), ("host".to_owned(), options.host_name.clone())];
     recorder.add(Instant::now(), (Row::Connect, 1, Who::Client), "tcp", text, details);
 
@@ -95,5 +102,8 @@ async fn explain(options: &nacre_config::client::ClientOptions, log: &Log) -> Re
     let judge = Box::new(move |blob: &[u8]| records.verdict(blob));
     let owner = Explainer::new(recorder.clone(), judge, candidates, algorithms);
     let (_, ended) = Driver::new(reached.stream, connection, owner).run().await;
+    if let Some(proxy) = reached.proxy {
+        proxy.finish().await;
+    }
     Ok((recorder, ended.error))
 }

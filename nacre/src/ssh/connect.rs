@@ -1,11 +1,16 @@
-//! From a host name to a connected socket.
+//! From a host name to a connected socket, or to a program that makes the connection.
 
 use super::log::Log;
+use super::proxy::{self, Proxy, ProxyStream};
 use nacre_config::client::{AddressFamily, ClientOptions};
 use nacre_sys::socket;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// How much may wait unsent in the kernel, in bytes: enough to keep a fast path full, little enough
@@ -18,20 +23,85 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct NotConnected(pub String);
 
-/// A connected socket and whom it reached.
-pub struct Reached {
-    /// The socket, with its options set.
-    pub stream: TcpStream,
-    /// The address that answered.
-    pub address: SocketAddr,
+/// What carries a connection.
+pub enum Link {
+    /// A socket.
+    Socket(TcpStream),
+    /// The pipes of a program.
+    Proxy(ProxyStream),
 }
 
-/// Resolves the host and tries its addresses in turn, `ConnectionAttempts` times. Packets are marked
-/// with the traffic class (`IPQoS`), if there is one.
+impl Link {
+    /// The stream within.
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut (dyn Both + '_)> {
+        match self.get_mut() {
+            Self::Socket(stream) => Pin::new(stream),
+            Self::Proxy(stream) => Pin::new(stream),
+        }
+    }
+}
+
+trait Both: AsyncRead + AsyncWrite + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Unpin> Both for S {}
+
+impl AsyncRead for Link {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(cx)
+    }
+}
+
+/// A connection and whom it reached.
+pub struct Reached {
+    /// The socket, with its options set, or a program's pipes.
+    pub stream: Link,
+    /// The address that answered; a program does not tell.
+    pub address: Option<SocketAddr>,
+    /// The program in between.
+    pub proxy: Option<Proxy>,
+}
+
+/// Whom a connection reached, as messages name it.
+pub fn peer(address: Option<SocketAddr>) -> String {
+    match address {
+        Some(address) => format!("{} port {}", address.ip(), address.port()),
+        // What ssh says of a ProxyCommand's peer.
+        None => "UNKNOWN port 65535".to_owned(),
+    }
+}
+
+/// Reaches the host: by `ProxyCommand` or `ProxyJump` where there is one (`config_file` is what `-F` named), otherwise it
+/// resolves the name and tries its addresses in turn, `ConnectionAttempts` times. Packets are marked with the traffic class
+/// (`IPQoS`), if there is one.
 ///
 /// # Errors
-/// The name is unknown, or no address answers.
-pub async fn connect(options: &ClientOptions, traffic_class: Option<u8>, log: &Log) -> Result<Reached, NotConnected> {
+/// The name is unknown, no address answers, or the program cannot be run.
+pub async fn connect(
+    options: &ClientOptions,
+    traffic_class: Option<u8>,
+    config_file: Option<&Path>,
+    log: &Log,
+) -> Result<Reached, NotConnected> {
+    match proxy::call(options, config_file) {
+        Some(call) => proxy::connect(call, options, log).await,
+        None => direct(options, traffic_class, log).await,
+    }
+}
+
+async fn direct(options: &ClientOptions, traffic_class: Option<u8>, log: &Log) -> Result<Reached, NotConnected> {
     let addresses = resolve(&options.host_name, options.port, options.address_family).await?;
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for attempt in 0..options.connection_attempts.max(1) {
@@ -45,7 +115,7 @@ pub async fn connect(options: &ClientOptions, traffic_class: Option<u8>, log: &L
                 Ok(stream) => {
                     log.debug(|| "connection established".to_owned());
                     prepare(&stream, options, traffic_class, log);
-                    return Ok(Reached { stream, address: *address });
+                    return Ok(Reached { stream: Link::Socket(stream), address: Some(*address), proxy: None });
                 }
                 Err(error) => {
                     log.debug(|| format!("{}: {}", address.ip(), plain(&error)));

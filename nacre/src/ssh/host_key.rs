@@ -33,8 +33,8 @@ pub struct HostKeys<'a> {
     pub options: &'a ClientOptions,
     /// What is on record.
     pub records: &'a Records,
-    /// Whom the socket reached.
-    pub address: SocketAddr,
+    /// Whom the socket reached; unknown behind a proxy.
+    pub address: Option<SocketAddr>,
     /// Where to say things.
     pub log: &'a Log,
 }
@@ -50,7 +50,8 @@ impl HostKeys<'_> {
             return Ok(Checked::Refused);
         };
         self.log.debug(|| format!("host key: {} {}", key.key_type(), key.fingerprint_sha256()));
-        if self.options.no_host_authentication_for_localhost && self.address.ip().is_loopback() {
+        let local = self.address.is_some_and(|address| address.ip().is_loopback());
+        if self.options.no_host_authentication_for_localhost && local {
             self.log.debug(|| "the host is this machine: its key is not checked".to_owned());
             return Ok(Checked::New);
         }
@@ -89,9 +90,9 @@ impl HostKeys<'_> {
 
     /// The address, when it is to be on record beside the name.
     fn recorded_address(&self) -> Option<String> {
-        let address = self.address.ip().to_string();
+        let address = self.address.map(|address| address.ip().to_string());
         let wanted = self.options.check_host_ip && self.options.host_key_alias.is_none();
-        Some(address).filter(|address| wanted && *address != self.records.name)
+        address.filter(|address| wanted && *address != self.records.name)
     }
 
     fn revoked(&self, key: &PublicKey, origin: &Origin) -> Checked {
@@ -190,7 +191,9 @@ impl HostKeys<'_> {
     }
 
     fn introduction(&self, key: &PublicKey, fingerprint: &str) -> String {
-        let (name, address) = (self.records.recorded_name(), self.address.ip());
+        let name = self.records.recorded_name();
+        let address = self.address.map(|address| address.ip().to_string());
+        let address = address.unwrap_or_else(|| "<no hostip for proxy command>".to_owned());
         let kind = key.type_label();
         let mut text = format!("The authenticity of host '{name} ({address})' can't be established.\n");
         text.push_str(&format!("{kind} key fingerprint is {fingerprint}\n{}\n", key.randomart()));

@@ -74,12 +74,12 @@ impl HostKeyUpdate {
     }
 
     /// The server told which keys it has. Those that are new must be proved.
-    pub fn on_announcement(&mut self, port: &mut Port<'_>, data: &[u8], records: &Records, address: IpAddr) {
+    pub fn on_announcement(&mut self, port: &mut Port<'_>, data: &[u8], records: &Records, address: Option<IpAddr>) {
         if self.files.is_empty() || self.announced.is_some() {
             return;
         }
         let Some(keys) = self.read(data, records) else { return };
-        let address = Some(address.to_string()).filter(|ip| self.check_host_ip && *ip != records.name);
+        let address = address.map(|ip| ip.to_string()).filter(|ip| self.check_host_ip && *ip != records.name);
         let address = address.map(|address| record_name(&address, records.port));
         let names = Names { host: records.recorded_name(), address };
         let changes = match self.survey(&names, &keys) {

@@ -35,7 +35,7 @@ pub struct Login {
     options: Arc<ClientOptions>,
     log: Log,
     records: Records,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     proof: HostProof,
     checked: Option<Checked>,
     order: Option<Order>,
@@ -51,7 +51,13 @@ pub struct Login {
 
 impl Login {
     /// A login that has not begun.
-    pub fn new(options: Arc<ClientOptions>, log: Log, records: Records, address: SocketAddr, proof: HostProof) -> Self {
+    pub fn new(
+        options: Arc<ClientOptions>,
+        log: Log,
+        records: Records,
+        address: Option<SocketAddr>,
+        proof: HostProof,
+    ) -> Self {
         Self {
             options,
             log,
@@ -84,8 +90,8 @@ impl Login {
         &self.records
     }
 
-    /// Whom the socket reached.
-    pub fn address(&self) -> SocketAddr {
+    /// Whom the socket reached; unknown behind a proxy.
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 

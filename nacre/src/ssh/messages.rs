@@ -1,8 +1,9 @@
 //! The last words: what a person reads when a connection ends, and the exit code that goes with it.
 
-use super::connect::plain;
+use super::connect::{peer, plain};
 use super::log::Log;
 use super::owner::{End, Story};
+use super::proxy::{Fate, Kind};
 use super::session::Exit;
 use crate::failure::SSH;
 use nacre_config::client::{ClientOptions, LogLevel};
@@ -12,17 +13,29 @@ use nacre_proto::error::{Incompatibility, Timer};
 use nacre_wire::text::clean_line;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 
 /// What a shell reports after Ctrl-C.
 const INTERRUPTED: u8 = 130;
 /// The longest text of the server that is shown, in bytes.
 const MAX_TEXT: usize = 1024;
 
+/// What carried the connection.
+#[derive(Debug, Default)]
+pub struct Line {
+    /// Whom the socket reached.
+    pub address: Option<SocketAddr>,
+    /// What became of the program in between, if there was one.
+    pub fate: Option<Fate>,
+}
+
 /// Tells how the connection ended and gives the exit code.
-pub fn conclude(options: &ClientOptions, address: SocketAddr, story: &Story, ended: &Ended, log: &Log) -> u8 {
+pub fn conclude(options: &ClientOptions, carrier: &Line, story: &Story, ended: &Ended, log: &Log) -> u8 {
     let line = match &story.end {
         Some(end) => of_ours(end, options),
-        None => of_error(&ended.error, ended.io.as_ref(), story.authenticated, options, address),
+        None => of_proxy(carrier, &ended.error, story.authenticated).unwrap_or_else(|| {
+            of_error(&ended.error, ended.io.as_ref(), story.authenticated, options, carrier.address)
+        }),
     };
     if let Some((level, line)) = line {
         log.say(level, &line);
@@ -55,16 +68,42 @@ fn of_ours(end: &End, options: &ClientOptions) -> Option<(LogLevel, String)> {
     }
 }
 
+/// The line for a program in between that ended before anybody was logged in: it is the cause.
+fn of_proxy(carrier: &Line, error: &Error, authenticated: bool) -> Option<Option<(LogLevel, String)>> {
+    let Some(Fate::Ended(kind, status)) = carrier.fate else { return None };
+    if authenticated || !matches!(error, Error::ConnectionLost) {
+        return None;
+    }
+    let peer = peer(carrier.address);
+    match (kind, status.code()) {
+        // It has told what happened.
+        (Kind::Jump, Some(code)) if code == i32::from(SSH) => {
+            Some(Some((LogLevel::Verbose, format!("Connection closed by {peer}"))))
+        }
+        (Kind::Jump, _) => None,
+        (Kind::Command, Some(code)) => {
+            Some(Some((LogLevel::Fatal, format!("Connection closed by {peer}: ProxyCommand ended with code {code}"))))
+        }
+        (Kind::Command, None) => {
+            let signal = status.signal().unwrap_or_default();
+            Some(Some((
+                LogLevel::Fatal,
+                format!("Connection closed by {peer}: ProxyCommand was ended by signal {signal}"),
+            )))
+        }
+    }
+}
+
 /// The line for an end that was not our wish.
 fn of_error(
     error: &Error,
     io: Option<&io::Error>,
     authenticated: bool,
     options: &ClientOptions,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
 ) -> Option<(LogLevel, String)> {
     let (user, host) = (&options.user, &options.host_name);
-    let peer = format!("{} port {}", address.ip(), address.port());
+    let peer = peer(address);
     let fatal = |line: String| Some((LogLevel::Fatal, line));
     match error {
         Error::HostKeyRefused => fatal("Host key verification failed.".to_owned()),
@@ -113,7 +152,7 @@ mod tests {
         let options = vec!["User u".to_owned()];
         let invocation = Invocation { host: "h".to_owned(), options, ..Invocation::default() };
         let options = resolve(&Machine, &client_sets(), &invocation).unwrap();
-        let address = "192.0.2.1:22".parse().unwrap();
+        let address = Some("192.0.2.1:22".parse().unwrap());
         of_error(&error, io.as_ref(), authenticated, &options, address).unwrap().1
     }
 

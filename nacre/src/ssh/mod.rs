@@ -21,6 +21,7 @@ mod offer;
 pub(crate) mod options;
 mod owner;
 mod plan;
+mod proxy;
 pub(crate) mod records;
 mod session;
 pub(crate) mod signals;
@@ -38,6 +39,7 @@ use nacre_sys::background::{self, Foreground};
 use owner::ClientOwner;
 use plan::Plan;
 use records::Records;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -81,7 +83,7 @@ fn effective(args: &SshArgs) -> Result<ClientOptions, Failure> {
 fn call(args: &SshArgs) -> Result<u8, Failure> {
     let options = effective(args)?;
     let log = Log::new(options.log_level, args.log_file.as_deref()).map_err(|error| {
-        let file = args.log_file.as_deref().unwrap_or(std::path::Path::new("-")).display();
+        let file = args.log_file.as_deref().unwrap_or(Path::new("-")).display();
         Failure::with_code(SSH, format!("ssh: {file}: {}", connect::plain(&error)))
     })?;
     let fatal = |text: &str| {
@@ -105,7 +107,8 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
     let _ = nacre_sys::privileges::set_dumpable(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| fatal(&format!("ssh: {error}")))?;
-    let code = runtime.block_on(connection(Arc::new(options), plan, records, front, &log));
+    let config_file = args.config_file.as_deref();
+    let code = runtime.block_on(connection(Arc::new(options), config_file, plan, records, front, &log));
     // A question that nobody answered any more must not keep us.
     runtime.shutdown_background();
     Ok(code)
@@ -114,6 +117,7 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
 /// One connection from its first byte to its last.
 async fn connection(
     options: Arc<ClientOptions>,
+    config_file: Option<&Path>,
     plan: Plan,
     records: Records,
     front: Option<Foreground>,
@@ -121,7 +125,7 @@ async fn connection(
 ) -> u8 {
     let began = Instant::now();
     let class = if plan.terminal { options.ip_qos_interactive } else { options.ip_qos_bulk };
-    let reached = match connect::connect(&options, class, log).await {
+    let reached = match connect::connect(&options, class, config_file, log).await {
         Ok(reached) => reached,
         Err(connect::NotConnected(line)) => {
             log.error(&line);
@@ -153,5 +157,9 @@ async fn connection(
     let owner = ClientOwner::new(Arc::clone(&options), login, plan, front, log.clone());
     let (owner, ended) = Driver::new(reached.stream, connection, owner).run().await;
     let story = owner.finish().await;
-    messages::conclude(&options, address, &story, &ended, log)
+    let fate = match reached.proxy {
+        Some(proxy) => Some(proxy.finish().await),
+        None => None,
+    };
+    messages::conclude(&options, &messages::Line { address, fate }, &story, &ended, log)
 }

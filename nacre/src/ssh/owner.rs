@@ -278,7 +278,7 @@ impl ClientOwner {
     fn on_global(&mut self, port: &mut Port<'_>, name: &str, data: &[u8]) {
         let Some(login) = &self.login else { return };
         if name == names::HOSTKEYS && matches!(login.checked(), Some(Checked::Known { by_user: true })) {
-            self.updates.on_announcement(port, data, login.records(), login.address().ip());
+            self.updates.on_announcement(port, data, login.records(), login.address().map(|address| address.ip()));
         }
     }
 

@@ -98,7 +98,7 @@ keywords! {
         NoHostAuthenticationForLocalhost = flag("no"),
         PasswordAuthentication = flag("yes"),
         PermitLocalCommand = flag("no").warn(&["no"], "no local command is run"),
-        ProxyUseFdpass = flag("no").warn(&["yes", "no"], "no proxy is used"),
+        ProxyUseFdpass = flag("no"),
         PubkeyAuthentication = Row::new(Kind::Word(PUBKEY)).default("true").alias(&["dsaauthentication"]),
         RequestTTY = Row::new(Kind::Word(TTY)).default("auto"),
         SessionType = Row::new(Kind::Word(SESSION)).default("default"),
@@ -173,7 +173,7 @@ keywords! {
         SyslogFacility = Row::new(Kind::Word(FACILITIES)).default("USER").warn(&["USER"], "messages go to stderr"),
         ObscureKeystrokeTiming = Row::new(Kind::WordOrText(YES_NO)).default("no")
             .warn(&["no"], "keystrokes are sent as they are typed"),
-        ProxyCommand = Row::new(Kind::Rest).stop(&["none"], "connecting directly would not be what was asked for"),
+        ProxyCommand = Row::new(Kind::Rest),
         ProxyJump = Row::new(Kind::Custom(read_proxy_jump))
             .stop(&["none"], "connecting directly would not be what was asked for"),
         Protocol = Row::new(Kind::Rest).ignored().alias(&[

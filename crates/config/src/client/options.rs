@@ -150,6 +150,8 @@ pub struct ClientOptions {
     pub proxy_jump: Vec<JumpHost>,
     /// The command that makes the connection.
     pub proxy_command: Option<String>,
+    /// `proxy_command` makes a socket and hands it over, and carries nothing itself.
+    pub proxy_use_fdpass: bool,
     /// The command to run here after the login; only with `permit_local_command`. Its tokens are not filled in.
     pub local_command: Option<String>,
     /// Whether `local_command` may run.
@@ -276,6 +278,11 @@ impl Builder<'_> {
         pairs.into_iter().map(|(k, v)| Ok((k, self.expand(Keyword::SetEnv, &v, tokens)?))).collect()
     }
 
+    fn proxy_command(&self, tokens: &Tokens) -> Result<Option<String>, ConfigError> {
+        let Some(text) = self.settings.text_or_none(Keyword::ProxyCommand) else { return Ok(None) };
+        self.expand(Keyword::ProxyCommand, &text, &tokens.only(tokens::PROXY_COMMAND)).map(Some)
+    }
+
     fn forwards(&mut self) -> Result<Vec<(ForwardKind, Forward)>, ConfigError> {
         let mut out = Vec::new();
         if self.flag(Keyword::ClearAllForwardings) {
@@ -391,7 +398,8 @@ impl Builder<'_> {
             exit_on_forward_failure: self.flag(Keyword::ExitOnForwardFailure),
             gateway_ports: self.flag(Keyword::GatewayPorts),
             proxy_jump: jump.split(',').filter_map(JumpHost::parse).collect(),
-            proxy_command: self.settings.text_or_none(Keyword::ProxyCommand),
+            proxy_command: self.proxy_command(&tokens)?,
+            proxy_use_fdpass: self.flag(Keyword::ProxyUseFdpass),
             local_command: self.settings.text_or_none(Keyword::LocalCommand),
             permit_local_command: self.flag(Keyword::PermitLocalCommand),
             user,

@@ -263,6 +263,19 @@ impl JumpHost {
     }
 }
 
+impl fmt::Display for JumpHost {
+    /// As `-J` takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.user.as_ref().map_or(Ok(()), |user| write!(f, "{user}@"))?;
+        match (self.host.contains(':'), self.port) {
+            (false, None) => f.write_str(&self.host),
+            (false, Some(port)) => write!(f, "{}:{port}", self.host),
+            (true, None) => write!(f, "[{}]", self.host),
+            (true, Some(port)) => write!(f, "[{}]:{port}", self.host),
+        }
+    }
+}
+
 /// Reads `ProxyJump`: a comma-separated list of stops, or `none`.
 pub(super) fn read_proxy_jump(words: &[String]) -> Result<Value, &'static str> {
     let allowed = "[user@]host[:port], more of them after commas, or none";
@@ -297,6 +310,13 @@ mod tests {
             assert_eq!(local(bad), None, "{bad:?}");
         }
         assert_eq!(of("8080:web:80", ForwardKind::Dynamic), None);
+    }
+
+    #[test]
+    fn jump_hosts_are_written_as_they_are_read() {
+        for text in ["hop", "hop:22", "ann@hop", "a@b@hop:1", "[::1]", "ann@[fe80::1%eth0]:2200"] {
+            assert_eq!(JumpHost::parse(text).map(|jump| jump.to_string()).as_deref(), Some(text));
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@ use crate::world::World;
 /// The tokens that may stand wherever tokens are allowed.
 pub(super) const EVERYWHERE: &str = "CdhijkLlnpru";
 
+/// The tokens of ProxyCommand.
+pub(super) const PROXY_COMMAND: &str = "hknpr";
+
 /// What the tokens are made of.
 pub(super) struct Facts<'a> {
     pub world: &'a dyn World,
