@@ -7,14 +7,14 @@ use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, Signature
 /// What is known and what is offered unless somebody says otherwise.
 pub fn sets() -> AlgorithmSets {
     let offered = TransportConfig::default();
-    let user_keys = names(SignatureAlgorithm::ALL, SignatureAlgorithm::name);
+    let user_keys = names(SignatureAlgorithm::PLAIN, SignatureAlgorithm::name);
     // ECDSA host keys are known and not offered by a server unless configured.
     let host_default = [SignatureAlgorithm::Ed25519, SignatureAlgorithm::RsaSha512, SignatureAlgorithm::RsaSha256];
     AlgorithmSets {
         kex: table(KexMethod::ALL, &offered.kex, KexMethod::name),
         ciphers: table(CipherAlgorithm::ALL, &offered.ciphers, CipherAlgorithm::name),
         macs: table(MacAlgorithm::ALL, &offered.macs, MacAlgorithm::name),
-        host_keys: table(SignatureAlgorithm::ALL, &host_default, SignatureAlgorithm::name),
+        host_keys: table(SignatureAlgorithm::PLAIN, &host_default, SignatureAlgorithm::name),
         user_keys: AlgorithmTable::new(&user_keys, &user_keys),
     }
 }

@@ -34,7 +34,7 @@ pub fn answer(kind: &str) -> Result<String, Failure> {
         "key" | "key-plain" => key_types(),
         // No certificate type and no GSSAPI method is known.
         "key-cert" | "kex-gss" => Vec::new(),
-        "sig" => SignatureAlgorithm::ALL.iter().map(|a| a.name()).collect(),
+        "sig" => SignatureAlgorithm::PLAIN.iter().map(|a| a.name()).collect(),
         "key-sig"
         | "hostkeyalgorithms"
         | "pubkeyacceptedalgorithms"
@@ -42,7 +42,7 @@ pub fn answer(kind: &str) -> Result<String, Failure> {
         | "casignaturealgorithms"
         | "hostbasedacceptedalgorithms"
         | "hostbasedacceptedkeytypes"
-        | "hostbasedkeytypes" => SignatureAlgorithm::ALL.iter().map(|a| a.name()).collect(),
+        | "hostbasedkeytypes" => SignatureAlgorithm::PLAIN.iter().map(|a| a.name()).collect(),
         "compression" => vec![names::COMPRESSION_NONE],
         "protocol-version" => vec!["2"],
         "help" => KINDS.to_vec(),
@@ -56,7 +56,7 @@ pub fn answer(kind: &str) -> Result<String, Failure> {
 
 fn key_types() -> Vec<&'static str> {
     let mut types: Vec<&str> = Vec::new();
-    for algorithm in SignatureAlgorithm::ALL {
+    for algorithm in SignatureAlgorithm::PLAIN {
         if !types.contains(&algorithm.key_type()) {
             types.push(algorithm.key_type());
         }

@@ -8,6 +8,7 @@
 
 mod base64;
 mod blob;
+mod certificate;
 mod digest;
 mod kex;
 mod packet;
@@ -20,6 +21,10 @@ mod verify;
 
 pub use base64::{base64_decode, base64_encode};
 pub use blob::EcCurve;
+pub use certificate::{
+    Certificate, CertificateError, CertificateKind, CertificateOption, CertificateRefusal, CertificateRequest, FOREVER,
+    NewOption, UserLimits,
+};
 pub use digest::{HashKind, Hasher, ct_eq, hmac_sha1, sha1, sha256};
 pub use password::{PasswordError, burn_password, hash_password, verify_password};
 pub use private::{DEFAULT_ROUNDS, KeyError, KeyKind, MAX_ROUNDS, PrivateKey, Protection, public_half};

@@ -7,6 +7,7 @@ use crate::blob::{EcCurve, KeyBlob, bit_len};
 use crate::provider::{RSA_CEILING_BITS, refuse};
 use aws_lc_rs::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::certificate;
 use nacre_proto::crypto::CryptoError;
 use nacre_wire::Reader;
 
@@ -21,6 +22,16 @@ pub(crate) fn verify(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), CryptoError> {
+    if algorithm.is_certificate() {
+        // The key inside signs. Whether the certificate holds is for its judge to say.
+        let head = certificate::split(public_key).map_err(refuse)?;
+        let fits = head.key_type == algorithm.key_type();
+        return if fits {
+            verify(min_rsa_bits, algorithm.plain(), &head.key, message, signature)
+        } else {
+            Err(CryptoError)
+        };
+    }
     let key = KeyBlob::decode(public_key).map_err(refuse)?;
     let signature = open_signature(algorithm, signature)?;
     match (algorithm, key) {

@@ -399,7 +399,9 @@ fn a_key_signs_with_its_own_algorithms_only() {
     for key in [PrivateKey::generate(KeyKind::Ed25519, None), PrivateKey::generate(KeyKind::Ecdsa, Some(384))] {
         let key = key.unwrap();
         for &algorithm in SignatureAlgorithm::ALL {
-            assert_eq!(key.sign(algorithm, b"x").is_ok(), key.algorithms().contains(&algorithm), "{algorithm}");
+            // By a certificate's name it signs as the key inside.
+            let own = key.algorithms().contains(&algorithm.plain());
+            assert_eq!(key.sign(algorithm, b"x").is_ok(), own, "{algorithm}");
         }
     }
 }

@@ -96,7 +96,8 @@ named! {
 }
 
 named! {
-    /// Signature algorithms, for host keys and for user keys.
+    /// Signature algorithms, for host keys and for user keys, and those by which a certificate is shown with the
+    /// signature of the key inside it (OpenSSH PROTOCOL.certkeys).
     SignatureAlgorithm {
         /// RFC 8709.
         Ed25519 = names::SSH_ED25519,
@@ -110,6 +111,18 @@ named! {
         RsaSha512 = names::RSA_SHA2_512,
         /// RFC 8332.
         RsaSha256 = names::RSA_SHA2_256,
+        /// A certificate with a key of RFC 8709.
+        Ed25519Cert = names::SSH_ED25519_CERT,
+        /// A certificate with a key of RFC 5656.
+        EcdsaNistp256Cert = names::ECDSA_NISTP256_CERT,
+        /// A certificate with a key of RFC 5656.
+        EcdsaNistp384Cert = names::ECDSA_NISTP384_CERT,
+        /// A certificate with a key of RFC 5656.
+        EcdsaNistp521Cert = names::ECDSA_NISTP521_CERT,
+        /// A certificate with an RSA key that signs as RFC 8332 says.
+        RsaSha512Cert = names::RSA_SHA2_512_CERT,
+        /// A certificate with an RSA key that signs as RFC 8332 says.
+        RsaSha256Cert = names::RSA_SHA2_256_CERT,
     }
 }
 
@@ -223,16 +236,67 @@ impl MacAlgorithm {
 }
 
 impl SignatureAlgorithm {
+    /// Those of plain keys, strongest preference first.
+    pub const PLAIN: &'static [Self] = &[
+        Self::Ed25519,
+        Self::EcdsaNistp256,
+        Self::EcdsaNistp384,
+        Self::EcdsaNistp521,
+        Self::RsaSha512,
+        Self::RsaSha256,
+    ];
+
+    /// Those of certificates, in the same order.
+    pub const CERTIFICATES: &'static [Self] = &[
+        Self::Ed25519Cert,
+        Self::EcdsaNistp256Cert,
+        Self::EcdsaNistp384Cert,
+        Self::EcdsaNistp521Cert,
+        Self::RsaSha512Cert,
+        Self::RsaSha256Cert,
+    ];
+
     /// True for RSA, of which one signature made with a fault can give the private key away, so
     /// that none may leave unchecked (threat T21).
     pub const fn is_rsa(self) -> bool {
-        matches!(self, Self::RsaSha256 | Self::RsaSha512)
+        matches!(self.plain(), Self::RsaSha256 | Self::RsaSha512)
+    }
+
+    /// True when the key is shown in a certificate.
+    pub const fn is_certificate(self) -> bool {
+        self as u8 != self.plain() as u8
+    }
+
+    /// The algorithm that really signs: the one of the key inside a certificate. It is also the name inside the
+    /// signature.
+    pub const fn plain(self) -> Self {
+        match self {
+            Self::Ed25519 | Self::Ed25519Cert => Self::Ed25519,
+            Self::EcdsaNistp256 | Self::EcdsaNistp256Cert => Self::EcdsaNistp256,
+            Self::EcdsaNistp384 | Self::EcdsaNistp384Cert => Self::EcdsaNistp384,
+            Self::EcdsaNistp521 | Self::EcdsaNistp521Cert => Self::EcdsaNistp521,
+            Self::RsaSha512 | Self::RsaSha512Cert => Self::RsaSha512,
+            Self::RsaSha256 | Self::RsaSha256Cert => Self::RsaSha256,
+        }
+    }
+
+    /// The algorithm by which a certificate of such a key is shown.
+    pub const fn certified(self) -> Self {
+        match self.plain() {
+            Self::EcdsaNistp256 => Self::EcdsaNistp256Cert,
+            Self::EcdsaNistp384 => Self::EcdsaNistp384Cert,
+            Self::EcdsaNistp521 => Self::EcdsaNistp521Cert,
+            Self::RsaSha512 => Self::RsaSha512Cert,
+            Self::RsaSha256 => Self::RsaSha256Cert,
+            _ => Self::Ed25519Cert,
+        }
     }
 
     /// The key type that an SSH public key blob of this algorithm begins with.
     pub const fn key_type(self) -> &'static str {
         match self {
             Self::RsaSha256 | Self::RsaSha512 => names::SSH_RSA,
+            Self::RsaSha256Cert | Self::RsaSha512Cert => names::SSH_RSA_CERT,
             other => other.name(),
         }
     }

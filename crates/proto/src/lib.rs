@@ -38,6 +38,7 @@
 
 pub mod algorithm;
 mod answer;
+pub mod certificate;
 pub mod config;
 mod connection;
 pub mod crypto;

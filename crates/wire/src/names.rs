@@ -71,6 +71,20 @@ pub const RSA_SHA2_256: &str = "rsa-sha2-256";
 pub const RSA_SHA2_512: &str = "rsa-sha2-512";
 /// RFC 4253 §6.6: the RSA key type (as a signature algorithm it is SHA-1 and never used here).
 pub const SSH_RSA: &str = "ssh-rsa";
+/// OpenSSH PROTOCOL.certkeys.
+pub const SSH_ED25519_CERT: &str = "ssh-ed25519-cert-v01@openssh.com";
+/// OpenSSH PROTOCOL.certkeys.
+pub const ECDSA_NISTP256_CERT: &str = "ecdsa-sha2-nistp256-cert-v01@openssh.com";
+/// OpenSSH PROTOCOL.certkeys.
+pub const ECDSA_NISTP384_CERT: &str = "ecdsa-sha2-nistp384-cert-v01@openssh.com";
+/// OpenSSH PROTOCOL.certkeys.
+pub const ECDSA_NISTP521_CERT: &str = "ecdsa-sha2-nistp521-cert-v01@openssh.com";
+/// OpenSSH PROTOCOL.certkeys: the type of RSA certificates (as a signature algorithm it is SHA-1 and never used here).
+pub const SSH_RSA_CERT: &str = "ssh-rsa-cert-v01@openssh.com";
+/// OpenSSH PROTOCOL.certkeys: an RSA certificate whose key signs with SHA-256.
+pub const RSA_SHA2_256_CERT: &str = "rsa-sha2-256-cert-v01@openssh.com";
+/// OpenSSH PROTOCOL.certkeys: an RSA certificate whose key signs with SHA-512.
+pub const RSA_SHA2_512_CERT: &str = "rsa-sha2-512-cert-v01@openssh.com";
 
 /// RFC 4252: the authentication service.
 pub const SERVICE_USERAUTH: &str = "ssh-userauth";

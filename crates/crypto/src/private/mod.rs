@@ -154,13 +154,14 @@ impl PrivateKey {
         }
     }
 
-    /// Signs `data`: an SSH signature blob, `string format, string signature` (RFC 4253 §6.6).
+    /// Signs `data`: an SSH signature blob, `string format, string signature` (RFC 4253 §6.6). By a certificate's
+    /// algorithm it signs as the key inside (OpenSSH PROTOCOL.certkeys).
     ///
     /// # Errors
     /// The key cannot do `algorithm`, or the primitive failed. An RSA signature is verified before
     /// it is returned, because a faulty one would give the key away (threat T21).
     pub fn sign(&self, algorithm: SignatureAlgorithm, data: &[u8]) -> Result<Vec<u8>, KeyError> {
-        sign::sign(&self.material, algorithm, data)
+        sign::sign(&self.material, algorithm.plain(), data)
     }
 }
 

@@ -8,6 +8,7 @@
 use super::message::ToMonitor;
 use crate::server::authority::{KeyCheck, Permissions, SessionRequests};
 use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::certificate::plain_key;
 use nacre_proto::crypto::Provider;
 use nacre_proto::limits;
 use nacre_proto::login::server::UserPolicy;
@@ -236,7 +237,7 @@ impl Gate {
     /// Whether this key signed a request of this user in this session (threats A5, A6).
     fn proves(&self, provider: &dyn Provider, check: &KeyCheck, proof: &KeyProof) -> bool {
         let Some(session_id) = &self.session_id else { return false };
-        if self.used_keys.contains(&check.public_key)
+        if self.used_keys.iter().any(|used| **used == *plain_key(&check.public_key))
             || proof.host_key.as_ref().is_some_and(|key| *key != self.session_key)
         {
             return false;
@@ -290,7 +291,7 @@ impl Gate {
 
     /// A method succeeded, for a key with its blob. True when that was all that is wanted.
     pub fn succeeded(&mut self, method: &str, key: Option<&[u8]>) -> bool {
-        self.used_keys.extend(key.map(<[u8]>::to_vec));
+        self.used_keys.extend(key.map(|key| plain_key(key).into_owned()));
         self.ways.succeed(method)
     }
 

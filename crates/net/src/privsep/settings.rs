@@ -91,7 +91,8 @@ impl ConnectionSettings {
     /// The host keys as they are announced after login (OpenSSH PROTOCOL §2.5).
     pub fn announced(&self) -> Vec<AnnouncedKey> {
         let announce = |(blob, algorithms): &(Vec<u8>, Vec<SignatureAlgorithm>)| {
-            Some(AnnouncedKey { blob: blob.clone(), algorithm: *algorithms.first()? })
+            let algorithm = *algorithms.first().filter(|algorithm| !algorithm.is_certificate())?;
+            Some(AnnouncedKey { blob: blob.clone(), algorithm })
         };
         self.host_keys.iter().filter_map(announce).collect()
     }

@@ -4,6 +4,7 @@
 use super::ways::Ways;
 use super::{Authenticated, KeyProof, SignedRequest};
 use crate::algorithm::SignatureAlgorithm;
+use crate::certificate::plain_key;
 use crate::crypto::SecretBytes;
 use crate::error::{Error, Limit, Misbehaviour, Timer, decoding};
 use crate::event::Event;
@@ -291,7 +292,7 @@ impl ServerLogin {
             let session_id = t.session_id.as_ref().map_or(&[][..], |id| id.as_bytes());
             let text = SignedRequest { session_id, user: m.user, request: &request }.text();
             if t.provider.verify(algorithm, request.public_key, &text, signature).is_err()
-                || self.used_keys.iter().any(|key| key == request.public_key)
+                || self.used_keys.iter().any(|key| **key == *plain_key(request.public_key))
             {
                 return self.refuse(now, t, now);
             }
@@ -352,7 +353,8 @@ impl ServerLogin {
         t.resume();
         match (accepted, attempt.signed) {
             (true, true) => {
-                self.used_keys.push(attempt.public_key);
+                // A key and its certificate are one factor (threat A9).
+                self.used_keys.push(plain_key(&attempt.public_key).into_owned());
                 self.succeed(now, t, names::AUTH_PUBLICKEY)
             }
             (true, false) => {

@@ -33,7 +33,7 @@ impl Offer {
         let one = |name: &str| vec![name.to_owned()];
         Self {
             kex: one(KexMethod::Curve25519.name()),
-            host_keys: SignatureAlgorithm::ALL.iter().map(|a| a.name().to_owned()).collect(),
+            host_keys: SignatureAlgorithm::PLAIN.iter().map(|a| a.name().to_owned()).collect(),
             ciphers: one(CipherAlgorithm::Aes256Gcm.name()),
             macs: one(MacAlgorithm::HmacSha256Etm.name()),
             strict: true,
