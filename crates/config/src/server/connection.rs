@@ -78,6 +78,14 @@ pub struct ConnectionOptions {
     pub allow_tcp_forwarding: AllowForwarding,
     /// Unix socket forwarding; nothing with `disable_forwarding`.
     pub allow_stream_local_forwarding: AllowForwarding,
+    /// Somebody wrote a line about TCP forwarding.
+    pub allow_tcp_forwarding_is_set: bool,
+    /// Somebody wrote a line about Unix socket forwarding.
+    pub allow_stream_local_forwarding_is_set: bool,
+    /// The permission bits that sockets made for the client do not get.
+    pub stream_local_bind_mask: u32,
+    /// A socket that is in the place of one made for the client is removed.
+    pub stream_local_bind_unlink: bool,
     /// Agent forwarding; off with `disable_forwarding`.
     pub allow_agent_forwarding: bool,
     /// X11 forwarding; off with `disable_forwarding`.
@@ -145,6 +153,10 @@ impl ConnectionOptions {
             disable_forwarding: disable,
             allow_tcp_forwarding: forwarding(Keyword::AllowTcpForwarding),
             allow_stream_local_forwarding: forwarding(Keyword::AllowStreamLocalForwarding),
+            allow_tcp_forwarding_is_set: s.is_set(Keyword::AllowTcpForwarding),
+            allow_stream_local_forwarding_is_set: s.is_set(Keyword::AllowStreamLocalForwarding),
+            stream_local_bind_mask: u32::from_str_radix(&s.text(Keyword::StreamLocalBindMask), 8).unwrap_or(0o177),
+            stream_local_bind_unlink: s.flag(Keyword::StreamLocalBindUnlink),
             allow_agent_forwarding: !disable && s.flag(Keyword::AllowAgentForwarding),
             x11_forwarding: !disable && s.flag(Keyword::X11Forwarding),
             gateway_ports: GatewayPorts::of(&s.text(Keyword::GatewayPorts)),
