@@ -6,6 +6,8 @@
 //! has to be quick.
 #![deny(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
+pub mod add;
+pub mod agent;
 pub mod algorithms;
 pub mod atomic;
 pub mod cli;
@@ -59,6 +61,8 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::Explain(args) => return explain::run(&args),
         Invocation::Try(args) => return trial::run(args),
         Invocation::Keygen(args) => keygen::run(&args)?,
+        Invocation::Agent(args) => return agent::run(&args),
+        Invocation::Add(args) => return add::run(&args),
         Invocation::Passwd(args) => passwd::run(&args)?,
         Invocation::Links { directory } => links::run(&directory)?,
         Invocation::Man(request) => man::run(&request)?,

@@ -27,7 +27,7 @@ pub use certificate::{
 };
 pub use digest::{HashKind, Hasher, ct_eq, hmac_sha1, sha1, sha256};
 pub use password::{PasswordError, burn_password, hash_password, verify_password};
-pub use private::{DEFAULT_ROUNDS, KeyError, KeyKind, MAX_ROUNDS, PrivateKey, Protection, public_half};
+pub use private::{DEFAULT_ROUNDS, KeyError, KeyKind, MAX_ROUNDS, PrivateKey, Protection, certified_key, public_half};
 pub use provider::{AwsLc, random_bytes};
 pub use public::{PublicKey, PublicKeyError, fingerprint_sha256};
 pub use totp::{TOTP_DIGITS, TOTP_STEP_SECONDS, totp, totp_check};

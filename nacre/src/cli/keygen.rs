@@ -239,7 +239,7 @@ fn number(flag: &str, text: &str) -> Result<u32, String> {
     }
 }
 
-fn hash(text: &str) -> Result<FingerprintHash, String> {
+pub(super) fn hash(text: &str) -> Result<FingerprintHash, String> {
     match text.to_ascii_lowercase().as_str() {
         "sha256" => Ok(FingerprintHash::Sha256),
         "md5" => Ok(FingerprintHash::Md5),

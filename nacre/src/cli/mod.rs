@@ -3,6 +3,8 @@
 //! Parsing, `--help`, the man pages and the shell completions are all drawn from [`table`].
 //! What comes out of [`parse`] is a typed [`Invocation`]; nothing here touches the world.
 
+pub mod add;
+pub mod agent;
 mod arg;
 pub mod destination;
 pub mod explain;
@@ -45,6 +47,10 @@ pub enum Invocation {
     Serve(Box<serve::ServeArgs>),
     /// `nacre keygen`.
     Keygen(Box<keygen::KeygenArgs>),
+    /// `nacre agent`.
+    Agent(Box<agent::AgentArgs>),
+    /// `nacre add`.
+    Add(Box<add::AddArgs>),
     /// `nacre passwd`.
     Passwd(passwd::PasswdArgs),
     /// `nacre explain`.
@@ -85,6 +91,8 @@ pub const OPENSSH_NAMES: &[(&str, &str)] = &[
     ("sftp-server", "sftp-server"),
     ("sshd", "serve"),
     ("ssh-keygen", "keygen"),
+    ("ssh-agent", "agent"),
+    ("ssh-add", "add"),
 ];
 
 /// Widest line of help, in columns.
@@ -106,6 +114,8 @@ pub fn table() -> Command {
             sftp::command(),
             sftp_server::command(),
             keygen::command(),
+            agent::command(),
+            add::command(),
             passwd::command(),
             explain::command(),
             pages::links_command(),
@@ -143,7 +153,7 @@ fn subcommand(mut words: Vec<OsString>) -> Result<Invocation, Early> {
         return clap_style(words);
     };
     match first.as_str() {
-        "ssh" | "scp" | "sftp" | "sftp-server" | "serve" | "keygen" | "explain" => {
+        "ssh" | "scp" | "sftp" | "sftp-server" | "serve" | "keygen" | "agent" | "add" | "explain" => {
             words.remove(0);
             openssh_style(&first, &format!("nacre {first}"), words)
         }
@@ -159,6 +169,8 @@ fn openssh_style(subcommand: &str, name: &str, words: Vec<OsString>) -> Result<I
         "sftp" => Invocation::Sftp(Box::new(sftp::parse(name, words)?)),
         "sftp-server" => Invocation::SftpServer(Box::new(sftp_server::parse(name, words)?)),
         "serve" => Invocation::Serve(Box::new(serve::parse(name, words, name == "sshd")?)),
+        "agent" => Invocation::Agent(Box::new(agent::parse(name, words)?)),
+        "add" => Invocation::Add(Box::new(add::parse(name, words)?)),
         "explain" => Invocation::Explain(Box::new(explain::parse(name, words)?)),
         _ => Invocation::Keygen(Box::new(keygen::parse(name, words)?)),
     })

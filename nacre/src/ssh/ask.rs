@@ -3,7 +3,7 @@
 
 use nacre_sys::terminal::Tty;
 use std::ffi::OsString;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
@@ -58,6 +58,21 @@ pub fn give_up() {
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::ALARM);
 }
 
+/// Asks through the program for a yes, as an agent does that has no terminal. An empty answer of a program that ended well is
+/// one: such programs show a button. Blocks.
+pub fn confirm(question: &str) -> bool {
+    let way = way(std::env::var("SSH_ASKPASS_REQUIRE").ok().as_deref(), has_display());
+    if way == Way::Terminal {
+        return false;
+    }
+    let answer = program(question, Some("confirm"));
+    matches!(answer, Ok(Some(answer)) if answer.is_empty() || answer.eq_ignore_ascii_case(b"yes"))
+}
+
+fn has_display() -> bool {
+    ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
 /// How a question may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -77,14 +92,24 @@ fn way(require: Option<&str>, has_display: bool) -> Way {
     }
 }
 
+/// Asks through the program where ssh-add would: when the environment says so, or standard input is no terminal and a display is
+/// there. `None`: ask in another way. Blocks.
+pub fn by_program(question: &str) -> Option<io::Result<Answer>> {
+    let by_program = match way(std::env::var("SSH_ASKPASS_REQUIRE").ok().as_deref(), has_display()) {
+        Way::Program => true,
+        Way::TerminalThenProgram => !io::stdin().is_terminal(),
+        Way::Terminal => false,
+    };
+    by_program.then(|| program(question, None))
+}
+
 fn blocking(question: &str, echo: Echo) -> io::Result<Answer> {
-    let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    match way(std::env::var("SSH_ASKPASS_REQUIRE").ok().as_deref(), has_display) {
-        Way::Program => program(question),
+    match way(std::env::var("SSH_ASKPASS_REQUIRE").ok().as_deref(), has_display()) {
+        Way::Program => program(question, None),
         Way::Terminal => terminal(Tty::open()?, question, echo),
         Way::TerminalThenProgram => match Tty::open() {
             Ok(tty) => terminal(tty, question, echo),
-            Err(_) => program(question),
+            Err(_) => program(question, None),
         },
     }
 }
@@ -96,14 +121,14 @@ fn terminal(tty: Tty, question: &str, echo: Echo) -> io::Result<Answer> {
     }
 }
 
-/// Runs the program with the question as its argument; its first line is the answer.
-fn program(question: &str) -> io::Result<Answer> {
+/// Runs the program with the question as its argument; its first line is the answer. `hint` tells it what kind of question it is
+/// (ssh(1), SSH_ASKPASS_PROMPT).
+fn program(question: &str, hint: Option<&str>) -> io::Result<Answer> {
     let name = std::env::var_os("SSH_ASKPASS").filter(|name| !name.is_empty());
-    let mut child = Command::new(name.unwrap_or_else(|| OsString::from(ASKPASS)))
-        .arg(question)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut command = Command::new(name.unwrap_or_else(|| OsString::from(ASKPASS)));
+    command.arg(question).env_remove("SSH_ASKPASS_PROMPT");
+    command.envs(hint.map(|hint| ("SSH_ASKPASS_PROMPT", hint)));
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut line = Zeroizing::new(Vec::with_capacity(usize::try_from(LONGEST).unwrap_or_default()));
     if let Some(output) = child.stdout.take() {
         output.take(LONGEST).read_to_end(&mut line)?;

@@ -5,7 +5,7 @@
 //! afterwards. [`messages`] has the last words.
 
 mod agent;
-mod ask;
+pub(crate) mod ask;
 mod auth;
 pub(crate) mod connect;
 mod escape;

@@ -203,7 +203,9 @@ impl<V: Vault> Keeper<V> {
     }
 
     fn list(&self, session: &Session) -> Vec<u8> {
-        let seen = |held: &&Held<V::Key>| permission::permitted(&held.constraints.destinations, session, None).is_ok();
+        let seen = |held: &&Held<V::Key>| {
+            permission::permitted(&self.vault, &held.constraints.destinations, session, None).is_ok()
+        };
         let listed: Vec<(&[u8], &[u8])> =
             self.keys.iter().filter(seen).map(|held| (held.public_key.as_slice(), held.comment.as_slice())).collect();
         identities(listed.iter())
@@ -218,7 +220,7 @@ impl<V: Vault> Keeper<V> {
         let held = self.find(public_key).ok_or(Refusal::NoSuchKey)?;
         let destinations = &held.constraints.destinations;
         if !destinations.is_empty() {
-            check_login(session, held, data)?;
+            check_login(&self.vault, session, held, data)?;
         }
         let question = held.constraints.confirm.then(|| Question {
             public_key: public_key.to_vec(),
@@ -242,7 +244,7 @@ impl<V: Vault> Keeper<V> {
         let replaced = known.and_then(|place| self.keys.get(place));
         if let Some(held) = replaced {
             // Who may not see a key must not be able to loosen its constraints.
-            permission::permitted(&held.constraints.destinations, session, None)?;
+            permission::permitted(&self.vault, &held.constraints.destinations, session, None)?;
         }
         let lifetime = add.constraints.lifetime.or(self.default_lifetime);
         let destinations = &add.constraints.destinations;
@@ -277,7 +279,8 @@ impl<V: Vault> Keeper<V> {
 
     fn remove(&mut self, session: &Session, public_key: &[u8]) -> Reply {
         let held = self.find(public_key).ok_or(Refusal::NoSuchKey)?;
-        permission::permitted(&held.constraints.destinations, session, None).map_err(|_| Refusal::NoSuchKey)?;
+        permission::permitted(&self.vault, &held.constraints.destinations, session, None)
+            .map_err(|_| Refusal::NoSuchKey)?;
         self.keys.retain(|held| held.public_key != public_key);
         Ok(success())
     }
@@ -285,13 +288,13 @@ impl<V: Vault> Keeper<V> {
 
 /// A key bound to destinations signs only a login, to the host that this connection was last bound to, by a user and
 /// along a way that its constraints allow.
-fn check_login<K>(session: &Session, held: &Held<K>, data: &[u8]) -> Result<(), Refusal> {
+fn check_login<V: Vault>(vault: &V, session: &Session, held: &Held<V::Key>, data: &[u8]) -> Result<(), Refusal> {
     let Some(last) = session.bindings().last() else {
         return Err(Refusal::Destination("the connection is not bound to a host"));
     };
     let login = userauth::read(data, &held.public_key)
         .map_err(|_| Refusal::Destination("what is to be signed is no login with this key"))?;
-    permission::permitted(&held.constraints.destinations, session, Some(login.user))?;
+    permission::permitted(vault, &held.constraints.destinations, session, Some(login.user))?;
     if login.session_identifier != last.session_identifier {
         return Err(Refusal::Destination("the login is of another session"));
     }

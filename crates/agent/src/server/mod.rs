@@ -45,6 +45,11 @@ pub trait Vault {
     /// A signature blob over `data`; `flags` are those of the request (RFC 9987 §5.6.1). `None`: the key cannot do that.
     fn sign(&self, key: &Self::Key, data: &[u8], flags: u32) -> Option<Vec<u8>>;
 
-    /// Whether `signature` is one of `message` by the key `public_key`, in an algorithm that hosts may use.
+    /// Whether `signature` is one of `message` by the key `public_key`, or by the key inside it if it is a certificate, in
+    /// an algorithm that hosts may use.
     fn verifies(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool;
+
+    /// Whether `certificate` is a host's certificate by `authority` that holds now and for the name `host`. Anything else
+    /// than a certificate is none.
+    fn certifies(&self, certificate: &[u8], authority: &[u8], host: &[u8]) -> bool;
 }

@@ -1,6 +1,7 @@
 //! Private keys: made, read, written and used for signatures. Secrets are wiped when dropped and
 //! never printed.
 
+mod agent_form;
 mod der;
 mod error;
 mod material;
@@ -9,6 +10,7 @@ mod openssh_cipher;
 mod pem;
 mod sign;
 
+pub use agent_form::certified_key;
 pub use error::KeyError;
 pub use openssh::{DEFAULT_ROUNDS, MAX_ROUNDS, Protection};
 
@@ -103,6 +105,22 @@ impl PrivateKey {
     /// that type, comment. For the agent's socket and nothing else; the bytes are wiped when dropped.
     pub fn dangerous_agent_form(&self) -> Zeroizing<Vec<u8>> {
         openssh::agent_form(self)
+    }
+
+    /// [`PrivateKey::dangerous_agent_form`] together with a certificate of this key.
+    ///
+    /// # Errors
+    /// The certificate is not one of this key.
+    pub fn dangerous_agent_form_certified(&self, certificate: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        agent_form::write_certified(self, certificate)
+    }
+
+    /// Reads what [`PrivateKey::dangerous_agent_form`] writes, and the certificate if one is there.
+    ///
+    /// # Errors
+    /// It is no key that can be used; every size is bounded before arithmetic is done (threat G4).
+    pub fn read_agent_form(form: &[u8]) -> Result<(Self, Option<Vec<u8>>), KeyError> {
+        agent_form::read(form)
     }
 
     /// The SSH public key blob (RFC 4253 §6.6).

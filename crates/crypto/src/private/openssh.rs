@@ -133,7 +133,7 @@ fn check_padding(padding: &[u8]) -> Result<(), KeyError> {
     }
 }
 
-fn read_material(reader: &mut Reader<'_>) -> Result<Material, KeyError> {
+pub(super) fn read_material(reader: &mut Reader<'_>) -> Result<Material, KeyError> {
     let key_type = reader.string("key type")?;
     if key_type == names::SSH_ED25519.as_bytes() {
         let public = reader.string("public key")?;

@@ -1,0 +1,64 @@
+//! The agent's cryptography: keys as ssh and keygen use them.
+
+use nacre_agent::SignFlags;
+use nacre_agent::server::{Opened, Vault};
+use nacre_crypto::{AwsLc, Certificate, KeyKind, PrivateKey};
+use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::certificate::plain_key;
+use nacre_proto::crypto::Provider;
+use nacre_wire::Reader;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Opens keys and signs with them.
+pub struct KeyVault;
+
+impl Vault for KeyVault {
+    type Key = PrivateKey;
+
+    fn open(&self, form: &[u8]) -> Option<Opened<PrivateKey>> {
+        let (key, certificate) = PrivateKey::read_agent_form(form).ok()?;
+        let public_key = certificate.unwrap_or_else(|| key.public_blob().to_vec());
+        Some(Opened { key, public_key })
+    }
+
+    fn sign(&self, key: &PrivateKey, data: &[u8], flags: u32) -> Option<Vec<u8>> {
+        let algorithm = match key.kind() {
+            // The order is OpenSSH's. Without a flag it would be SHA-1, which is not made; the signature's own label says what
+            // it is instead, and those who only test a key (`ssh-add -T`) take it.
+            KeyKind::Rsa if flags & SignFlags::RSA_SHA2_256.bits() != 0 => SignatureAlgorithm::RsaSha256,
+            KeyKind::Rsa if flags & SignFlags::RSA_SHA2_512.bits() != 0 => SignatureAlgorithm::RsaSha512,
+            KeyKind::Rsa => SignatureAlgorithm::RsaSha256,
+            KeyKind::Ed25519 | KeyKind::Ecdsa => key.algorithms().first().copied()?,
+        };
+        key.sign(algorithm, data).ok()
+    }
+
+    fn verifies(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+        let algorithm = Reader::new(signature).text("signature format").ok().and_then(SignatureAlgorithm::from_name);
+        let key = plain_key(public_key);
+        algorithm.is_some_and(|algorithm| AwsLc::default().verify(algorithm, &key, message, signature).is_ok())
+    }
+
+    fn certifies(&self, certificate: &[u8], authority: &[u8], host: &[u8]) -> bool {
+        let (Ok(certificate), Ok(host)) = (Certificate::from_blob(certificate), std::str::from_utf8(host)) else {
+            return false;
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        certificate.ca().blob() == authority && certificate.check_host(host, now.as_secs()).is_ok()
+    }
+}
+
+/// The passphrase of a lock in a form that takes bytes of every kind.
+fn printable(passphrase: &[u8]) -> zeroize::Zeroizing<String> {
+    zeroize::Zeroizing::new(nacre_crypto::base64_encode(&nacre_crypto::sha256(passphrase)))
+}
+
+/// What a passphrase is known by (argon2id, so that each guess costs; threat G5). `None`: it could not be derived.
+pub fn verifier(passphrase: &[u8]) -> Option<String> {
+    nacre_crypto::hash_password(&printable(passphrase)).ok()
+}
+
+/// Whether this is the passphrase, in a time that does not depend on how much of it is right.
+pub fn unlocks(verifier: &str, passphrase: &[u8]) -> bool {
+    nacre_crypto::verify_password(verifier, &printable(passphrase)).unwrap_or(false)
+}
