@@ -150,6 +150,28 @@ fn p18_a_monitor_that_is_killed_takes_its_connection_with_it_and_no_other() {
 }
 
 #[test]
+fn p18_a_spawner_that_is_killed_is_replaced_and_no_connection_notices() {
+    if !possible() {
+        return;
+    }
+    let server = server("");
+    let (mut client, family, shell) = session(&server, &[], &["sleep 600"]);
+    let spawner = server.spawner().unwrap();
+    send(spawner, "KILL");
+    eventually("the spawner's end", || !is_alive(spawner));
+    assert_eq!(server.run("carol", "exit 4").code, 4, "{}", server.log());
+    let second = server.spawner();
+    assert!(second.is_some_and(|new| new != spawner), "{second:?}");
+    send(server.pid(), "HUP");
+    eventually("the end of one with the old configuration", || server.spawner() != second);
+    assert_eq!(server.run("carol", "exit 5").code, 5, "{}", server.log());
+    assert!([family.monitor, shell].into_iter().all(is_alive));
+    client.kill().unwrap();
+    client_ends(&mut client);
+    server.settles(0);
+}
+
+#[test]
 fn p18_a_helper_that_is_killed_ends_its_sessions_and_the_client_knows() {
     if !possible() {
         return;

@@ -6,13 +6,14 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::role::{Forked, fork};
+use crate::role::{Forked, fork, fork_sibling};
 use crate::spawn::Child;
 
 /// Exit code of a copy that panicked.
 pub const PANICKED: i32 = 101;
 
-/// Forks as [`fork`] does. The copy leads a session of its own, so that a Ctrl-C meant for the original does not reach it. It keeps descriptors 0 to 2 and those of `keep`, is given those of `given` (which are closed here),
+/// Forks as [`fork`] does. The copy leads a session of its own, so that a Ctrl-C meant for the original does not reach it. It keeps descriptors
+/// 0 to 2 and those of `keep`, is given those of `given` (which are closed here),
 /// closes all others, runs `role` and ends with the code it returns, [`PANICKED`] when it panics; no destructor or exit handler
 /// of the original runs in it.
 ///
@@ -23,9 +24,29 @@ pub fn fork_into(
     keep: &[BorrowedFd<'_>],
     role: impl FnOnce(Vec<OwnedFd>) -> i32,
 ) -> io::Result<Child> {
-    if let Forked::Parent(child) = fork()? {
-        return Ok(child);
+    match fork()? {
+        Forked::Parent(child) => Ok(child),
+        Forked::Child => become_role(given, keep, role),
     }
+}
+
+/// As [`fork_into`], for a process that does so on behalf of its parent: the copy is the parent's child, who takes it by
+/// [`adopt`](crate::role::adopt) with the process id that is returned here.
+///
+/// # Errors
+/// As [`fork`].
+pub fn fork_sibling_into(
+    given: Vec<OwnedFd>,
+    keep: &[BorrowedFd<'_>],
+    role: impl FnOnce(Vec<OwnedFd>) -> i32,
+) -> io::Result<i32> {
+    match fork_sibling()? {
+        Some(pid) => Ok(pid),
+        None => become_role(given, keep, role),
+    }
+}
+
+fn become_role(given: Vec<OwnedFd>, keep: &[BorrowedFd<'_>], role: impl FnOnce(Vec<OwnedFd>) -> i32) -> ! {
     let run = || {
         let all: Vec<BorrowedFd<'_>> = keep.iter().copied().chain(given.iter().map(AsFd::as_fd)).collect();
         match rustix::process::setsid().map_err(io::Error::from).and_then(|_| close_all_but(&all)) {

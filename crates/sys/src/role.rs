@@ -1,13 +1,12 @@
 //! The server's own processes, made from one program: a fork for each connection's monitor, and the program started anew for
 //! roles that must not inherit its memory (threats P18, T21: a fresh address layout and fresh randomness).
 
-use std::ffi::{OsString, c_int};
+use std::ffi::{CStr, OsString, c_int, c_long};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal};
-use nix::unistd::ForkResult;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
 
@@ -134,24 +133,57 @@ pub enum Forked {
 /// # Errors
 /// `Unsupported` when other threads exist: they would not come along. Otherwise the errno of fork or pidfd_open.
 pub fn fork() -> io::Result<Forked> {
+    // SAFETY: as copied asks.
+    match copied(|| unsafe { libc::fork() })? {
+        None => Ok(Forked::Child),
+        Some(pid) => Ok(Forked::Parent(Child::new(pid, pidfd_of(pid)?, None))),
+    }
+}
+
+/// As [`fork`], but the copy is a child of this process's parent, which waits for it by [`adopt`]: its process id, or `None` in the copy.
+pub(crate) fn fork_sibling() -> io::Result<Option<i32>> {
+    let flags = c_long::from(libc::CLONE_PARENT | libc::SIGCHLD);
+    let none: c_long = 0;
+    // SAFETY: as copied asks; without a stack and CLONE_VM this call is what fork(2) is. The C library's own fork would also tell
+    // its thread's record the new id; what compares that id compares it with itself.
+    let clone = || unsafe { libc::syscall(libc::SYS_clone, flags, none, none, none, none) };
+    copied(|| i32::try_from(clone()).unwrap_or(-1))
+}
+
+/// A child that a process started for this one by [`fork_sibling`](crate::forked::fork_sibling_into).
+///
+/// # Errors
+/// The errno of pidfd_open.
+pub fn adopt(pid: i32) -> io::Result<Child> {
+    Ok(Child::new(pid, pidfd_of(pid)?, None))
+}
+
+/// The name of this process in lists of processes, up to 15 bytes; more is cut off.
+pub fn set_process_name(name: &CStr) {
+    let _ = rustix::thread::set_name(name);
+}
+
+/// `copy` returns as fork(2) does. It is called while this is the only thread (so the copy is whole and may do anything) and every signal is
+/// blocked.
+fn copied(copy: impl FnOnce() -> i32) -> io::Result<Option<i32>> {
     if crate::daemon::threads()? != 1 {
         return Err(refused(io::ErrorKind::Unsupported, "fork", "threads are running; the caller must have none"));
     }
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).doing(|| "fork: block signals".into())?;
-    // SAFETY: this is the only thread (checked above), so the child is whole and may do anything.
-    let forked = unsafe { nix::unistd::fork() };
-    if matches!(forked, Ok(ForkResult::Child)) {
+    let pid = copy();
+    if pid == 0 {
         // An error here would look like one of the parent's.
         if fresh_signals().is_err() {
             // SAFETY: ends this process without running exit handlers, which belong to the parent.
             unsafe { libc::_exit(127) }
         }
-        return Ok(Forked::Child);
+        return Ok(None);
     }
+    let failed = (pid < 0).then(io::Error::last_os_error);
     mask.thread_set_mask().doing(|| "fork: unblock signals".into())?;
-    match forked.doing(|| "fork".into())? {
-        ForkResult::Parent { child } => Ok(Forked::Parent(Child::new(child.as_raw(), pidfd_of(child.as_raw())?, None))),
-        ForkResult::Child => Ok(Forked::Child),
+    match failed {
+        Some(error) => Err(error).doing(|| "fork".into()),
+        None => Ok(Some(pid)),
     }
 }
 

@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use nacre_sys::account::{Account, Credentials};
 use nacre_sys::become_account::become_account;
-use nacre_sys::forked::fork_into;
+use nacre_sys::forked::{fork_into, fork_sibling_into};
 use nacre_sys::messages::MessageSocket;
 use nacre_sys::privileges::is_root;
 use nacre_sys::records::Records;
-use nacre_sys::role::{Forked, Program, RoleSpec, fork, inherited};
+use nacre_sys::role::{Forked, Program, RoleSpec, adopt, fork, inherited};
 use nacre_sys::spawn::{Child, ExitStatus};
 
 const ENDED_WELL: ExitStatus = ExitStatus::Exited(0);
@@ -52,6 +52,7 @@ fn all() {
         ("fork_is_refused_with_two_threads", fork_refuses_threads),
         ("a_killed_fork_is_reaped", killed_fork),
         ("a_fork_without_a_group_of_its_own_is_killed_too", forks_killed_at_once),
+        ("a_sibling_is_the_parents_child", siblings),
         ("c11_descriptors_come_by_number_and_no_others", descriptors_by_number),
         ("many_descriptors_keep_their_order", many_descriptors),
         ("session_and_stderr_are_as_asked", session_and_stderr),
@@ -184,6 +185,29 @@ fn forks_killed_at_once(_: &Program) {
         child.kill_group().unwrap();
         assert!(matches!(end(&child), ExitStatus::Signaled { signal: libc::SIGKILL, .. }));
     }
+}
+
+/// A process starts another for its parent, leaves, and the parent waits for the one that it never forked.
+fn siblings(_: &Program) {
+    let (ours, theirs) = MessageSocket::pair().unwrap();
+    let own = nix::unistd::getpid();
+    let middle = fork_into(vec![theirs.into()], &[], |given| {
+        let socket = MessageSocket::from(given.into_iter().next().unwrap());
+        let (wait, go) = MessageSocket::pair().unwrap();
+        let pid = fork_sibling_into(vec![wait.into()], &[], |given| {
+            let wait = MessageSocket::from(given.into_iter().next().unwrap());
+            assert_eq!(receive_text(&wait), "", "the middle has not gone");
+            let leads = nix::unistd::getsid(None).unwrap() == nix::unistd::getpid();
+            if nix::unistd::getppid() == own && leads && descriptors() == [0, 1, 2, 3] { 7 } else { 8 }
+        });
+        socket.send(&pid.unwrap().to_ne_bytes(), &[]).unwrap();
+        drop(go);
+        0
+    });
+    let (pid, _) = ours.receive_whole(4).unwrap();
+    let sibling = adopt(i32::from_ne_bytes(pid.try_into().unwrap())).unwrap();
+    assert_eq!(end(&middle.unwrap()), ENDED_WELL);
+    assert_eq!(end(&sibling), ExitStatus::Exited(7));
 }
 
 /// The role: says on descriptor 3 how it was started.

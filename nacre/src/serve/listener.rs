@@ -6,7 +6,7 @@ use super::authority::LocalAuthority;
 use super::judge::Judge;
 use super::log;
 use super::login::Ends;
-use super::privsep::{self, Separation};
+use super::privsep::{self, Spawner};
 use super::shared::Shared;
 use nacre_config::server::{MatchContext, Overflow as ConfigOverflow, ServerOptions};
 use nacre_crypto::AwsLc;
@@ -40,7 +40,7 @@ pub enum Place {
     /// In tasks of this process.
     Here,
     /// Each in processes of its own.
-    Apart(Separation),
+    Apart(Spawner),
 }
 
 /// Everything the tasks of a server share with its listener.
@@ -133,8 +133,8 @@ impl Listener {
 
     /// Takes the limits of a new configuration, and the log file where it is now.
     pub fn reload(&mut self) {
-        if let Place::Apart(separation) = &mut self.place {
-            separation.log = log::descriptor();
+        if let Place::Apart(spawner) = &mut self.place {
+            spawner.renew(log::descriptor());
         }
         self.gate.admissions().reload(admission_config(&self.shared.options()));
     }
@@ -194,10 +194,10 @@ impl Listener {
             ending: Ending::Crash,
         };
         let admitted = Admitted { ends, evicted, watcher: Progressing { gate: self.gate.clone(), ticket }, report };
-        let Place::Apart(separation) = &self.place else { return self.serve_here(stream, admitted) };
+        let Place::Apart(spawner) = &mut self.place else { return self.serve_here(stream, admitted) };
         let connection =
             stream.into_std().map(|stream| privsep::Connection { ends, input: stream.into(), output: None });
-        match connection.and_then(|connection| privsep::watch(&self.shared, separation, connection)) {
+        match connection.and_then(|connection| spawner.watch(connection)) {
             Ok(monitored) => self.follow(monitored, admitted),
             Err(error) => {
                 tracing::error!("connection from {}: {error}", ends.peer);
@@ -206,8 +206,6 @@ impl Listener {
         }
     }
 
-    // Apart from its caller, in whose frame a monitor is forked: the stack that this one takes would be the monitor's for good.
-    #[inline(never)]
     fn serve_here(&mut self, stream: TcpStream, admitted: Admitted) {
         let Admitted { ends, evicted, watcher, report } = admitted;
         let (shared, order) = (self.shared.clone(), self.order.subscribe());
@@ -224,8 +222,6 @@ impl Listener {
         });
     }
 
-    // Apart from its caller as well.
-    #[inline(never)]
     fn follow(&mut self, mut monitored: privsep::Monitored, admitted: Admitted) {
         let Admitted { ends, evicted, mut watcher, report } = admitted;
         let order = self.order.subscribe();

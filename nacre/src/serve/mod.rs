@@ -44,7 +44,7 @@ use nacre_net::StdioStream;
 use nacre_net::server::{Order, Watcher};
 use nacre_sys::pam::Pam;
 use nacre_sys::{daemon, privileges};
-use privsep::Separation;
+use privsep::{Separation, Spawner};
 use shared::{Mode, Shared};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -161,8 +161,7 @@ fn start(
     let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let started = Event::ServerStarted { mode: place.mode.clone(), addresses, passed };
     let runtime = runtime(apart.is_some())?;
-    // On the heap: the stack of this process is what each monitor begins with.
-    let result = runtime.block_on(Box::pin(async {
+    let result = runtime.block_on(async {
         let ready = move || {
             audit::write(&started);
             if let Some(text) = greeting {
@@ -172,9 +171,10 @@ fn start(
             notify::ready(&started.line().text);
             pid_file
         };
-        let listener = Listener::new(shared.clone(), apart.map_or(listener::Place::Here, listener::Place::Apart));
+        let place_of = |separation| listener::Place::Apart(Spawner::new(shared.clone(), separation));
+        let listener = Listener::new(shared.clone(), apart.map_or(listener::Place::Here, place_of));
         serve(args, &place, &shared, listener, sockets, ready).await
-    }));
+    });
     // What still blocks (a name service that hangs) must not keep the process.
     runtime.shutdown_background();
     result.map(|()| ExitCode::SUCCESS)

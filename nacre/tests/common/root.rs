@@ -146,13 +146,20 @@ impl Root {
         finish(self.ssh(user, &[]).arg(command), b"")
     }
 
+    /// The process that monitors are forked from, once there was a connection.
+    pub fn spawner(&self) -> Option<u32> {
+        let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        children(self.pid()).into_iter().find(|pid| name(pid) == "nacre-spawner\n")
+    }
+
     /// The processes of every connection that stands.
     pub fn families(&self) -> Vec<Family> {
         let family = |monitor: u32| {
             let of = |name: &str| children(monitor).into_iter().find(|pid| argv0(*pid) == name);
             Family { monitor, net: of("nacre: net"), helper: of("nacre: helper") }
         };
-        children(self.pid()).into_iter().map(family).collect()
+        let spawner = self.spawner();
+        children(self.pid()).into_iter().filter(|pid| Some(*pid) != spawner).map(family).collect()
     }
 
     /// Waits for a connection with a net process that `known` does not hold.

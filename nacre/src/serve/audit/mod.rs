@@ -30,6 +30,11 @@ impl ConnectionId {
     pub fn new() -> Self {
         Self(nacre_crypto::random_bytes().map(u64::from_be_bytes).unwrap_or_default())
     }
+
+    /// The one that is shown so.
+    pub fn from_text(text: &str) -> Option<Self> {
+        u64::from_str_radix(text, 16).ok().map(Self)
+    }
 }
 
 impl fmt::Display for ConnectionId {

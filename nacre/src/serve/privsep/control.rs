@@ -1,18 +1,13 @@
 //! What a monitor tells the listener as it happens, a byte each, and the listener's end of it.
 
-use super::Separation;
-use super::monitor::{self, Connection};
-use crate::serve::shared::Shared;
 use nacre_net::admission::Ending;
 use nacre_net::privsep::AsyncMessageSocket;
 use nacre_net::server::authority::Process;
 use nacre_net::server::{LocalProcess, Order, Watcher};
-use nacre_sys::forked::fork_into;
 use nacre_sys::messages::MessageSocket;
+use nacre_sys::spawn::Child;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
@@ -71,27 +66,15 @@ pub struct Monitored {
     process: LocalProcess,
 }
 
-/// Forks a monitor for a connection.
-///
-/// # Errors
-/// No process or descriptor is to be had.
-pub fn watch(shared: &Arc<Shared>, separation: &Separation, connection: Connection) -> io::Result<Monitored> {
-    let (ours, theirs) = MessageSocket::pair()?;
-    let Connection { ends, input, output } = connection;
-    let mut given = vec![theirs.into(), input];
-    given.extend(output);
-    let role = |given: Vec<OwnedFd>| {
-        let mut given = given.into_iter();
-        let (Some(control), Some(input)) = (given.next(), given.next()) else { return 1 };
-        let connection = Connection { ends, input, output: given.next() };
-        monitor::serve(shared, separation, connection, Some(control.into()));
-        0
-    };
-    let child = fork_into(given, &separation.keeps(), role)?;
-    Ok(Monitored { control: AsyncMessageSocket::new(ours)?, process: LocalProcess::new(child)? })
-}
-
 impl Monitored {
+    /// A monitor that runs, and what it tells by.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn new(control: MessageSocket, process: Child) -> io::Result<Self> {
+        Ok(Self { control: AsyncMessageSocket::new(control)?, process: LocalProcess::new(process)? })
+    }
+
     /// Follows it to its end. A monitor that dies without a word says `None`.
     pub async fn follow(&mut self, watcher: &mut dyn Watcher, mut orders: Receiver<Order>) -> Option<Ending> {
         let mut ending = None;

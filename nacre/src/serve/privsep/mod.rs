@@ -20,10 +20,12 @@ mod pam_questions;
 mod questions;
 mod quiet;
 mod separation;
+mod spawner;
 
-pub use control::{Monitored, watch};
+pub use control::Monitored;
 pub use monitor::{Connection, serve};
 pub use separation::Separation;
+pub use spawner::Spawner;
 
 use super::rc;
 use std::ffi::OsStr;
