@@ -1,5 +1,6 @@
 //! The wire crate: what can be read can be written, and is then read the same.
 
+use nacre_wire::forward::{ForwardOpen, ForwardRequest};
 use nacre_wire::message::*;
 use nacre_wire::session::SessionRequest;
 use nacre_wire::userauth::{
@@ -31,6 +32,12 @@ pub fn wire_messages(data: &[u8]) {
     }
     if let Ok(request) = ChannelRequest::decode(data) {
         session_request(request.kind, request.rest.0);
+    }
+    if let Ok(open) = ChannelOpen::decode(data) {
+        forward_open(open.kind, open.rest.0);
+    }
+    if let Ok(request) = GlobalRequest::decode(data) {
+        forward_request(request.name, request.rest.0);
     }
     if let Ok(request) = InfoRequest::decode(data) {
         assert_eq!(InfoRequest::decode(&request.to_bytes()), Ok(request));
@@ -72,6 +79,24 @@ fn session_request(kind: &[u8], rest: &[u8]) {
         request.encode_rest(&mut written);
         assert_eq!(SessionRequest::decode(kind, &written), Ok(request));
     }
+}
+
+fn forward_open(kind: &[u8], rest: &[u8]) {
+    let Ok(kind) = std::str::from_utf8(kind) else { return };
+    let Ok(Some(open)) = ForwardOpen::decode(kind, rest) else { return };
+    assert_eq!(open.kind(), kind);
+    let mut written = Vec::new();
+    open.encode_rest(&mut written);
+    assert_eq!(ForwardOpen::decode(kind, &written), Ok(Some(open)));
+}
+
+fn forward_request(name: &[u8], rest: &[u8]) {
+    let Ok(name) = std::str::from_utf8(name) else { return };
+    let Ok(Some(request)) = ForwardRequest::decode(name, rest) else { return };
+    assert_eq!(request.name(), name);
+    let mut written = Vec::new();
+    request.encode_rest(&mut written);
+    assert_eq!(ForwardRequest::decode(name, &written), Ok(Some(request)));
 }
 
 fn lists(data: &[u8]) {

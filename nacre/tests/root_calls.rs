@@ -155,6 +155,16 @@ fn every_kind_of_connection(server: &Root) {
     }
     let _ = master.kill();
     let _ = master.wait();
+    // Forwards, which the helper makes and this process only carries.
+    let port = serve::free_port();
+    let targets = [format!("{port}:127.0.0.1:{}", server.port), format!("127.0.0.1:{}", server.port)];
+    let mut ssh = server.ssh("carol", &["-N", "-R", &targets[0]]);
+    let mut remote = quiet(&mut ssh).spawn().unwrap();
+    eventually("a listener", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let done = finish(&mut server.ssh("carol", &["-W", &targets[1]]), b"SSH-2.0-x\r\n");
+    assert!(done.out.starts_with("SSH-2.0-"), "{done:?}");
+    let _ = remote.kill();
+    let _ = remote.wait();
     // Errors, silence, and clients that just go.
     for text in ["", "GET / HTTP/1.0\r\n\r\n", "SSH-2.0-x\r\njunkjunkjunkjunkjunkjunkjunk", "SSH-2.0-x\r\n"] {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();

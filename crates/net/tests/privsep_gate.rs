@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use nacre_net::privsep::{EndedHow, Gate, Phase, ToMonitor, Violation};
-use nacre_net::server::authority::{KeyCheck, Permissions, PtyRequest, SessionRequests, Start};
+use nacre_net::server::authority::{KeyCheck, Permissions, Place, PtyRequest, SessionRequests, Start, Target};
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::limits;
@@ -60,6 +60,14 @@ fn start_with(session: u32, change: impl FnOnce(&mut SessionRequests)) -> ToMoni
     let mut requests = SessionRequests { pty: None, env: Vec::new(), start: Start::Shell };
     change(&mut requests);
     ToMonitor::Start { question: 1, session, requests }
+}
+
+fn connect(question: u32) -> ToMonitor {
+    ToMonitor::Connect { question, target: Target::Tcp { host: "h".into(), port: 1 } }
+}
+
+fn listen(listener: u32) -> ToMonitor {
+    ToMonitor::Listen { question: 1, listener, place: Place::Tcp { address: String::new(), port: 0 } }
 }
 
 /// A key of a user.
@@ -215,6 +223,9 @@ fn every_message() -> Vec<(ToMonitor, &'static [Phase])> {
         (password(), &[Login]),
         (interactive(false), &[Login]),
         (start(1), &[Authenticated]),
+        (connect(1), &[Authenticated]),
+        (listen(1), &[Authenticated]),
+        (ToMonitor::StopListening { listener: 1 }, &[Authenticated]),
         (ToMonitor::Signal { session: 1, name: "TERM".into() }, &[Authenticated]),
         (ToMonitor::HangUp { session: 1 }, &[Authenticated]),
         (ToMonitor::Kill { session: 1 }, &[Authenticated]),
@@ -489,6 +500,22 @@ fn p18_sessions_are_counted_and_named_once() {
     assert!(passes(&mut gate, &start(5)) && gate.admit_session(5));
     assert_eq!(gate.sessions(), [6, 5]);
     assert!(!logged_in(Permissions::default()).admit_session(1), "nothing is allowed by default");
+}
+
+#[test]
+fn c07_forwards_are_counted_and_named_once() {
+    let mut gate = logged_in(permissions());
+    assert!(passes(&mut gate, &connect(5)) && passes(&mut gate, &listen(5)));
+    assert_eq!(gate.check(&provider(), &connect(5)), Err(Violation::Forward));
+    assert_eq!(gate.check(&provider(), &listen(5)), Err(Violation::Forward));
+    gate.connect_over(5);
+    gate.listener_over(5);
+    assert!(passes(&mut gate, &connect(5)) && passes(&mut gate, &listen(5)));
+    let most = u32::try_from(limits::MAX_CHANNELS).unwrap();
+    assert!((6..most + 5).all(|question| passes(&mut gate, &connect(question))));
+    assert_eq!(gate.check(&provider(), &connect(0)), Err(Violation::Forward));
+    let listeners = (6..10_000).take_while(|listener| passes(&mut gate, &listen(*listener))).count();
+    assert!(listeners < 1000, "{listeners}");
 }
 
 #[test]

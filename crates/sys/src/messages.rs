@@ -151,6 +151,11 @@ fn despite_reset<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::
     }
 }
 
+/// Whether a message was not sent because too many descriptors of this user are on their way, which passes.
+pub fn is_crowded(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ETOOMANYREFS)
+}
+
 fn check_sizes(bytes: usize, fds: usize) -> io::Result<()> {
     if bytes == 0 {
         return Err(invalid_input("it is empty, which the peer would take for the end"));

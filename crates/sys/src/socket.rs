@@ -3,7 +3,10 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
@@ -27,6 +30,42 @@ pub fn listen(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     rustix::net::bind(&socket, &addr).doing(doing)?;
     rustix::net::listen(&socket, backlog).doing(doing)?;
     Ok(TcpListener::from(socket))
+}
+
+/// Listens on a Unix socket that is made at `path` with exactly these permission bits. Nothing that is there is replaced. The listener
+/// does not block and is close-on-exec.
+///
+/// # Errors
+/// `AddrInUse` when something has that name, `InvalidInput` for a path that is too long, and what the file system says.
+pub fn listen_unix(path: &Path, mode: u32, backlog: i32) -> io::Result<UnixListener> {
+    let doing = || format!("listen on {}", path.display());
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).doing(doing)?;
+    // The file gets the mode that the socket has when it is bound, less the process's umask, which all threads share and nobody changes
+    // here: there is no moment with more than is wanted.
+    rustix::fs::fchmod(&socket, Mode::from_raw_mode(mode)).doing(doing)?;
+    let address = rustix::net::SocketAddrUnix::new(path).doing(doing)?;
+    rustix::net::bind(&socket, &address).doing(doing)?;
+    // Nobody can connect before the socket listens.
+    let listens = widen(path, mode).and_then(|()| rustix::net::listen(&socket, backlog));
+    if let Err(error) = listens.doing(doing) {
+        let _ = std::fs::remove_file(path);
+        return Err(error);
+    }
+    Ok(UnixListener::from(socket))
+}
+
+/// Gives the file of a socket the bits that the umask took. Through a descriptor, which is of no other file.
+fn widen(path: &Path, mode: u32) -> rustix::io::Result<()> {
+    let file = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let now = rustix::fs::fstat(&file)?.st_mode;
+    if FileType::from_raw_mode(now) != FileType::Socket {
+        return Err(Errno::NOTSOCK);
+    }
+    if Mode::from_raw_mode(now) == Mode::from_raw_mode(mode) {
+        return Ok(());
+    }
+    rustix::fs::chmod(format!("/proc/self/fd/{}", file.as_raw_fd()), Mode::from_raw_mode(mode))
 }
 
 /// Begins to connect to `remote`, from `local` if given (`BindAddress`; port 0 lets the kernel choose). The stream does not block and is

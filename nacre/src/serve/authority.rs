@@ -1,10 +1,14 @@
 //! The authority over one connection, in the same process: questions go to its [`Judge`] on blocking
 //! threads.
 
-use super::audit::WatchedProcess;
+use super::audit::{ForwardSpec, WatchedAcceptor, WatchedProcess};
+use super::forward;
 use super::judge::Judge;
+use nacre_net::Descriptor;
 use nacre_net::server::Authority;
-use nacre_net::server::authority::{Answer, KeyCheck, Permissions, SessionRequests, StartedSession};
+use nacre_net::server::authority::{
+    Answer, KeyCheck, Listening, Permissions, Place, Refused, SessionRequests, StartedSession, Target,
+};
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
@@ -89,6 +93,36 @@ impl Authority for LocalAuthority {
                 trail.session_refused(key, &io::Error::to_string(error));
             }
             started
+        })
+    }
+
+    fn connect(&mut self, target: Target) -> Answer<Result<Descriptor, Refused>> {
+        let judge = self.0.clone();
+        Box::pin(async move {
+            let connected = async {
+                judge.may_connect(&target)?;
+                let socket = forward::connect(&target).await?;
+                Descriptor::nonblocking(socket).map_err(|error| Refused::failed(error.to_string()))
+            };
+            let connected = connected.await;
+            judge.trail.forward(&ForwardSpec::connect(&target), connected.as_ref().err());
+            connected
+        })
+    }
+
+    fn listen(&mut self, place: Place) -> Answer<Result<Listening, Refused>> {
+        let judge = self.0.clone();
+        Box::pin(async move {
+            let listened = async {
+                let plan = judge.plan_listening(&place)?;
+                forward::listen(&plan).await
+            };
+            let listened = listened.await;
+            let spec = ForwardSpec::listen(&place, listened.as_ref().map_or(0, |(port, _)| *port));
+            judge.trail.forward(&spec, listened.as_ref().err());
+            let (port, acceptor) = listened?;
+            let trail = judge.trail.clone();
+            Ok(Listening { port, acceptor: Box::new(WatchedAcceptor { acceptor, trail, place, port }) })
         })
     }
 }

@@ -3,6 +3,7 @@
 
 use super::audit::Trail;
 use super::auth_info;
+use super::forward::{ListenPlan, Rules};
 use super::interactive::Asked;
 use super::internal_sftp::is_internal;
 use super::keys;
@@ -16,7 +17,7 @@ use super::shared::{Mode, Shared};
 use nacre_config::authorized_keys::KeyOptions;
 use nacre_net::admission::Ending;
 use nacre_net::privsep::EndedHow;
-use nacre_net::server::authority::{KeyCheck, Permissions, SessionRequests, Start};
+use nacre_net::server::authority::{KeyCheck, Permissions, Place, Refused, SessionRequests, Start, Target};
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{PasswordVerdict, UserPolicy};
 use nacre_wire::names;
@@ -248,6 +249,33 @@ impl Judge {
             accept_env: options.accept_env.iter().cloned().chain(usual).collect(),
             limits: Some(limits::of(options)),
         }
+    }
+
+    /// May the client be connected there?
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_connect(&self, target: &Target) -> Result<(), Refused> {
+        self.with_rules(|rules| rules.may_connect(target))
+    }
+
+    /// What to listen on for the client.
+    ///
+    /// # Errors
+    /// Why nothing.
+    pub fn plan_listening(&self, place: &Place) -> Result<ListenPlan, Refused> {
+        self.with_rules(|rules| rules.plan(place))
+    }
+
+    fn with_rules<T>(&self, judge: impl FnOnce(&Rules<'_>) -> Result<T, Refused>) -> Result<T, Refused> {
+        let state = self.state();
+        let login = state.login.as_ref().filter(|_| state.progress.logged_in);
+        let Some((login, account)) = login.and_then(|login| Some((login, login.account.as_ref()?))) else {
+            return Err(Refused::prohibited("nobody is logged in"));
+        };
+        let key = state.key.clone().unwrap_or_default();
+        let (is_root, must_change) = (account.uid == 0, state.force_change);
+        judge(&Rules { options: &login.options, key: &key, is_root, must_change })
     }
 
     /// Decides what really runs, and as whom.

@@ -3,7 +3,7 @@
 use super::keys_command;
 use super::login::{Ends, Login};
 use super::shared::Shared;
-use nacre_config::authorized_keys::{AuthorizedKeys, KeyOptions};
+use nacre_config::authorized_keys::{AuthorizedKeys, KeyOptions, PermitPort, PermitTarget};
 use nacre_config::server::KeyFile;
 use nacre_sys::account::Account;
 use nacre_sys::user_files;
@@ -113,6 +113,8 @@ pub fn intersect(a: &KeyOptions, b: &KeyOptions) -> KeyOptions {
     both.x11_forwarding &= b.x11_forwarding;
     both.pty &= b.pty;
     both.user_rc &= b.user_rc;
+    both.permit_open = permitted_by_both(&a.permit_open, &b.permit_open);
+    both.permit_listen = permitted_by_both(&a.permit_listen, &b.permit_listen);
     both.environment.retain(|variable| b.environment.contains(variable));
     // Two different forced commands cannot both run: nothing does.
     both.command = match (&a.command, &b.command) {
@@ -120,6 +122,29 @@ pub fn intersect(a: &KeyOptions, b: &KeyOptions) -> KeyOptions {
         (one, other) => one.clone().or_else(|| other.clone()),
     };
     both
+}
+
+/// The targets that two lists have in common; an empty list has all.
+fn permitted_by_both(a: &[PermitTarget], b: &[PermitTarget]) -> Vec<PermitTarget> {
+    if a.is_empty() || b.is_empty() {
+        return [a, b].concat();
+    }
+    let common = |one: &PermitTarget, other: &PermitTarget| {
+        let host = match (one.host.as_str(), other.host.as_str()) {
+            ("*", host) | (host, "*") => host,
+            (host, same) if host.eq_ignore_ascii_case(same) => host,
+            _ => return None,
+        };
+        let port = match (one.port, other.port) {
+            (PermitPort::Any, port) | (port, PermitPort::Any) => port,
+            (port, same) if port == same => port,
+            _ => return None,
+        };
+        Some(PermitTarget { host: host.to_owned(), port })
+    };
+    let both: Vec<_> = a.iter().flat_map(|one| b.iter().filter_map(move |other| common(one, other))).collect();
+    // Nothing in common must not read as an empty list: no host has this name.
+    if both.is_empty() { vec![PermitTarget { host: String::new(), port: PermitPort::Only(0) }] } else { both }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod auth_info;
 pub mod authority;
 mod configuration;
 mod environment;
+pub mod forward;
 mod greeting;
 mod host_keys;
 mod install;

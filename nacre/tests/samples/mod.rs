@@ -1,9 +1,11 @@
 //! Messages between a monitor and its helper: of each kind at least one, with and without what may be left out.
 
+use nacre::serve::forward::ListenPlan;
 use nacre::serve::privsep::helper_messages::{FromHelper, Launch, ToHelper};
 use nacre_net::privsep::StreamsKind;
-use nacre_net::server::authority::{Exit, PtyRequest, Start};
+use nacre_net::server::authority::{Exit, PtyRequest, Refused, Start, Target};
 use nacre_sys::account::{Account, Credentials};
+use nacre_wire::forward::Originator;
 use nacre_wire::session::WindowSize;
 
 fn account(name: &str) -> Account {
@@ -85,6 +87,14 @@ pub fn to_helper() -> Vec<ToHelper> {
         ToHelper::HangUp { session: 1 },
         ToHelper::Kill { session: 1 },
         ToHelper::Kill { session: u32::MAX },
+        ToHelper::Connect { forward: 1, target: Target::Tcp { host: "web.example".into(), port: 443 } },
+        ToHelper::Connect { forward: u32::MAX, target: Target::Unix { path: b"/run/\xff".to_vec() } },
+        ToHelper::Listen { forward: 2, plan: ListenPlan { hosts: vec!["::1".into()], port: 0, ..ListenPlan::default() } },
+        ToHelper::Listen {
+            forward: 3,
+            plan: ListenPlan { path: b"/tmp/s".to_vec(), mask: 0o177, unlink: true, ..ListenPlan::default() },
+        },
+        ToHelper::StopListening { forward: 3 },
     ]
 }
 
@@ -111,5 +121,10 @@ pub fn from_helper() -> Vec<FromHelper> {
         exited(Exit::Signal { name: "KILL".into(), core_dumped: false }),
         exited(Exit::Signal { name: "SEGV".into(), core_dumped: true }),
         exited(Exit::Signal { name: String::new(), core_dumped: false }),
+        FromHelper::Connected { forward: 1 },
+        FromHelper::NotConnected { forward: 2, refused: Refused::failed("Connection refused") },
+        FromHelper::NotListening { forward: 3, refused: Refused::failed("Address in use") },
+        FromHelper::Listening { forward: 3, port: 8080 },
+        FromHelper::Arrived { forward: 3, originator: Originator { address: "::1".into(), port: 1 } },
     ]
 }

@@ -21,6 +21,8 @@ use nacre_wire::{WriteExt, names};
 const MAX_EARLY_SIGNATURES: u32 = 4;
 /// The lengths of exchange hashes: SHA-256, SHA-384, SHA-512.
 const HASH_LENGTHS: [usize; 3] = [32, 48, 64];
+/// The most places listened on for one client, with those that it just gave up.
+const MAX_LISTENERS: usize = 512;
 /// The longest line for the log, in bytes.
 const MAX_LINE: usize = 4096;
 
@@ -52,6 +54,8 @@ pub enum Violation {
     Attempts,
     /// A session that exists already, asks for what it may not, or may not be disturbed.
     Session(&'static str),
+    /// A forward that exists already, or more of them than there may be.
+    Forward,
     /// A message that is none.
     Malformed(nacre_wire::DecodeError),
 }
@@ -65,6 +69,7 @@ impl std::fmt::Display for Violation {
             Self::Key => f.write_str("a key that proves nothing"),
             Self::Attempts => f.write_str("more attempts than allowed"),
             Self::Session(what) => write!(f, "a session that {what}"),
+            Self::Forward => f.write_str("a forward that exists already, or one too many"),
             Self::Malformed(error) => write!(f, "malformed message: {error}"),
         }
     }
@@ -92,6 +97,9 @@ pub struct Gate {
     none: Option<Permissions>,
     permissions: Permissions,
     sessions: Vec<u32>,
+    /// Questions for connections that are not answered.
+    connects: Vec<u32>,
+    listeners: Vec<u32>,
 }
 
 impl Gate {
@@ -115,6 +123,8 @@ impl Gate {
             none: None,
             permissions: Permissions::default(),
             sessions: Vec::new(),
+            connects: Vec::new(),
+            listeners: Vec::new(),
         }
     }
 
@@ -148,6 +158,10 @@ impl Gate {
             // An answer that a session has ended may cross a request that concerns it, so which
             // session it is does not matter here.
             ToMonitor::Signal { .. } | ToMonitor::HangUp { .. } | ToMonitor::Kill { .. } => Ok(()),
+            ToMonitor::Connect { question, .. } => number(&mut self.connects, *question, limits::MAX_CHANNELS),
+            ToMonitor::Listen { listener, .. } => number(&mut self.listeners, *listener, MAX_LISTENERS),
+            // One that ended by itself may cross it.
+            ToMonitor::StopListening { .. } => Ok(()),
             ToMonitor::NoneSucceeded {} => match self.none.take() {
                 Some(permissions) => {
                     self.log_in(permissions);
@@ -173,9 +187,13 @@ impl Gate {
             | ToMonitor::CheckPassword { .. }
             | ToMonitor::CheckInteractive { .. }
             | ToMonitor::NoneSucceeded {} => self.phase == Phase::Login,
-            ToMonitor::Start { .. } | ToMonitor::Signal { .. } | ToMonitor::HangUp { .. } | ToMonitor::Kill { .. } => {
-                self.phase == Phase::Authenticated
-            }
+            ToMonitor::Start { .. }
+            | ToMonitor::Signal { .. }
+            | ToMonitor::HangUp { .. }
+            | ToMonitor::Kill { .. }
+            | ToMonitor::Connect { .. }
+            | ToMonitor::Listen { .. }
+            | ToMonitor::StopListening { .. } => self.phase == Phase::Authenticated,
             ToMonitor::Log { .. } => true,
             ToMonitor::Ended { .. } => self.phase != Phase::Over,
         };
@@ -316,8 +334,27 @@ impl Gate {
         self.permissions = permissions;
     }
 
+    /// A connection was made, or will not be.
+    pub fn connect_over(&mut self, question: u32) {
+        self.connects.retain(|known| *known != question);
+    }
+
+    /// A listener is gone, or never was.
+    pub fn listener_over(&mut self, listener: u32) {
+        self.listeners.retain(|known| *known != listener);
+    }
+
     /// A session is over, or was never started.
     pub fn session_over(&mut self, session: u32) {
         self.sessions.retain(|running| *running != session);
     }
+}
+
+/// Takes a number that must be new, unless there are too many already.
+fn number(known: &mut Vec<u32>, number: u32, most: usize) -> Result<(), Violation> {
+    if known.contains(&number) || known.len() >= most {
+        return Err(Violation::Forward);
+    }
+    known.push(number);
+    Ok(())
 }

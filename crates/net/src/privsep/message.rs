@@ -4,12 +4,13 @@
 use super::packed::{Packed, bad};
 use super::settings::ConnectionSettings;
 use crate::privsep_messages;
-use crate::server::authority::{Exit, KeyCheck, Permissions, SessionRequests};
+use crate::server::authority::{Exit, KeyCheck, Permissions, Place, Refused, SessionRequests, Target};
 use nacre_proto::Error;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::error::{Limit, Timer};
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
+use nacre_wire::forward::Originator;
 use nacre_wire::{DecodeError, Reader, WriteExt};
 
 /// The largest message, in bytes: a command line of a whole packet and an environment beside it.
@@ -41,6 +42,12 @@ privsep_messages! {
         11 Ended { how: EndedHow, quiet: bool, why: String, received: u64, sent: u64 }
         /// `none` has logged in, as the policy allows.
         12 NoneSucceeded {}
+        /// Connect for the client.
+        13 Connect { question: u32, target: Target }
+        /// Listen for the client; what comes there is called by this listener's number.
+        14 Listen { question: u32, listener: u32, place: Place }
+        /// Do so no more.
+        15 StopListening { listener: u32 }
     }
 }
 
@@ -67,6 +74,14 @@ privsep_messages! {
         72 Exited { session: u32, exit: Exit }
         /// The server is stopping: finish within so many milliseconds.
         73 Drain { milliseconds: u64 }
+        /// Answers [`ToMonitor::Connect`]; the connection's descriptor comes with it.
+        74 Connected { question: u32 }
+        /// Answers [`ToMonitor::Connect`] or [`ToMonitor::Listen`] with a refusal.
+        75 NotForwarded { question: u32, refused: Refused }
+        /// Answers [`ToMonitor::Listen`] with the port, 0 for a Unix socket.
+        76 Listening { question: u32, port: u16 }
+        /// Somebody came where a listener is; the connection's descriptor comes with it.
+        77 Arrived { listener: u32, originator: Originator }
     }
 }
 
@@ -80,8 +95,11 @@ impl FromMonitor {
             | Self::Password { question, .. }
             | Self::Interactive { question, .. }
             | Self::Started { question, .. }
-            | Self::NotStarted { question, .. } => Some(*question),
-            Self::Settings { .. } | Self::Exited { .. } | Self::Drain { .. } => None,
+            | Self::NotStarted { question, .. }
+            | Self::Connected { question }
+            | Self::NotForwarded { question, .. }
+            | Self::Listening { question, .. } => Some(*question),
+            Self::Settings { .. } | Self::Exited { .. } | Self::Drain { .. } | Self::Arrived { .. } => None,
         }
     }
 }

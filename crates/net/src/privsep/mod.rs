@@ -11,6 +11,7 @@ mod gate;
 mod message;
 mod packed;
 mod remote;
+mod remote_forward;
 mod settings;
 
 pub use async_socket::AsyncMessageSocket;

@@ -1,13 +1,16 @@
 //! How values travel between our own processes: the data types of RFC 4251 §5, one field after
 //! another. Whoever reads checks every byte, since the other side may have been taken over.
 
-use crate::server::authority::{Exit, KeyCheck, Permissions, PtyRequest, SessionRequests, Start};
+use crate::server::authority::{
+    Exit, KeyCheck, Permissions, Place, PtyRequest, Refused, SessionRequests, Start, Target,
+};
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::KeyProof;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
 use nacre_proto::{ConnectionLimits, Keepalive, RekeyPolicy};
 use nacre_sys::account::{Account, Credentials};
+use nacre_wire::forward::Originator;
 use nacre_wire::session::WindowSize;
 use nacre_wire::userauth::{InfoRequest, Prompt};
 use nacre_wire::{DecodeError, DecodeErrorKind, Reader, WriteExt};
@@ -62,6 +65,15 @@ impl Packed for u32 {
     }
     fn unpack(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         reader.u32("number")
+    }
+}
+
+impl Packed for u16 {
+    fn pack(&self, out: &mut Vec<u8>) {
+        out.put_u32(u32::from(*self));
+    }
+    fn unpack(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::try_from(reader.u32("port")?).or_else(|_| bad("port"))
     }
 }
 
@@ -257,6 +269,8 @@ macro_rules! privsep_messages {
     };
 }
 
+packed_fields!(Refused { prohibited, why });
+packed_fields!(Originator { address, port });
 packed_fields!(WindowSize { columns, rows, width, height });
 packed_fields!(PtyRequest { term, size, modes });
 packed_fields!(SessionRequests { pty, env, start });
@@ -312,6 +326,8 @@ macro_rules! packed_choices {
 }
 
 packed_choices!(Start, "start" { 0 => Shell, 1 => Exec(command), 2 => Subsystem(name) });
+packed_choices!(Target, "target" { 0 => Tcp { host, port }, 1 => Unix { path } });
+packed_choices!(Place, "place" { 0 => Tcp { address, port }, 1 => Unix { path } });
 packed_choices!(Exit, "exit" { 0 => Status(code), 1 => Signal { name, core_dumped } });
 packed_choices!(PasswordVerdict, "password verdict" { 0 => Reject, 1 => Accept, 2 => ChangeRequired(text) });
 packed_choices!(KeyboardInteractiveVerdict, "verdict" { 0 => Reject, 1 => Accept, 2 => Ask(request) });

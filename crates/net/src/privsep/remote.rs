@@ -2,9 +2,11 @@
 
 use super::async_socket::{AsyncMessageSocket, Message};
 use super::message::{FromMonitor, StreamsKind, ToMonitor};
+use super::remote_forward;
 use crate::descriptor::Descriptor;
 use crate::server::authority::{
-    Answer, Authority, Exit, KeyCheck, Permissions, Process, SessionRequests, SessionStreams, StartedSession,
+    Answer, Authority, Exit, KeyCheck, Listening, Permissions, Place, Process, Refused, SessionRequests,
+    SessionStreams, StartedSession, Target,
 };
 use crate::server::{Order, terminal_streams};
 use nacre_proto::algorithm::SignatureAlgorithm;
@@ -23,19 +25,20 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 /// An answer and the descriptors that came with it.
-type Reply = (FromMonitor, Vec<OwnedFd>);
+pub(super) type Reply = (FromMonitor, Vec<OwnedFd>);
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     next: u32,
     questions: HashMap<u32, oneshot::Sender<Reply>>,
     exits: HashMap<u32, oneshot::Sender<Exit>>,
+    pub(super) listeners: remote_forward::Listeners,
     permissions: Permissions,
 }
 
 impl State {
-    /// A number for a question or a session, never given twice.
-    fn number(&mut self) -> u32 {
+    /// A number for a question, a session or a listener, never given twice.
+    pub(super) fn number(&mut self) -> u32 {
         self.next = self.next.wrapping_add(1);
         self.next
     }
@@ -54,7 +57,7 @@ impl RemoteLink {
         Arc::new(Self { socket, state: Mutex::default(), order: watch::Sender::new(Order::Run) })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,6 +98,7 @@ impl RemoteLink {
                     let _ = waiting.send(exit);
                 }
             }
+            FromMonitor::Arrived { listener, originator } => state.listeners.arrived(listener, originator, fds),
             FromMonitor::Drain { milliseconds } => {
                 self.order.send_replace(Order::Drain(Instant::now() + Duration::from_millis(milliseconds)));
             }
@@ -111,7 +115,7 @@ impl RemoteLink {
     }
 
     /// Asks something; `None` when no answer will ever come.
-    fn ask(&self, message: impl FnOnce(u32) -> ToMonitor) -> Answer<Option<Reply>> {
+    pub(super) fn ask(&self, message: impl FnOnce(u32) -> ToMonitor) -> Answer<Option<Reply>> {
         let (sender, receiver) = oneshot::channel();
         let question = {
             let mut state = self.state();
@@ -222,6 +226,14 @@ impl Authority for RemoteAuthority {
                 _ => Err(io::ErrorKind::InvalidData.into()),
             }
         })
+    }
+
+    fn connect(&mut self, target: Target) -> Answer<Result<Descriptor, Refused>> {
+        remote_forward::connect(&self.0, target)
+    }
+
+    fn listen(&mut self, place: Place) -> Answer<Result<Listening, Refused>> {
+        remote_forward::listen(&self.0, place)
     }
 }
 

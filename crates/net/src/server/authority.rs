@@ -5,6 +5,7 @@
 //! as root they will come from another one, over the same questions.
 
 use crate::descriptor::Descriptor;
+use crate::forward::Arrival;
 use nacre_proto::ConnectionLimits;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
@@ -149,6 +150,78 @@ pub struct KeyCheck {
     pub proof: Option<KeyProof>,
 }
 
+/// Where a client wants to be connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A host name or address and a port.
+    Tcp {
+        /// As the client said it.
+        host: String,
+        /// 0 is none.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix {
+        /// Its path.
+        path: Vec<u8>,
+    },
+}
+
+/// Where a client wants us to listen for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An address and a port.
+    Tcp {
+        /// As the client said it; empty is everywhere.
+        address: String,
+        /// 0 is any.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix {
+        /// Its path.
+        path: Vec<u8>,
+    },
+}
+
+/// A forward that will not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Policy says no; else the system did.
+    pub prohibited: bool,
+    /// Why, in words for the client.
+    pub why: String,
+}
+
+impl Refused {
+    /// By policy.
+    pub fn prohibited(why: impl Into<String>) -> Self {
+        Self { prohibited: true, why: why.into() }
+    }
+
+    /// By the system.
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self { prohibited: false, why: why.into() }
+    }
+}
+
+/// Whatever takes connections for a client; dropping it ends that.
+pub trait Acceptor: Send {
+    /// The next connection.
+    ///
+    /// # Errors
+    /// There will be no more.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>>;
+}
+
+/// A place that is listened on.
+pub struct Listening {
+    /// The port, 0 for a Unix socket.
+    pub port: u16,
+    /// Who takes the connections.
+    pub acceptor: Box<dyn Acceptor>,
+}
+
 /// The authority over one connection. It remembers who is logging in.
 pub trait Authority: Send {
     /// Signs an exchange hash with the private half of a host key.
@@ -171,4 +244,10 @@ pub trait Authority: Send {
 
     /// Starts a session.
     fn start(&mut self, requests: SessionRequests) -> Answer<io::Result<StartedSession>>;
+
+    /// Connects for the client.
+    fn connect(&mut self, target: Target) -> Answer<Result<Descriptor, Refused>>;
+
+    /// Listens for the client.
+    fn listen(&mut self, place: Place) -> Answer<Result<Listening, Refused>>;
 }

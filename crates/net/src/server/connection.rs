@@ -1,10 +1,14 @@
 //! The owner of one server connection: it passes questions to the authority and runs sessions.
 
-use super::authority::{Answer, Authority, Exit, KeyCheck, Permissions, PtyRequest, SessionRequests, Start};
+use super::authority::{
+    Answer, Authority, Exit, KeyCheck, Listening, Permissions, PtyRequest, Refused, SessionRequests, Start,
+};
+use super::forwarding::{Forwarding, Wanted};
 use super::host_proof::{self, AnnouncedKey};
 use super::leaving::Leaving;
 use super::session::{Session, Starting};
 use super::tasks::Tasks;
+use crate::descriptor::Descriptor;
 use crate::driver::{Owner, Port};
 use crate::pump::PumpEvent;
 use nacre_proto::crypto::SecretBytes;
@@ -12,7 +16,10 @@ use nacre_proto::login::server::{
     CheckKey, CheckKeyboardInteractive, CheckPassword, KeyboardInteractiveVerdict, LookUpUser, PasswordVerdict,
     UserPolicy,
 };
-use nacre_proto::{Event, GrantGlobal, GrantRequest, LocalChannel, OpenAnswer, Pending, SignExchange, Stream};
+use nacre_proto::{
+    Event, GrantGlobal, GrantRequest, LocalChannel, OpenAnswer, OpenChannel, Pending, SignExchange, Stream,
+};
+use nacre_wire::forward::{ForwardOpen, ForwardRequest};
 use nacre_wire::names;
 use nacre_wire::reason;
 use nacre_wire::session::SessionRequest;
@@ -49,6 +56,8 @@ enum Answered {
     Interactive(Pending<CheckKeyboardInteractive>, KeyboardInteractiveVerdict),
     Started(Starting),
     Proof(Pending<GrantGlobal>, Vec<Option<Vec<u8>>>),
+    Connected(Pending<OpenChannel>, LocalChannel, Result<Descriptor, Refused>),
+    Listening(Option<Pending<GrantGlobal>>, ForwardRequest, Result<Listening, Refused>),
 }
 
 /// The owner of one server connection.
@@ -61,6 +70,8 @@ pub struct ServerOwner {
     tasks: Tasks<Answered>,
     sessions: Vec<Session>,
     leaving: Leaving,
+    /// Made with the first forward, since most connections have none.
+    forwarding: Option<Box<Forwarding>>,
     permissions: Option<Permissions>,
     drain: Option<Pin<Box<Sleep>>>,
     log: tracing::Span,
@@ -84,6 +95,7 @@ impl ServerOwner {
             tasks: Tasks::default(),
             sessions: Vec::new(),
             leaving: Leaving::default(),
+            forwarding: None,
             permissions: None,
             drain: None,
             log,
@@ -157,8 +169,34 @@ impl ServerOwner {
         let _ = port.connection.global_request(port.now, names::HOSTKEYS, &announced, false);
     }
 
+    fn on_open_request(
+        &mut self,
+        port: &mut Port<'_>,
+        pending: Pending<OpenChannel>,
+        channel: LocalChannel,
+        kind: &str,
+        data: &[u8],
+    ) {
+        let answer = match ForwardOpen::decode(kind, data) {
+            Err(error) => reject(reason::open::ADMINISTRATIVELY_PROHIBITED, &format!("{kind}: {error}")),
+            Ok(None) => self.on_open(channel, kind),
+            Ok(Some(_)) if self.is_draining() => reject(reason::open::RESOURCE_SHORTAGE, STOPPING),
+            Ok(Some(open)) => match Wanted::of(open) {
+                Some(target) => {
+                    let answer = self.authority.connect(target);
+                    return self.tasks.push(answer, move |result| Answered::Connected(pending, channel, result));
+                }
+                None => reject(reason::open::ADMINISTRATIVELY_PROHIBITED, "a client listens for nobody"),
+            },
+        };
+        let _ = port.connection.answer(port.now, pending, answer);
+    }
+
+    fn is_draining(&self) -> bool {
+        matches!(*self.order.borrow(), Order::Drain(_))
+    }
+
     fn on_open(&mut self, channel: LocalChannel, kind: &str) -> OpenAnswer {
-        let reject = |reason, text: &str| OpenAnswer::Reject { reason, description: text.to_owned() };
         if kind != names::CHANNEL_SESSION {
             return reject(reason::open::UNKNOWN_CHANNEL_TYPE, "unknown channel type");
         }
@@ -166,8 +204,8 @@ impl ServerOwner {
         if self.sessions.len() + self.leaving.len() >= most {
             return reject(reason::open::ADMINISTRATIVELY_PROHIBITED, "too many sessions (MaxSessions)");
         }
-        if matches!(*self.order.borrow(), Order::Drain(_)) {
-            return reject(reason::open::RESOURCE_SHORTAGE, "the server is stopping");
+        if self.is_draining() {
+            return reject(reason::open::RESOURCE_SHORTAGE, STOPPING);
         }
         self.sessions.push(Session::new(channel));
         OpenAnswer::Accept
@@ -249,6 +287,12 @@ impl ServerOwner {
                 self.on_started(port, starting);
                 Ok(())
             }
+            Answered::Connected(pending, channel, result) => {
+                self.forwarding().on_connected(port, pending, channel, result)
+            }
+            Answered::Listening(pending, request, result) => {
+                self.forwarding().on_listening(port, pending, request, result)
+            }
         };
         if let Err(error) = result {
             tracing::debug!(parent: &self.log, "{error}");
@@ -275,6 +319,37 @@ impl ServerOwner {
                     channel.close();
                 }
             }
+        }
+    }
+
+    fn forwarding(&mut self) -> &mut Forwarding {
+        self.forwarding.get_or_insert_default()
+    }
+
+    /// A global request; without a question nobody waits for the answer.
+    fn on_global(&mut self, port: &mut Port<'_>, name: &str, data: &[u8], pending: Option<Pending<GrantGlobal>>) {
+        if name == names::HOSTKEYS_PROVE
+            && let Some(pending) = pending
+        {
+            return self.prove_host_keys(port, data, pending);
+        }
+        let answer = match ForwardRequest::decode(name, data) {
+            Ok(Some(request)) => match Wanted::place(&request) {
+                Some(place) if self.forwarding().has_room() && !self.is_draining() => {
+                    let answer = self.authority.listen(place);
+                    return self.tasks.push(answer, move |result| Answered::Listening(pending, request, result));
+                }
+                Some(_) => None,
+                None => self.forwarding().cancel(&request).then(Vec::new),
+            },
+            Ok(None) => None,
+            Err(error) => {
+                tracing::debug!(parent: &self.log, "{name}: {error}");
+                None
+            }
+        };
+        if let Some(pending) = pending {
+            let _ = port.connection.answer(port.now, pending, answer);
         }
     }
 
@@ -319,6 +394,13 @@ impl ServerOwner {
     }
 }
 
+/// What is said to channels that come too late.
+const STOPPING: &str = "the server is stopping";
+
+fn reject(reason: u32, text: &str) -> OpenAnswer {
+    OpenAnswer::Reject { reason, description: text.to_owned() }
+}
+
 /// Done once the server wants something else; kept from turn to turn, since a future that is
 /// dropped takes its waker with it.
 fn changed(mut order: watch::Receiver<Order>) -> Answer<()> {
@@ -350,18 +432,13 @@ impl Owner for ServerOwner {
         match event {
             Event::Ready => self.watcher.ready(),
             Event::Authenticated { methods } => self.on_authenticated(port, &methods),
-            Event::OpenRequest { pending, channel, kind, .. } => {
-                let answer = self.on_open(channel, &kind);
-                let _ = port.connection.answer(port.now, pending, answer);
+            Event::OpenRequest { pending, channel, kind, data } => {
+                self.on_open_request(port, pending, channel, &kind, &data);
             }
+            Event::Opened { channel, .. } => self.forwarding().on_opened(port, channel),
+            Event::OpenFailed { channel, .. } => self.forwarding().on_open_failed(channel),
             Event::Request { channel, request, pending } => self.on_request(port, channel, request, pending),
-            Event::Global { name, data, pending: Some(pending) } => {
-                if name == names::HOSTKEYS_PROVE {
-                    self.prove_host_keys(port, &data, pending);
-                } else {
-                    let _ = port.connection.answer(port.now, pending, None);
-                }
-            }
+            Event::Global { name, data, pending } => self.on_global(port, &name, &data, pending),
             Event::Data { channel, stream, data } => {
                 let kept = stream == Stream::Main && self.session(channel).is_some_and(|s| s.take_early(&data));
                 // Input that nothing will read is given back unread.
@@ -375,6 +452,9 @@ impl Owner for ServerOwner {
                 }
             }
             Event::Closed { channel } => {
+                if self.forwarding.as_mut().is_some_and(|forwarding| forwarding.on_closed(channel)) {
+                    return;
+                }
                 if let Some(place) = self.sessions.iter().position(|s| s.channel == channel) {
                     let session = self.sessions.swap_remove(place);
                     port.pumps.detach(channel);
@@ -386,6 +466,9 @@ impl Owner for ServerOwner {
     }
 
     fn on_pump(&mut self, port: &mut Port<'_>, event: PumpEvent) {
+        if self.forwarding.as_mut().is_some_and(|forwarding| forwarding.on_pump(port, &event)) {
+            return;
+        }
         match event {
             PumpEvent::SourcesEnded { channel } => {
                 if let Some(session) = self.session(channel) {
@@ -407,6 +490,9 @@ impl Owner for ServerOwner {
         let mut moved = !answers.is_empty();
         for answered in answers {
             self.on_answered(port, answered);
+        }
+        if let Some(forwarding) = &mut self.forwarding {
+            moved |= forwarding.poll(cx, port);
         }
         self.leaving.poll(cx);
         let log = &self.log;

@@ -2,6 +2,7 @@
 
 pub mod authority;
 mod connection;
+mod forwarding;
 mod host_proof;
 mod leaving;
 mod process;

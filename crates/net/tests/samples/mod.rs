@@ -3,12 +3,15 @@
 #![allow(dead_code)]
 
 use nacre_net::privsep::{ConnectionSettings, EndedHow, FromMonitor, StreamsKind, ToMonitor};
-use nacre_net::server::authority::{Exit, KeyCheck, Permissions, PtyRequest, SessionRequests, Start};
+use nacre_net::server::authority::{
+    Exit, KeyCheck, Permissions, Place, PtyRequest, Refused, SessionRequests, Start, Target,
+};
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::KeyProof;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
 use nacre_proto::{ConnectionLimits, Keepalive, RekeyPolicy};
+use nacre_wire::forward::Originator;
 use nacre_wire::session::WindowSize;
 use nacre_wire::userauth::{InfoRequest, Prompt};
 use std::time::Duration;
@@ -58,6 +61,11 @@ pub fn to_monitor() -> Vec<ToMonitor> {
         ToMonitor::Ended { how: EndedHow::AuthTries, quiet: false, why: String::new(), received: 0, sent: 0 },
         ToMonitor::Ended { how: EndedHow::Ordinary, quiet: false, why: String::new(), received: 0, sent: 0 },
         ToMonitor::NoneSucceeded {},
+        ToMonitor::Connect { question: 7, target: Target::Tcp { host: "web.example".into(), port: u16::MAX } },
+        ToMonitor::Connect { question: 8, target: Target::Unix { path: b"/run/\xff".to_vec() } },
+        ToMonitor::Listen { question: 9, listener: 10, place: Place::Tcp { address: String::new(), port: 0 } },
+        ToMonitor::Listen { question: 9, listener: 11, place: Place::Unix { path: b"/tmp/s".to_vec() } },
+        ToMonitor::StopListening { listener: u32::MAX },
     ]
 }
 
@@ -131,5 +139,10 @@ pub fn from_monitor() -> Vec<FromMonitor> {
         FromMonitor::Exited { session, exit: Exit::Status(255) },
         FromMonitor::Exited { session, exit: Exit::Signal { name: "KILL".into(), core_dumped: true } },
         FromMonitor::Drain { milliseconds: u64::MAX },
+        FromMonitor::Connected { question },
+        FromMonitor::NotForwarded { question, refused: Refused::prohibited("not there (PermitOpen)") },
+        FromMonitor::NotForwarded { question, refused: Refused::failed("Connection refused") },
+        FromMonitor::Listening { question, port: 4711 },
+        FromMonitor::Arrived { listener: 3, originator: Originator { address: "192.0.2.7".into(), port: 40_000 } },
     ]
 }

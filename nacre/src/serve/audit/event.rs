@@ -1,5 +1,6 @@
 //! Everything the audit log can tell, and how each is told.
 
+use super::forwards::ForwardSpec;
 use super::line::Line;
 use crate::serve::login::Ends;
 use crate::serve::shared::Mode;
@@ -139,6 +140,20 @@ pub enum Happening {
         exit: Option<Exit>,
         /// How long it ran.
         ran: Duration,
+    },
+    /// Something is forwarded from here on.
+    ForwardOpened {
+        /// What.
+        spec: ForwardSpec,
+    },
+    /// Something is not forwarded.
+    ForwardRefused {
+        /// What.
+        spec: ForwardSpec,
+        /// Policy said no; else the system did.
+        prohibited: bool,
+        /// Why, cleaned.
+        reason: String,
     },
     /// It is over.
     Ended {
@@ -285,6 +300,16 @@ impl Happening {
                 more.splice(0..0, [("session", json!(id)), ("kind", json!(kind))]);
                 more.push(("seconds", number(*ran)));
                 with(Level::INFO, "session_ended", text, more)
+            }
+            Self::ForwardOpened { spec } => {
+                let text = format!("Forwarding {} for {name} {source}: {}", spec.kind, spec.target);
+                with(Level::INFO, "forward_opened", text, spec.fields())
+            }
+            Self::ForwardRefused { spec, prohibited, reason } => {
+                let text = format!("Not forwarding {} for {name} {source}: {}: {reason}", spec.kind, spec.target);
+                let mut more = spec.fields();
+                more.extend([("prohibited", json!(prohibited)), ("reason", json!(reason))]);
+                with(if *prohibited { Level::WARN } else { Level::INFO }, "forward_refused", text, more)
             }
             Self::Ended { reason, quiet, bytes, claimed, logged_in, stood } => {
                 let mut text = format!("Connection {source} ended: user={name} seconds={}", seconds(*stood));

@@ -5,10 +5,12 @@
 //! only the net process can know is written too, and marked as its word.
 
 mod event;
+mod forwards;
 mod line;
 mod trail;
 
 pub use event::{Event, Happening};
+pub use forwards::{ForwardSpec, WatchedAcceptor};
 pub use line::{Line, date_and_time, json, one_line};
 pub use trail::{End, Trail, WatchedProcess};
 

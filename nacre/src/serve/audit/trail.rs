@@ -74,6 +74,12 @@ impl Trail {
         write(&Event::Connection { ends: self.ends, user: user.to_owned(), what });
     }
 
+    /// Tells of something that whoever is logged in did.
+    pub(super) fn tell_of_user(&self, what: Happening) {
+        let user = self.state().user.clone();
+        self.tell(&user, what);
+    }
+
     /// A name was looked up.
     pub fn looked_up(&self, login: &Login) {
         self.state().user.clone_from(&login.shown);

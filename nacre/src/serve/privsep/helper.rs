@@ -1,10 +1,12 @@
 //! The helper: a process that becomes the user before it does anything else, and then opens what
 //! belongs to the user and starts it (threat A18). It never held a secret of the server.
 
+use super::helper_forwards::HelperForwards;
 use super::helper_messages::{FromHelper, ToHelper};
 use crate::serve::auth_info::AuthInfo;
 use crate::serve::launch::{Launch, Opened, OpenedStreams};
 use nacre_net::privsep::{MAX_MESSAGE, StreamsKind};
+use nacre_net::server::authority::Refused;
 use nacre_net::server::exit_of;
 use nacre_sys::become_account::become_account;
 use nacre_sys::messages::MessageSocket;
@@ -15,6 +17,7 @@ use nacre_sys::{privileges, role};
 use std::io;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long processes have to go by themselves when the connection is gone.
@@ -38,14 +41,16 @@ struct Running {
 }
 
 struct Helper {
-    monitor: MessageSocket,
+    monitor: Arc<MessageSocket>,
     running: Vec<Running>,
+    /// Started with the first forward.
+    forwards: Option<HelperForwards>,
 }
 
 impl Helper {
     fn begin() -> io::Result<Self> {
         let socket = role::inherited(1)?.pop().ok_or(io::ErrorKind::InvalidInput)?;
-        let helper = Self { monitor: socket.into(), running: Vec::new() };
+        let helper = Self { monitor: Arc::new(socket.into()), running: Vec::new(), forwards: None };
         privileges::set_dumpable(false)?;
         match helper.receive()? {
             Some(ToHelper::Become { credentials }) => {
@@ -93,9 +98,35 @@ impl Helper {
             ToHelper::Signal { session, name } => self.with(session, |child| child.signal_group(&name)),
             ToHelper::HangUp { session } => self.with(session, Child::hang_up),
             ToHelper::Kill { session } => self.with(session, Child::kill_group),
+            ToHelper::Connect { forward, target } => match self.forwards() {
+                Ok(forwards) => forwards.connect(forward, target),
+                Err(error) => {
+                    let refused = Refused::failed(error.to_string());
+                    self.tell(&FromHelper::NotConnected { forward, refused })?;
+                }
+            },
+            ToHelper::Listen { forward, plan } => match self.forwards() {
+                Ok(forwards) => forwards.listen(forward, plan),
+                Err(error) => {
+                    let refused = Refused::failed(error.to_string());
+                    self.tell(&FromHelper::NotListening { forward, refused })?;
+                }
+            },
+            ToHelper::StopListening { forward } => {
+                if let Some(forwards) = &self.forwards {
+                    forwards.stop(forward);
+                }
+            }
             ToHelper::Become { .. } => return Err(io::ErrorKind::InvalidData.into()),
         }
         Ok(())
+    }
+
+    fn forwards(&mut self) -> io::Result<&HelperForwards> {
+        match &mut self.forwards {
+            Some(forwards) => Ok(forwards),
+            none => Ok(none.insert(HelperForwards::start(self.monitor.clone())?)),
+        }
     }
 
     /// Does something to a session's group. One that has just ended takes no signal, which is no failure.
@@ -144,6 +175,8 @@ impl Helper {
 
     /// The monitor is gone: what runs is told, given a moment and ended (threat C12).
     fn leave(&mut self) {
+        // What was listened on goes first, with its files.
+        self.forwards = None;
         for Running { child, .. } in &self.running {
             let _ = child.hang_up();
         }

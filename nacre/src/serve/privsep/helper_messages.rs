@@ -1,11 +1,13 @@
 //! What a monitor and its user's helper say to each other.
 
+pub use crate::serve::forward::ListenPlan;
 pub use crate::serve::launch::Launch;
 
 use nacre_net::privsep::StreamsKind;
 use nacre_net::privsep_messages;
-use nacre_net::server::authority::Exit;
+use nacre_net::server::authority::{Exit, Refused, Target};
 use nacre_sys::account::Credentials;
+use nacre_wire::forward::Originator;
 use std::path::PathBuf;
 
 privsep_messages! {
@@ -39,6 +41,25 @@ privsep_messages! {
         5 Kill {
             /// Which session.
             session: u32,
+        }
+        /// Connect for the client.
+        6 Connect {
+            /// What it is called from now on.
+            forward: u32,
+            /// Where to.
+            target: Target,
+        }
+        /// Listen for the client.
+        7 Listen {
+            /// What it is called from now on; connections have numbers of their own.
+            forward: u32,
+            /// On what.
+            plan: ListenPlan,
+        }
+        /// Do so no more.
+        8 StopListening {
+            /// Which.
+            forward: u32,
         }
     }
 }
@@ -74,6 +95,39 @@ privsep_messages! {
             session: u32,
             /// How.
             exit: Exit,
+        }
+        /// A connection was made; its descriptor comes with the message.
+        68 Connected {
+            /// Which.
+            forward: u32,
+        }
+        /// A connection was not made.
+        69 NotConnected {
+            /// Which.
+            forward: u32,
+            /// Why.
+            refused: Refused,
+        }
+        /// A listener stands.
+        70 Listening {
+            /// Which.
+            forward: u32,
+            /// On this port, 0 for a Unix socket.
+            port: u16,
+        }
+        /// A listener does not stand.
+        71 NotListening {
+            /// Which.
+            forward: u32,
+            /// Why.
+            refused: Refused,
+        }
+        /// Somebody came; the connection's descriptor comes with the message.
+        72 Arrived {
+            /// To which listener.
+            forward: u32,
+            /// Who.
+            originator: Originator,
         }
     }
 }

@@ -9,7 +9,9 @@
 //! which there was never a secret.
 
 mod control;
+mod forwards;
 mod helper;
+mod helper_forwards;
 mod helper_link;
 pub mod helper_messages;
 mod line_budget;

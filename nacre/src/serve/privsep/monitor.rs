@@ -2,6 +2,7 @@
 //! answers what passes its gate, and takes nobody's word.
 
 use super::control::Notice;
+use super::forwards::Forwards;
 use super::helper_link::HelperLink;
 use super::line_budget::LineBudget;
 use super::pam::PamLogin;
@@ -82,6 +83,7 @@ pub(super) struct Monitor<'a> {
     pub(super) pam: Option<PamLogin>,
     /// Sessions that the helper was asked to start, with the question that waits.
     pub(super) starting: Vec<(u32, u32)>,
+    pub(super) forwards: Forwards,
     pub(super) records: Records,
     pub(super) recorded: Vec<Recorded>,
     pub(super) lines: LineBudget,
@@ -118,6 +120,7 @@ impl<'a> Monitor<'a> {
             helper: None,
             pam: None,
             starting: Vec::new(),
+            forwards: Forwards::default(),
             records: Records::default(),
             recorded: Vec::new(),
             lines: LineBudget::new(Instant::now()),

@@ -10,7 +10,7 @@ use nacre_net::privsep::ToMonitor;
 use nacre_net::server::authority::KeyCheck;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict as Verdict, PasswordVerdict};
-use nacre_sys::account::Credentials;
+use nacre_sys::account::{Account, Credentials};
 use nacre_sys::pam::{Answer, Message, Style};
 use nacre_sys::slots::Slot;
 use nacre_wire::userauth::{InfoRequest, Prompt};
@@ -216,13 +216,13 @@ impl<'a> Monitor<'a> {
     }
 
     /// Whom a helper is to become; where PAM is used, in the session that it opens.
-    pub(super) fn credentials(&mut self, launch: &Launch) -> io::Result<Credentials> {
+    pub(super) fn credentials(&mut self, account: &Account) -> io::Result<Credentials> {
         if !self.uses_pam() {
-            return launch.account.credentials();
+            return account.credentials();
         }
         let pam = self.pam.as_mut().ok_or_else(|| io::Error::other("PAM has not been asked about this login"))?;
         pam.tell_succeeded(&self.judge.auth_info());
-        pam.open_session(&launch.account)
+        pam.open_session(account)
     }
 
     /// What PAM adds to a session that is about to start.

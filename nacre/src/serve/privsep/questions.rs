@@ -69,6 +69,9 @@ impl Monitor<'_> {
             ToMonitor::Signal { session, name } => self.pass_on(&ToHelper::Signal { session, name }),
             ToMonitor::HangUp { session } => self.pass_on(&ToHelper::HangUp { session }),
             ToMonitor::Kill { session } => self.pass_on(&ToHelper::Kill { session }),
+            ToMonitor::Connect { question, target } => self.connect(question, target),
+            ToMonitor::Listen { question, listener, place } => self.listen(question, listener, place),
+            ToMonitor::StopListening { listener } => self.stop_listening(listener),
             ToMonitor::Log { level, line } => {
                 match self.lines.take(Instant::now()) {
                     Verdict::Write => audit::net_says(self.judge.ends, level, &line),
@@ -175,22 +178,30 @@ impl Monitor<'_> {
         let mut launch = self.judge.launch(requests)?;
         launch.last_login = self.last_login(&launch);
         self.judge.trail.session_decided(session, &launch);
-        if self.helper.is_none() {
-            let credentials = self.credentials(&launch)?;
-            self.helper = Some(HelperLink::start(&self.separation.program, &launch.account.name, credentials)?);
-        }
+        self.start_helper()?;
         self.apply_pam(&mut launch);
         self.tell_helper(&ToHelper::Start { session, launch })
     }
 
-    fn tell_helper(&self, message: &ToHelper) -> io::Result<()> {
+    /// Has a helper, which runs as whoever is logged in.
+    pub(super) fn start_helper(&mut self) -> io::Result<()> {
+        if self.helper.is_none() {
+            let account = self.judge.login().and_then(|login| login.account.clone());
+            let account = account.ok_or_else(|| io::Error::other("nobody is logged in"))?;
+            let credentials = self.credentials(&account)?;
+            self.helper = Some(HelperLink::start(&self.separation.program, &account.name, credentials)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn tell_helper(&self, message: &ToHelper) -> io::Result<()> {
         // What concerns sessions when there is no helper any more concerns none.
         self.helper.as_ref().map_or(Ok(()), |helper| helper.tell(message))
     }
 
     /// Passes something on that concerns a session. That the helper is gone is no fault of the net process, and is told by the helper's
     /// own end.
-    fn pass_on(&self, message: &ToHelper) -> io::Result<()> {
+    pub(super) fn pass_on(&self, message: &ToHelper) -> io::Result<()> {
         if let Err(error) = self.tell_helper(message) {
             tracing::error!("helper of {}: {error}", self.judge.ends.peer);
         }
@@ -222,6 +233,7 @@ impl Monitor<'_> {
         for session in self.gate.sessions().to_vec() {
             let _ = self.on_exit(session, Exit::Signal { name: "KILL".to_owned(), core_dumped: false });
         }
+        self.forwards_are_over();
         // What they left behind may hold their streams open for ever, so the connection ends as well.
         let _ = self.answer(&FromMonitor::Drain { milliseconds: 0 }, &[]);
     }
@@ -250,6 +262,14 @@ impl Monitor<'_> {
                 self.refuse(question, session, why)
             }
             FromHelper::Exited { session, exit } => self.on_exit(session, exit),
+            FromHelper::Connected { forward } => match self.connected(forward, fds)? {
+                true => Ok(()),
+                false => Err(unasked()),
+            },
+            FromHelper::NotConnected { forward, refused } => self.not_connected(forward, refused),
+            FromHelper::Listening { forward, port } => self.listening(forward, port),
+            FromHelper::NotListening { forward, refused } => self.not_listening(forward, refused),
+            FromHelper::Arrived { forward, originator } => self.arrived(forward, originator, fds),
             FromHelper::Ready {} => Err(unasked()),
         }
     }

@@ -1,0 +1,181 @@
+//! A server's forwards: channels that were connected for the client, places that are listened on for it, and
+//! connections that came there and wait for the client to take them.
+
+use super::authority::{Listening, Place, Refused, Target};
+use crate::descriptor::Descriptor;
+use crate::driver::Port;
+use crate::forward::{Arrival, Forwards};
+use crate::pump::PumpEvent;
+use nacre_proto::{Error, GrantGlobal, LocalChannel, OpenAnswer, OpenChannel, Pending};
+use nacre_wire::forward::{ForwardOpen, ForwardRequest};
+use nacre_wire::reason::open as reason;
+use std::collections::HashMap;
+use std::task::{Context, Poll};
+
+/// The most places that are listened on for one client.
+const MAX_LISTENERS: usize = 256;
+/// The most connections taken from one listener before everything else gets its turn.
+const MAX_ARRIVALS: usize = 32;
+
+/// What a client's messages ask for, as the authority is asked.
+pub(super) struct Wanted;
+
+impl Wanted {
+    /// Where a channel that the client opens is to be connected to; `None` when it carries something else.
+    pub(super) fn of(open: ForwardOpen) -> Option<Target> {
+        match open {
+            ForwardOpen::DirectTcpip { host, port, .. } => Some(Target::Tcp { host, port }),
+            ForwardOpen::DirectStreamlocal { path } => Some(Target::Unix { path }),
+            ForwardOpen::ForwardedTcpip { .. } | ForwardOpen::ForwardedStreamlocal { .. } => None,
+        }
+    }
+
+    /// Where a request wants us to listen; `None` when it wants us to stop.
+    pub(super) fn place(request: &ForwardRequest) -> Option<Place> {
+        match request {
+            ForwardRequest::Tcpip { address, port } => Some(Place::Tcp { address: address.clone(), port: *port }),
+            ForwardRequest::Streamlocal { path } => Some(Place::Unix { path: path.clone() }),
+            ForwardRequest::CancelTcpip { .. } | ForwardRequest::CancelStreamlocal { .. } => None,
+        }
+    }
+}
+
+/// A place that is listened on.
+struct Standing {
+    /// The request that ends it.
+    cancelled_by: ForwardRequest,
+    listening: Listening,
+}
+
+impl Standing {
+    /// What a channel for somebody who came is opened with: places are named as the client named them.
+    fn open(&self, arrival: &Arrival) -> Option<ForwardOpen> {
+        match &self.cancelled_by {
+            ForwardRequest::CancelTcpip { address, port } => Some(ForwardOpen::ForwardedTcpip {
+                address: address.clone(),
+                port: *port,
+                originator: arrival.originator.clone(),
+            }),
+            ForwardRequest::CancelStreamlocal { path } => {
+                Some(ForwardOpen::ForwardedStreamlocal { path: path.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The forwards of one connection.
+#[derive(Default)]
+pub(super) struct Forwarding {
+    carried: Forwards,
+    standing: Vec<Standing>,
+    /// Connections whose channels the client has not confirmed yet.
+    opening: HashMap<LocalChannel, Descriptor>,
+}
+
+impl Forwarding {
+    /// One more place may be listened on.
+    pub(super) fn has_room(&self) -> bool {
+        self.standing.len() < MAX_LISTENERS
+    }
+
+    /// What the client asked to be connected to answered, or not.
+    pub(super) fn on_connected(
+        &mut self,
+        port: &mut Port<'_>,
+        pending: Pending<OpenChannel>,
+        channel: LocalChannel,
+        result: Result<Descriptor, Refused>,
+    ) -> Result<(), Error> {
+        match result {
+            Ok(socket) => {
+                port.connection.answer(port.now, pending, OpenAnswer::Accept)?;
+                self.carried.join(port, channel, socket);
+                Ok(())
+            }
+            Err(Refused { prohibited, why }) => {
+                let reason = if prohibited { reason::ADMINISTRATIVELY_PROHIBITED } else { reason::CONNECT_FAILED };
+                port.connection.answer(port.now, pending, OpenAnswer::Reject { reason, description: why })
+            }
+        }
+    }
+
+    /// We listen for the client, or not.
+    pub(super) fn on_listening(
+        &mut self,
+        port: &mut Port<'_>,
+        pending: Option<Pending<GrantGlobal>>,
+        request: ForwardRequest,
+        result: Result<Listening, Refused>,
+    ) -> Result<(), Error> {
+        let answer = result.ok().map(|listening| {
+            let success = request.success(listening.port);
+            let cancelled_by = match request {
+                ForwardRequest::Tcpip { address, .. } => ForwardRequest::CancelTcpip { address, port: listening.port },
+                ForwardRequest::Streamlocal { path } => ForwardRequest::CancelStreamlocal { path },
+                cancel => cancel,
+            };
+            self.standing.push(Standing { cancelled_by, listening });
+            success
+        });
+        match pending {
+            Some(pending) => port.connection.answer(port.now, pending, answer),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops listening. False when there is no such place.
+    pub(super) fn cancel(&mut self, request: &ForwardRequest) -> bool {
+        let before = self.standing.len();
+        self.standing.retain(|standing| standing.cancelled_by != *request);
+        self.standing.len() < before
+    }
+
+    /// The client takes a connection.
+    pub(super) fn on_opened(&mut self, port: &mut Port<'_>, channel: LocalChannel) {
+        if let Some(socket) = self.opening.remove(&channel) {
+            self.carried.join(port, channel, socket);
+        }
+    }
+
+    /// The client does not.
+    pub(super) fn on_open_failed(&mut self, channel: LocalChannel) {
+        self.opening.remove(&channel);
+    }
+
+    pub(super) fn on_closed(&mut self, channel: LocalChannel) -> bool {
+        self.carried.on_closed(channel)
+    }
+
+    pub(super) fn on_pump(&mut self, port: &mut Port<'_>, event: &PumpEvent) -> bool {
+        self.carried.on_pump(port, event)
+    }
+
+    /// Takes those who came and offers them to the client. True when anything happened.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
+        let mut moved = false;
+        let opening = &mut self.opening;
+        self.standing.retain_mut(|standing| {
+            for _ in 0..MAX_ARRIVALS {
+                match standing.listening.acceptor.poll_accept(cx) {
+                    Poll::Pending => return true,
+                    Poll::Ready(Ok(arrival)) => {
+                        moved = true;
+                        let opened = standing.open(&arrival).map(|open| port.connection.open_forward(port.now, &open));
+                        // Beyond the bound on channels there is no room for it: it is closed.
+                        if let Some(Ok(channel)) = opened {
+                            opening.insert(channel, arrival.socket);
+                        }
+                    }
+                    Poll::Ready(Err(error)) => {
+                        tracing::debug!("a listener for the client: {error}");
+                        moved = true;
+                        return false;
+                    }
+                }
+            }
+            true
+        });
+        moved
+    }
+}

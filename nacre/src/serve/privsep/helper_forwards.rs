@@ -1,0 +1,131 @@
+//! The helper's forwards: sockets that are made as the user, on a thread of their own that is started with the first.
+
+use super::helper_messages::{FromHelper, ListenPlan};
+use crate::serve::forward::{connect, listen};
+use nacre_net::server::authority::{Acceptor, Target};
+use nacre_sys::messages::MessageSocket;
+use nacre_sys::privileges;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+
+/// How often a descriptor is offered that the monitor has no room for, and how long is waited between.
+const OFFERS: u32 = 500;
+const BETWEEN_OFFERS: Duration = Duration::from_millis(20);
+
+/// What the thread is told to do.
+enum Job {
+    Connect { forward: u32, target: Target },
+    Listen { forward: u32, plan: ListenPlan },
+    Stop { forward: u32 },
+}
+
+/// The thread. Dropping this ends it and everything it listens on.
+pub(super) struct HelperForwards {
+    jobs: Option<UnboundedSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HelperForwards {
+    /// Starts the thread, which answers the monitor itself.
+    ///
+    /// # Errors
+    /// There is no room for one more.
+    pub(super) fn start(monitor: Arc<MessageSocket>) -> io::Result<Self> {
+        // What is started for the user gets the limit of before.
+        let _ = privileges::raise_open_files();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (jobs, queue) = unbounded_channel();
+        let work = move || {
+            runtime.block_on(serve(&monitor, queue));
+            // A name that is still being looked up must keep nobody here.
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("forwards".into()).spawn(work)?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    fn tell(&self, job: Job) {
+        // The thread ends before this only when it panicked, and then the client waits in vain.
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(job);
+        }
+    }
+
+    pub(super) fn connect(&self, forward: u32, target: Target) {
+        self.tell(Job::Connect { forward, target });
+    }
+
+    pub(super) fn listen(&self, forward: u32, plan: ListenPlan) {
+        self.tell(Job::Listen { forward, plan });
+    }
+
+    pub(super) fn stop(&self, forward: u32) {
+        self.tell(Job::Stop { forward });
+    }
+}
+
+impl Drop for HelperForwards {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(monitor: &Arc<MessageSocket>, mut queue: UnboundedReceiver<Job>) {
+    let mut listeners: HashMap<u32, AbortHandle> = HashMap::new();
+    while let Some(job) = queue.recv().await {
+        let monitor = monitor.clone();
+        match job {
+            Job::Connect { forward, target } => drop(tokio::spawn(connect_one(monitor, forward, target))),
+            Job::Listen { forward, plan } => {
+                listeners.insert(forward, tokio::spawn(listen_on(monitor, forward, plan)).abort_handle());
+            }
+            Job::Stop { forward } => {
+                if let Some(listener) = listeners.remove(&forward) {
+                    listener.abort();
+                }
+            }
+        }
+    }
+}
+
+async fn connect_one(monitor: Arc<MessageSocket>, forward: u32, target: Target) {
+    match connect(&target).await {
+        Ok(socket) => tell(&monitor, &FromHelper::Connected { forward }, &[socket.as_fd()]).await,
+        Err(refused) => tell(&monitor, &FromHelper::NotConnected { forward, refused }, &[]).await,
+    }
+}
+
+async fn listen_on(monitor: Arc<MessageSocket>, forward: u32, plan: ListenPlan) {
+    let (port, mut listeners) = match listen(&plan).await {
+        Ok(listening) => listening,
+        Err(refused) => return tell(&monitor, &FromHelper::NotListening { forward, refused }, &[]).await,
+    };
+    tell(&monitor, &FromHelper::Listening { forward, port }, &[]).await;
+    while let Ok(arrival) = poll_fn(|cx| listeners.poll_accept(cx)).await {
+        let message = FromHelper::Arrived { forward, originator: arrival.originator };
+        tell(&monitor, &message, &[arrival.socket.as_fd()]).await;
+    }
+}
+
+/// Tells the monitor. The kernel bounds how many descriptors of a user are on their way at once: those beyond wait.
+async fn tell(monitor: &MessageSocket, message: &FromHelper, fds: &[BorrowedFd<'_>]) {
+    let bytes = message.to_bytes();
+    for _ in 0..OFFERS {
+        match monitor.send(&bytes, fds) {
+            Err(error) if nacre_sys::messages::is_crowded(&error) => tokio::time::sleep(BETWEEN_OFFERS).await,
+            // A monitor that is gone is noticed where its messages are read.
+            _ => return,
+        }
+    }
+}
