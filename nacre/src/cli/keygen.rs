@@ -4,7 +4,7 @@ use super::arg::{flag, long_help, value};
 use super::getopt::{Operands, Opt};
 use super::{Early, read};
 use crate::failure::Failure;
-use clap::{Arg, Command};
+use clap::{Arg, Command, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -55,6 +55,35 @@ pub enum KeygenAction {
     RemoveHost(String),
     /// `-H`: hash the names in known_hosts.
     HashHosts,
+    /// `-s`: make certificates.
+    Certify(Box<CertifyArgs>),
+    /// `-L`: print certificates.
+    ShowCertificate,
+}
+
+/// What certificates are to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CertifyArgs {
+    /// `-s`: the CA's private key.
+    pub ca: PathBuf,
+    /// `-I`: the CA's name for the certificate.
+    pub key_id: String,
+    /// `-h`: for hosts.
+    pub host: bool,
+    /// `-n`: users or hosts, between commas.
+    pub principals: String,
+    /// `-V`: the validity as it was written.
+    pub validity: Option<String>,
+    /// `-O`: options as they were written, in order.
+    pub options: Vec<String>,
+    /// `-z`: the number of the first.
+    pub serial: u64,
+    /// `-z +N`: the next has the next number.
+    pub counts: bool,
+    /// `-t` as it was written: for an RSA CA the signature algorithm.
+    pub algorithm: Option<String>,
+    /// The public keys.
+    pub files: Vec<PathBuf>,
 }
 
 /// The kinds of key that can be made, with their size.
@@ -85,6 +114,7 @@ pub enum FingerprintHash {
 const MAKE: &str = "Make a key";
 const KEYS: &str = "Look at keys and change them";
 const HOSTS: &str = "Look after known_hosts";
+const CERTIFY: &str = "Make certificates, and look at them";
 
 /// The row of the command table.
 pub(crate) fn command() -> Command {
@@ -105,7 +135,23 @@ pub(crate) fn command() -> Command {
             ]
             .map(|arg| arg.help_heading(HOSTS)),
         )
+        .args(certify().map(|arg| arg.help_heading(CERTIFY)))
+        .arg(Arg::new("files").value_name("FILE").num_args(0..).value_parser(value_parser!(OsString)).hide(true))
         .arg(long_help())
+}
+
+fn certify() -> [Arg; 9] {
+    [
+        value('s', "sign", "CA", "Sign each FILE, a public key, with the CA's private key"),
+        value('I', "identity", "ID", "The certificate's name, which logs show"),
+        flag('h', "host", "For hosts, not for users"),
+        value('n', "principals", "NAMES", "The users or hosts it is for, between commas"),
+        value('V', "validity", "INTERVAL", "When it is valid: +52w, 20260101:20270101, always:forever"),
+        value('O', "option", "OPTION", "What it allows and demands: clear, no-pty, source-address=10.0.0.0/8, ..."),
+        value('z', "serial", "NUMBER", "Its number; +NUMBER counts on from file to file"),
+        flag('U', "agent", "The CA's key is in the agent (not done yet)"),
+        flag('L', "show", "Print a certificate"),
+    ]
 }
 
 fn make() -> [Arg; 7] {
@@ -139,6 +185,7 @@ pub(crate) fn parse(name: &str, words: Vec<OsString>) -> Result<KeygenArgs, Earl
     for option in &words.options {
         draft.option(option).map_err(|problem| Failure::new(format!("keygen: {problem}")))?;
     }
+    draft.files = words.operands.iter().map(PathBuf::from).collect();
     draft.finish().map_err(|problem| Failure::new(format!("keygen: {problem}")).into())
 }
 
@@ -157,6 +204,9 @@ struct Draft {
     rounds: Option<u32>,
     fingerprint: FingerprintHash,
     verbose: bool,
+    certify: CertifyArgs,
+    agent: bool,
+    files: Vec<PathBuf>,
 }
 
 impl Draft {
@@ -172,7 +222,9 @@ impl Draft {
             'q' => self.quiet = true,
             'v' => self.verbose = true,
             'l' => self.list = true,
-            'y' | 'p' | 'c' | 'H' => self.mode(letter)?,
+            'h' => self.certify.host = true,
+            'U' => self.agent = true,
+            'y' | 'p' | 'c' | 'H' | 'L' => self.mode(letter)?,
             _ => {}
         }
         Ok(())
@@ -189,6 +241,21 @@ impl Draft {
             'C' => self.comment = given(),
             'a' => self.rounds = Some(number("-a", text)?),
             'E' => self.fingerprint = hash(text)?,
+            'I' => self.certify.key_id = text.to_owned(),
+            'n' => self.certify.principals = text.to_owned(),
+            'V' => self.certify.validity = given(),
+            'O' => self.certify.options.push(text.to_owned()),
+            'z' => {
+                self.certify.counts = text.starts_with('+');
+                let digits = text.strip_prefix('+').unwrap_or(text);
+                self.certify.serial = serial(digits).ok_or_else(|| {
+                    format!("-z needs a number from 0 to {}, not '{}'", u64::MAX, super::printable(text))
+                })?;
+            }
+            's' => {
+                self.mode(letter)?;
+                self.certify.ca = text.into();
+            }
             'F' | 'R' => {
                 self.mode(letter)?;
                 self.host = given();
@@ -205,9 +272,35 @@ impl Draft {
         }
     }
 
-    fn finish(self) -> Result<KeygenArgs, String> {
+    /// What stands for `-s` only.
+    fn certify(&mut self) -> Result<KeygenAction, String> {
+        if self.agent {
+            return Err("-U is not done yet: name the CA's private key file with -s".to_owned());
+        }
+        let mut args = std::mem::take(&mut self.certify);
+        if args.key_id.is_empty() {
+            return Err("-s needs a name for the certificate: give it with -I".to_owned());
+        }
+        args.files = std::mem::take(&mut self.files);
+        if args.files.is_empty() {
+            return Err("-s needs at least one public key file to sign".to_owned());
+        }
+        args.algorithm = self.key_type.take();
+        Ok(KeygenAction::Certify(Box::new(args)))
+    }
+
+    fn finish(mut self) -> Result<KeygenArgs, String> {
+        let certify = if self.mode == Some('s') && !self.list { Some(self.certify()?) } else { None };
+        if let Some(word) = self.files.first() {
+            return Err(format!("'{}' is not expected here", super::printable(&word.to_string_lossy())));
+        }
+        let alone = CertifyArgs::default();
+        if certify.is_none() && self.mode != Some('s') && (self.agent || self.certify != alone) {
+            return Err("-I, -n, -h, -V, -O, -z and -U stand with -s only".to_owned());
+        }
         let host = self.host.unwrap_or_default();
         let action = match (self.mode, self.list) {
+            (Some('L'), false) => KeygenAction::ShowCertificate,
             (Some('F'), fingerprints) => KeygenAction::FindHost { host, fingerprints },
             (Some(other), true) => return Err(format!("-{other} and -l cannot be used together")),
             (Some('R'), _) => KeygenAction::RemoveHost(host),
@@ -216,7 +309,10 @@ impl Draft {
             (Some('p'), _) => KeygenAction::ChangePassphrase,
             (Some('c'), _) => KeygenAction::ChangeComment,
             (_, true) => KeygenAction::Fingerprint,
-            (_, false) => KeygenAction::Create(key_type(self.key_type.as_deref(), self.bits)?),
+            (_, false) => match certify {
+                Some(certify) => certify,
+                None => KeygenAction::Create(key_type(self.key_type.as_deref(), self.bits)?),
+            },
         };
         Ok(KeygenArgs {
             action,
@@ -230,6 +326,10 @@ impl Draft {
             verbose: self.verbose,
         })
     }
+}
+
+fn serial(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| !text.starts_with('+'))
 }
 
 fn number(flag: &str, text: &str) -> Result<u32, String> {

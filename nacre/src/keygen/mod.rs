@@ -1,8 +1,12 @@
 //! `nacre keygen`: what ssh-keygen(1) does with keys and with known_hosts.
 
+mod certificate_options;
+mod certificate_text;
+mod certify;
 mod change;
 mod create;
 mod hosts;
+mod interval;
 mod passphrase;
 mod show;
 
@@ -27,6 +31,8 @@ pub fn run(args: &KeygenArgs) -> Result<(), Failure> {
         KeygenAction::FindHost { host, fingerprints } => hosts::find(args, host, *fingerprints),
         KeygenAction::RemoveHost(host) => hosts::remove(args, host),
         KeygenAction::HashHosts => hosts::hash(args),
+        KeygenAction::Certify(wanted) => certify::run(args, wanted),
+        KeygenAction::ShowCertificate => certificate_text::show(args),
     }
 }
 

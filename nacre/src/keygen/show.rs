@@ -4,7 +4,7 @@ use super::{failure, key_file, open_private, shown, shown_fingerprint};
 use crate::cli::keygen::{KeyType, KeygenArgs};
 use crate::failure::Failure;
 use crate::{keyfile, output};
-use nacre_crypto::{PrivateKey, PublicKey, public_half};
+use nacre_crypto::{Certificate, PrivateKey, PublicKey, public_half};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -29,29 +29,43 @@ pub(super) fn fingerprint(args: &KeygenArgs) -> Result<(), Failure> {
     let path = key_file(args, "Enter file in which the key is", KeyType::Ed25519)?;
     let content = read(&path)?;
     let keys = if content.trim_start().starts_with(PRIVATE_MARK) {
-        vec![from_private(&path, content.as_bytes())?]
+        vec![labelled(from_private(&path, content.as_bytes())?)]
     } else {
-        content.lines().filter_map(key_in_line).collect()
+        content
+            .lines()
+            .filter_map(|line| certificate_in_line(line).or_else(|| key_in_line(line).map(labelled)))
+            .collect()
     };
     if keys.is_empty() {
         return Err(failure(format!("{} is not a public key file", path.display())));
     }
     let mut text = String::new();
-    for key in &keys {
-        text.push_str(&line(key, args));
+    for (key, label) in &keys {
+        text.push_str(&line(key, label, args));
     }
     output::print(&text)
 }
 
-fn line(key: &PublicKey, args: &KeygenArgs) -> String {
+fn labelled(key: PublicKey) -> (PublicKey, String) {
+    let label = key.type_label().to_owned();
+    (key, label)
+}
+
+/// A certificate is shown as its key, under its own type.
+fn certificate_in_line(line: &str) -> Option<(PublicKey, String)> {
+    let certificate = Certificate::parse_line(line).ok()?;
+    Some((certificate.key().clone(), certificate.type_label()))
+}
+
+fn line(key: &PublicKey, label: &str, args: &KeygenArgs) -> String {
     let comment = if key.comment().is_empty() { NO_COMMENT } else { key.comment() };
     let fingerprint = shown_fingerprint(key, args.fingerprint);
     let art = if args.verbose { format!("{}\n", key.randomart()) } else { String::new() };
-    format!("{} {fingerprint} {} ({})\n{art}", key.bits(), shown(comment), key.type_label())
+    format!("{} {fingerprint} {} ({label})\n{art}", key.bits(), shown(comment))
 }
 
 /// The content, wiped afterwards: it may be a private key.
-fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new(Vec::new());
     let result = match path.to_str() {
         Some("-") => io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes),
