@@ -7,15 +7,18 @@ use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, Signature
 /// What is known and what is offered unless somebody says otherwise.
 pub fn sets() -> AlgorithmSets {
     let offered = TransportConfig::default();
-    let user_keys = names(SignatureAlgorithm::PLAIN, SignatureAlgorithm::name);
+    let user_keys = names(SignatureAlgorithm::ALL, SignatureAlgorithm::name);
     // ECDSA host keys are known and not offered by a server unless configured.
     let host_default = [SignatureAlgorithm::Ed25519, SignatureAlgorithm::RsaSha512, SignatureAlgorithm::RsaSha256];
+    // A certificate is shown where one is configured.
+    let host_default = [SignatureAlgorithm::CERTIFICATES, &host_default].concat();
     AlgorithmSets {
         kex: table(KexMethod::ALL, &offered.kex, KexMethod::name),
         ciphers: table(CipherAlgorithm::ALL, &offered.ciphers, CipherAlgorithm::name),
         macs: table(MacAlgorithm::ALL, &offered.macs, MacAlgorithm::name),
-        host_keys: table(SignatureAlgorithm::PLAIN, &host_default, SignatureAlgorithm::name),
+        host_keys: table(SignatureAlgorithm::ALL, &host_default, SignatureAlgorithm::name),
         user_keys: AlgorithmTable::new(&user_keys, &user_keys),
+        ca_keys: table(SignatureAlgorithm::PLAIN, SignatureAlgorithm::PLAIN, SignatureAlgorithm::name),
     }
 }
 

@@ -31,18 +31,19 @@ pub fn answer(kind: &str) -> Result<String, Failure> {
         "cipher-auth" => CipherAlgorithm::ALL.iter().filter(|a| a.is_aead()).map(|a| a.name()).collect(),
         "mac" | "macs" => MacAlgorithm::ALL.iter().map(|a| a.name()).collect(),
         "kex" | "kexalgorithms" => KexMethod::ALL.iter().map(|a| a.name()).collect(),
-        "key" | "key-plain" => key_types(),
-        // No certificate type and no GSSAPI method is known.
-        "key-cert" | "kex-gss" => Vec::new(),
-        "sig" => SignatureAlgorithm::PLAIN.iter().map(|a| a.name()).collect(),
+        "key" => [key_types(SignatureAlgorithm::PLAIN), key_types(SignatureAlgorithm::CERTIFICATES)].concat(),
+        "key-plain" => key_types(SignatureAlgorithm::PLAIN),
+        "key-cert" => key_types(SignatureAlgorithm::CERTIFICATES),
+        // No GSSAPI method is known.
+        "kex-gss" => Vec::new(),
+        "sig" | "casignaturealgorithms" => SignatureAlgorithm::PLAIN.iter().map(|a| a.name()).collect(),
         "key-sig"
         | "hostkeyalgorithms"
         | "pubkeyacceptedalgorithms"
         | "pubkeyacceptedkeytypes"
-        | "casignaturealgorithms"
         | "hostbasedacceptedalgorithms"
         | "hostbasedacceptedkeytypes"
-        | "hostbasedkeytypes" => SignatureAlgorithm::PLAIN.iter().map(|a| a.name()).collect(),
+        | "hostbasedkeytypes" => SignatureAlgorithm::ALL.iter().map(|a| a.name()).collect(),
         "compression" => vec![names::COMPRESSION_NONE],
         "protocol-version" => vec!["2"],
         "help" => KINDS.to_vec(),
@@ -54,9 +55,9 @@ pub fn answer(kind: &str) -> Result<String, Failure> {
     Ok(names.iter().map(|name| format!("{name}\n")).collect())
 }
 
-fn key_types() -> Vec<&'static str> {
+fn key_types(algorithms: &[SignatureAlgorithm]) -> Vec<&'static str> {
     let mut types: Vec<&str> = Vec::new();
-    for algorithm in SignatureAlgorithm::PLAIN {
+    for algorithm in algorithms {
         if !types.contains(&algorithm.key_type()) {
             types.push(algorithm.key_type());
         }

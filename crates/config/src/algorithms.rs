@@ -17,6 +17,8 @@ pub enum Class {
     HostKey,
     /// Signature algorithms of users' keys.
     UserKey,
+    /// What CAs sign certificates with.
+    CaKey,
 }
 
 /// The algorithms of one class.
@@ -49,6 +51,8 @@ pub struct AlgorithmSets {
     pub host_keys: AlgorithmTable,
     /// Signature algorithms of users' keys.
     pub user_keys: AlgorithmTable,
+    /// What CAs sign certificates with.
+    pub ca_keys: AlgorithmTable,
 }
 
 impl AlgorithmSets {
@@ -60,6 +64,7 @@ impl AlgorithmSets {
             Class::Mac => &self.macs,
             Class::HostKey => &self.host_keys,
             Class::UserKey => &self.user_keys,
+            Class::CaKey => &self.ca_keys,
         }
     }
 }
@@ -98,6 +103,7 @@ impl Default for AlgorithmSets {
             macs: AlgorithmTable::new(&macs, &etm),
             host_keys: AlgorithmTable::new(&[host.as_slice(), ecdsa.as_slice()].concat(), &host),
             user_keys: AlgorithmTable::new(&user, &user),
+            ca_keys: AlgorithmTable::new(&user, &user),
         }
     }
 }
@@ -217,7 +223,7 @@ fn openssh_knows(class: Class) -> &'static [&'static str] {
             "umac-64-etm@openssh.com",
             "umac-128-etm@openssh.com",
         ],
-        Class::HostKey | Class::UserKey => &[
+        Class::HostKey | Class::UserKey | Class::CaKey => &[
             "ssh-ed25519",
             "ssh-ed25519-cert-v01@openssh.com",
             "sk-ssh-ed25519@openssh.com",

@@ -30,9 +30,11 @@ enum Is {
     Expired,
     /// Refused by us, taken by OpenSSH: not done yet, or not clear enough.
     Stricter,
+    /// The line is good and the key on it is a CA's, which does not log in itself.
+    Authority,
 }
 
-use Is::{Empty, Expired, Refused, Stricter, Taken};
+use Is::{Authority, Empty, Expired, Refused, Stricter, Taken};
 
 /// `{K}` is the key with its type, `{64}` its base64, `{R}` an RSA key, `{LONG}` 8 KiB of comment.
 const CORPUS: &[(&str, Is)] = &[
@@ -117,7 +119,12 @@ const CORPUS: &[(&str, Is)] = &[
     ("tunnel=\"0\" {K}", Stricter),
     ("principals=\"ann\" {K}", Refused),
     ("verify-required {K}", Stricter),
-    ("cert-authority {K}", Refused),
+    ("cert-authority {K}", Authority),
+    ("cert-authority,principals=\"ann,bob\" {K}", Authority),
+    ("principals=\"ann\",cert-authority,no-pty {K}", Authority),
+    ("cert-authority,principals=\"\" {K}", Refused),
+    ("cert-authority,principals=\"ann\",principals=\"bob\" {K}", Refused),
+    ("cert-authority=\"yes\" {K}", Refused),
     ("ssh-ed25519", Refused),
     ("ssh-ed25519 ", Refused),
     ("ssh-ed25519 AAAA", Refused),
@@ -159,6 +166,7 @@ fn a17_every_line_of_the_corpus_has_its_verdict() {
         let is = match Entry::parse(fill(line, &ed25519()).as_bytes(), 1) {
             Ok(None) => Empty,
             Ok(Some(entry)) if entry.options.expiry_time.is_some_and(|e| e.is_past(NOW, 0)) => Expired,
+            Ok(Some(entry)) if entry.options.cert_authority => Authority,
             Ok(Some(_)) => Taken,
             Err(_) => Refused,
         };

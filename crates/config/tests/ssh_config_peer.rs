@@ -29,6 +29,7 @@ fn peer_sets() -> AlgorithmSets {
         macs: table("mac", "macs "),
         host_keys: table("HostKeyAlgorithms", "hostkeyalgorithms "),
         user_keys: table("PubkeyAcceptedAlgorithms", "pubkeyacceptedalgorithms "),
+        ca_keys: table("CASignatureAlgorithms", "casignaturealgorithms "),
     }
 }
 

@@ -44,6 +44,7 @@ fn peer_sets(defaults: &BTreeMap<String, Vec<String>>) -> AlgorithmSets {
         macs: table("mac", "macs"),
         host_keys: table("HostKeyAlgorithms", "hostkeyalgorithms"),
         user_keys: table("PubkeyAcceptedAlgorithms", "pubkeyacceptedalgorithms"),
+        ca_keys: table("CASignatureAlgorithms", "casignaturealgorithms"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where the server's configuration is, and reading it.
 
-use super::{mode, shared::Mode, state_folder};
+use super::{mode, revoked, shared::Mode, state_folder};
 use crate::cli::serve::{ConnectionSpec, ServeArgs};
 use crate::cli::setting::server_lines;
 use crate::failure::Failure;
@@ -88,7 +88,10 @@ pub fn read(args: &ServeArgs, place: &Place) -> Result<ServerOptions, Failure> {
         options: server_lines(&args.settings),
         version: version::compatible(),
     };
-    server::parse(&Machine, &algorithms::sets(), &invocation).map_err(|errors| Failure::new(errors.to_string()))
+    let options = server::parse(&Machine, &algorithms::sets(), &invocation);
+    let options = options.map_err(|errors| Failure::new(errors.to_string()))?;
+    revoked::check(&options)?;
+    Ok(options)
 }
 
 /// What `-T` prints.

@@ -2,11 +2,16 @@
 
 use crate::failure::Failure;
 use crate::keyfile;
-use nacre_crypto::{KeyKind, PrivateKey};
+use nacre_crypto::{Certificate, CertificateKind, KeyKind, PrivateKey};
 use nacre_net::server::AnnouncedKey;
 use nacre_proto::HostKey;
 use nacre_proto::algorithm::SignatureAlgorithm;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// The largest certificate file that is read, in bytes.
+const MAX_CERTIFICATE: u64 = 128 * 1024;
 
 /// One host key and where it came from.
 pub struct LoadedKey {
@@ -14,6 +19,8 @@ pub struct LoadedKey {
     pub key: PrivateKey,
     /// Its file.
     pub path: PathBuf,
+    /// Certificates of it.
+    pub certificates: Vec<Certificate>,
 }
 
 /// All host keys of a server.
@@ -28,7 +35,7 @@ impl HostKeys {
         let mut keys = Vec::new();
         for path in files {
             match keyfile::read(path, None) {
-                Ok(key) => keys.push(LoadedKey { key, path: path.clone() }),
+                Ok(key) => keys.push(LoadedKey { key, path: path.clone(), certificates: Vec::new() }),
                 Err(error) => {
                     if let Some(warning) = error.warning() {
                         tell(warning);
@@ -43,6 +50,29 @@ impl HostKeys {
             ));
         }
         Ok(Self(keys))
+    }
+
+    /// Reads the certificates that the configuration names, each for one of the keys. What cannot be used is told and
+    /// left out, as sshd does: clients then see the plain key.
+    pub fn certify(&mut self, files: &[String], mut tell: impl FnMut(String)) {
+        for path in files {
+            if let Err(why) = self.certify_one(Path::new(path)) {
+                tell(format!("HostCertificate {path}: {why}"));
+            }
+        }
+    }
+
+    fn certify_one(&mut self, path: &Path) -> Result<(), String> {
+        let mut text = String::new();
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        file.take(MAX_CERTIFICATE).read_to_string(&mut text).map_err(|error| error.to_string())?;
+        let certificate = Certificate::parse_line(&text).map_err(|error| error.to_string())?;
+        if certificate.kind() != CertificateKind::Host {
+            return Err("it is not a host certificate".to_owned());
+        }
+        let owner = self.0.iter_mut().find(|loaded| loaded.key.public_blob() == certificate.key().blob());
+        owner.ok_or("it is for none of the host keys")?.certificates.push(certificate);
+        Ok(())
     }
 
     /// Reads the keys of a folder, making those that are missing: Ed25519, and RSA of 3072 bits for
@@ -66,8 +96,12 @@ impl HostKeys {
 
     /// The public halves, as the protocol shows them.
     pub fn public(&self) -> Vec<HostKey> {
-        let show = |k: &LoadedKey| HostKey { algorithms: k.key.algorithms(), blob: k.key.public_blob().to_vec() };
-        self.0.iter().map(show).collect()
+        let certified = |c: &Certificate| HostKey { algorithms: c.algorithms(), blob: c.blob().to_vec() };
+        let show = |k: &LoadedKey| {
+            let plain = HostKey { algorithms: k.key.algorithms(), blob: k.key.public_blob().to_vec() };
+            k.certificates.iter().map(certified).chain([plain]).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(show).collect()
     }
 
     /// The keys as they are announced after login (OpenSSH PROTOCOL §2.5).
@@ -79,9 +113,10 @@ impl HostKeys {
         self.0.iter().filter_map(announce).collect()
     }
 
-    /// Signs with the key of this public half.
+    /// Signs with the key of this public half, or of this certificate.
     pub fn sign(&self, blob: &[u8], algorithm: SignatureAlgorithm, data: &[u8]) -> Option<Vec<u8>> {
-        let loaded = self.0.iter().find(|loaded| loaded.key.public_blob() == blob)?;
+        let certified = |loaded: &LoadedKey| loaded.certificates.iter().any(|c| c.blob() == blob);
+        let loaded = self.0.iter().find(|loaded| loaded.key.public_blob() == blob || certified(loaded))?;
         loaded.key.sign(algorithm, data).ok()
     }
 

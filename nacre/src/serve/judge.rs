@@ -18,6 +18,7 @@ use nacre_config::authorized_keys::KeyOptions;
 use nacre_net::admission::Ending;
 use nacre_net::privsep::EndedHow;
 use nacre_net::server::authority::{KeyCheck, Permissions, Place, Refused, SessionRequests, Start, Target};
+use nacre_proto::certificate::plain_key;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{PasswordVerdict, UserPolicy};
 use nacre_wire::names;
@@ -144,7 +145,7 @@ impl Judge {
     /// signed.
     pub fn check_key(&self, key: &KeyCheck, account: impl FnOnce() -> bool) -> bool {
         let Some(login) = self.login() else { return false };
-        let found = keys::find(&self.shared, &login, self.ends, &key.public_key).filter(|_| is_long(&login, key));
+        let found = keys::find(&self.shared, &login, self.ends, key).filter(|_| is_long(&login, key));
         if key.proof.is_none() {
             return found.is_some();
         }
@@ -338,7 +339,7 @@ impl Judge {
 /// RequiredRSASize, as it holds for this user; the protocol knows only the least of all.
 fn is_long(login: &Login, key: &KeyCheck) -> bool {
     let required = usize::try_from(login.options.required_rsa_size).unwrap_or(usize::MAX);
-    let short = limits::rsa_bits(&key.public_key).filter(|bits| *bits < required);
+    let short = limits::rsa_bits(&plain_key(&key.public_key)).filter(|bits| *bits < required);
     if let Some(bits) = short {
         tracing::info!("RSA key of {} refused: {bits} bits are less than RequiredRSASize {required}", login.shown);
     }

@@ -1,10 +1,12 @@
 //! Which keys may log in as an account: `authorized_keys`, read with the account's own rights.
 
-use super::keys_command;
 use super::login::{Ends, Login};
 use super::shared::Shared;
+use super::{certificates, keys_command, revoked};
 use nacre_config::authorized_keys::{AuthorizedKeys, KeyOptions, PermitPort, PermitTarget};
 use nacre_config::server::KeyFile;
+use nacre_crypto::Certificate;
+use nacre_net::server::authority::KeyCheck;
 use nacre_sys::account::Account;
 use nacre_sys::user_files;
 use nacre_wire::text::clean_line;
@@ -17,19 +19,44 @@ const MAX_FILE: usize = 1024 * 1024;
 /// The most files one pattern may name.
 const MAX_MATCHES: usize = 128;
 
-/// The options of the line that lets this key in, if one does.
-pub fn find(shared: &Shared, login: &Login, ends: Ends, blob: &[u8]) -> Option<KeyOptions> {
+/// The options of the line that lets this key in, if one does; for a certificate narrowed by its own.
+pub fn find(shared: &Shared, login: &Login, ends: Ends, key: &KeyCheck) -> Option<KeyOptions> {
     let account = login.account.as_ref().filter(|_| login.keys_count)?;
-    // As with OpenSSH the program comes first; what it does not let in, a file may.
-    find_by_command(login, account, ends, blob).or_else(|| find_in_files(shared, login, account, ends, blob))
+    let blob = key.public_key.as_slice();
+    let certificate = match key.algorithm.is_certificate().then(|| Certificate::from_blob(blob)).transpose() {
+        Ok(certificate) => certificate,
+        Err(error) => {
+            certificates::refused(login, &error.to_string(), None);
+            return None;
+        }
+    };
+    if let Some(why) = revoked::refusal(login, blob, certificate.as_ref()) {
+        certificates::refused(login, &why, certificate.as_ref());
+        return None;
+    }
+    match &certificate {
+        Some(certificate) => certificates::find(shared, login, account, ends, certificate),
+        None => in_all(shared, login, account, ends, blob, &mut |keys, path| pick(login, keys, ends, path, blob)),
+    }
 }
 
-fn find_by_command(login: &Login, account: &Account, ends: Ends, blob: &[u8]) -> Option<KeyOptions> {
-    let (program, bytes) = keys_command::output(login, account, ends, blob)?;
-    pick(login, &parse(&bytes, &program), ends, &program, blob)
-}
+/// What somebody finds in the lines of a source, which is named for messages.
+type Search<'a> = &'a mut dyn FnMut(&AuthorizedKeys, &Path) -> Option<KeyOptions>;
 
-fn find_in_files(shared: &Shared, login: &Login, account: &Account, ends: Ends, blob: &[u8]) -> Option<KeyOptions> {
+/// Looks through every source of a user's keys. As with OpenSSH the program comes first; what it does not let in, a
+/// file may.
+pub fn in_all(
+    shared: &Shared,
+    login: &Login,
+    account: &Account,
+    ends: Ends,
+    blob: &[u8],
+    search: Search<'_>,
+) -> Option<KeyOptions> {
+    let told = keys_command::output(login, account, ends, blob);
+    if let Some(options) = told.and_then(|(program, bytes)| search(&parse(&bytes, &program), &program)) {
+        return Some(options);
+    }
     let home = account.home.to_str()?;
     let files = match login.options.authorized_keys_files(&account.name, account.uid, home) {
         Ok(files) => files,
@@ -39,10 +66,7 @@ fn find_in_files(shared: &Shared, login: &Login, account: &Account, ends: Ends, 
         }
     };
     let strict = shared.options().strict_modes;
-    files.iter().flat_map(|file| paths(account, file)).find_map(|path| {
-        let keys = read(account, &path, strict)?;
-        pick(login, &keys, ends, &path, blob)
-    })
+    files.iter().flat_map(|file| paths(account, file)).find_map(|path| search(&read(account, &path, strict)?, &path))
 }
 
 fn pick(login: &Login, keys: &AuthorizedKeys, ends: Ends, path: &Path, blob: &[u8]) -> Option<KeyOptions> {
@@ -90,7 +114,8 @@ fn read(account: &Account, path: &Path, strict: bool) -> Option<AuthorizedKeys> 
     Some(parse(&file.bytes, path))
 }
 
-fn permits(options: &KeyOptions, host: Option<&str>, ends: Ends, path: &Path, line: u32) -> bool {
+/// Whether a line's `from` and `expiry-time` are met; what is not is told.
+pub fn permits(options: &KeyOptions, host: Option<&str>, ends: Ends, path: &Path, line: u32) -> bool {
     let from = options.permits_source(host, ends.peer.ip().to_canonical());
     let now =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| i64::try_from(t.as_secs()).unwrap_or(i64::MAX));

@@ -5,6 +5,7 @@ use super::auth_info::key_type;
 use super::login::{Ends, Login};
 use nacre_config::server::KeysQuestion;
 use nacre_crypto::{base64_encode, fingerprint_sha256};
+use nacre_proto::certificate::plain_key;
 use nacre_sys::account::{Account, Credentials};
 use nacre_sys::readiness::wait_readable;
 use nacre_sys::spawn::{self, Child, ChildStdio, ExitStatus, SpawnSpec};
@@ -30,7 +31,7 @@ pub fn output(login: &Login, account: &Account, ends: Ends, blob: &[u8]) -> Opti
         home: account.home.to_str()?,
         key_type: &key_type(blob),
         key: &base64_encode(blob),
-        fingerprint: &fingerprint_sha256(blob),
+        fingerprint: &fingerprint_sha256(&plain_key(blob)),
         peer: ends.peer,
         local: ends.local,
     };

@@ -4,6 +4,7 @@ mod activation;
 mod audit;
 mod auth_info;
 pub mod authority;
+mod certificates;
 mod configuration;
 mod environment;
 pub mod forward;
@@ -27,6 +28,7 @@ mod notify;
 mod passwords;
 pub mod privsep;
 mod rc;
+mod revoked;
 mod shared;
 mod sockets;
 
@@ -104,6 +106,16 @@ fn pam_can_be_used(options: &nacre_config::server::ServerOptions, place: &Place)
 
 fn load_host_keys(options: &nacre_config::server::ServerOptions, place: &Place) -> Result<HostKeys, Failure> {
     let tell = |line: String| output::complain(&format!("nacre: {line}"));
+    let mut keys = load_plain_host_keys(options, place, tell)?;
+    keys.certify(&options.host_certificates, tell);
+    Ok(keys)
+}
+
+fn load_plain_host_keys(
+    options: &nacre_config::server::ServerOptions,
+    place: &Place,
+    tell: impl FnMut(String),
+) -> Result<HostKeys, Failure> {
     let named: Vec<PathBuf> = options.host_keys.iter().map(PathBuf::from).collect();
     if !named.is_empty() {
         return HostKeys::read(&named, tell);

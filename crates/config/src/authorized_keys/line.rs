@@ -113,9 +113,14 @@ impl AuthorizedKeys {
         out
     }
 
-    /// The first good line with this key.
+    /// The good lines by which this key may log in. That of a CA is none: what it signed may.
     pub fn find<'a>(&'a self, blob: &'a [u8]) -> impl Iterator<Item = &'a Entry> {
-        self.entries.iter().filter(move |entry| entry.blob == blob)
+        self.entries.iter().filter(move |entry| !entry.options.cert_authority && entry.blob == blob)
+    }
+
+    /// The good lines that name this key as a CA.
+    pub fn authorities<'a>(&'a self, ca: &'a [u8]) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| entry.options.cert_authority && entry.blob == ca)
     }
 }
 
@@ -151,6 +156,9 @@ impl Entry {
         if options.verify_required && !key_type.starts_with("sk-") {
             return Err(LineError::Options(OptionsError::OnlySecurityKeys("verify-required")));
         }
+        if options.principals.is_some() && !options.cert_authority {
+            return Err(LineError::Options(OptionsError::OnlyAuthorities("principals")));
+        }
         let (base64, comment) = cut(rest);
         if base64.is_empty() {
             return Err(LineError::NoKey);
@@ -182,6 +190,67 @@ fn cut(text: &str) -> (&str, &str) {
         Some((word, rest)) => (word, rest.trim_start_matches([' ', '\t'])),
         None => (text, ""),
     }
+}
+
+/// The lines of an AuthorizedPrincipalsFile (sshd(8)): a name, perhaps with options before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuthorizedPrincipals {
+    /// The good ones, in order.
+    pub entries: Vec<Principal>,
+    /// The refused ones.
+    pub refused: Vec<Refused>,
+}
+
+/// A good line of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// What stands before the name.
+    pub options: KeyOptions,
+    /// The name.
+    pub name: String,
+    /// The line's number, from 1.
+    pub line: u32,
+}
+
+impl AuthorizedPrincipals {
+    /// Reads a file's content; one longer than [`MAX_FILE`] names nobody.
+    pub fn parse(content: &[u8]) -> Self {
+        let mut out = Self::default();
+        if content.len() > MAX_FILE {
+            out.refused.push(Refused { line: 0, error: LineError::TooLong });
+            return out;
+        }
+        for (line, bytes) in (1..).zip(content.split(|b| *b == b'\n')) {
+            match principal(bytes, line) {
+                Ok(Some(entry)) => out.entries.push(entry),
+                Ok(None) => {}
+                Err(error) => out.refused.push(Refused { line, error }),
+            }
+        }
+        out
+    }
+}
+
+/// The last word is the name, what stands before it are options. What begins with `#` is a comment.
+fn principal(line: &[u8], number: u32) -> Result<Option<Principal>, LineError> {
+    if line.len() > MAX_LINE {
+        return Err(LineError::TooLong);
+    }
+    let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).map_err(|_| LineError::NotText)?;
+    let text = text.split_once('#').map_or(text, |(before, _)| before).trim_matches([' ', '\t']);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.contains(|c: char| c.is_control() && c != '\t') {
+        return Err(LineError::NotText);
+    }
+    let (options, name) = text.rsplit_once([' ', '\t']).map_or((None, text), |(options, name)| (Some(options), name));
+    let options = options.map_or(Ok(KeyOptions::default()), |options| KeyOptions::parse(options.trim_end()));
+    let options = options.map_err(LineError::Options)?;
+    if options.cert_authority || options.principals.is_some() {
+        return Err(LineError::Options(OptionsError::OnlyAuthorities("cert-authority")));
+    }
+    Ok(Some(Principal { options, name: name.to_owned(), line: number }))
 }
 
 /// The options field, which ends at the first blank outside double quotes, and the rest.

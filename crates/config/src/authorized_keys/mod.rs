@@ -5,5 +5,5 @@ mod line;
 mod options;
 
 pub use expiry::{Civil, Expiry};
-pub use line::{AuthorizedKeys, Entry, LineError, MAX_FILE, MAX_LINE, Refused};
+pub use line::{AuthorizedKeys, AuthorizedPrincipals, Entry, LineError, MAX_FILE, MAX_LINE, Principal, Refused};
 pub use options::{KeyOptions, OptionsError, PermitPort, PermitTarget};

@@ -57,6 +57,10 @@ pub struct KeyOptions {
     pub permit_open: Vec<PermitTarget>,
     /// The only places to listen for the client; empty is any.
     pub permit_listen: Vec<PermitTarget>,
+    /// The key is a CA: certificates that it signed log in, the key itself does not.
+    pub cert_authority: bool,
+    /// The names of which such a certificate must list one, between commas; otherwise it is the account's.
+    pub principals: Option<String>,
     /// A security key's signature need not show that it was touched.
     pub no_touch_required: bool,
     /// A security key's signature must show that it verified its user.
@@ -78,6 +82,8 @@ impl Default for KeyOptions {
             expiry_time: None,
             permit_open: Vec::new(),
             permit_listen: Vec::new(),
+            cert_authority: false,
+            principals: None,
             no_touch_required: false,
             verify_required: false,
         }
@@ -104,6 +110,8 @@ pub enum OptionsError {
     Grammar,
     /// The option makes sense for security keys only.
     OnlySecurityKeys(&'static str),
+    /// The option makes sense for the key of a CA only, or not there.
+    OnlyAuthorities(&'static str),
 }
 
 impl fmt::Display for OptionsError {
@@ -118,6 +126,7 @@ impl fmt::Display for OptionsError {
             Self::BadValue(name, allowed) => write!(f, "option {name} needs {allowed}"),
             Self::Grammar => f.write_str("the options are damaged: a quote is never closed or a comma is missing"),
             Self::OnlySecurityKeys(name) => write!(f, "option {name} is for security keys only"),
+            Self::OnlyAuthorities(name) => write!(f, "option {name} has no meaning here: it goes with a CA's key"),
         }
     }
 }
@@ -202,7 +211,10 @@ impl KeyOptions {
             (false, Some(_)) => return Err(OptionsError::BadValue(name, "no value")),
         };
         match name {
-            "cert-authority" | "principals" | "tunnel" => return Err(OptionsError::NotDoneYet(name)),
+            "tunnel" => return Err(OptionsError::NotDoneYet(name)),
+            "cert-authority" => self.cert_authority = true,
+            "principals" if value.is_empty() => return Err(OptionsError::BadValue(name, "names between commas")),
+            "principals" => once(&mut self.principals, name, value)?,
             "restrict" => self.restrict(),
             "agent-forwarding" => self.agent_forwarding = true,
             "no-agent-forwarding" => self.agent_forwarding = false,

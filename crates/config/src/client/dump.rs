@@ -70,6 +70,7 @@ impl ClientOptions {
             (Keyword::MACs, one(&self.macs.join(","))),
             (Keyword::HostKeyAlgorithms, one(&self.host_key_algorithms.join(","))),
             (Keyword::PubkeyAcceptedAlgorithms, one(&self.pubkey_accepted_algorithms.join(","))),
+            (Keyword::CASignatureAlgorithms, one(&self.ca_signature_algorithms.join(","))),
             (Keyword::SendEnv, self.send_env.clone()),
             (Keyword::SetEnv, self.set_env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
             (Keyword::HostKeyAlias, some(self.host_key_alias.clone())),

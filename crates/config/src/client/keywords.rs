@@ -54,7 +54,6 @@ const COMPRESSION: Words = &[("yes", "yes"), ("no", "no")];
 
 const X11: &str = "X11 is not forwarded";
 const CANON: &str = "the host name is taken as it is";
-const CERTS: &str = "host certificates are not checked, only keys on record";
 
 const fn flag(default: &'static str) -> Row {
     Row::new(Kind::Word(YES_NO)).default(default)
@@ -132,7 +131,7 @@ keywords! {
         IgnoreUnknown = text(),
         KbdInteractiveDevices = text().warn(&[], "the server chooses the device"),
         KexAlgorithms = Row::new(Kind::Algorithms(Class::Kex)),
-        CASignatureAlgorithms = text().warn(&[], CERTS),
+        CASignatureAlgorithms = Row::new(Kind::Algorithms(Class::CaKey)),
         LocalCommand = Row::new(Kind::Rest),
         RemoteCommand = Row::new(Kind::Rest),
         LogLevel = Row::new(Kind::Word(LOG_LEVELS)).default("INFO"),

@@ -91,6 +91,8 @@ pub struct ClientOptions {
     /// True when HostKeyAlgorithms was set to a full list: then it is not reordered by what is on record.
     pub host_key_algorithms_set: bool,
     /// Signature algorithms for the user's keys.
+    /// What CAs may sign host certificates with.
+    pub ca_signature_algorithms: Vec<String>,
     pub pubkey_accepted_algorithms: Vec<String>,
     /// Key exchange methods, best first.
     pub kex_algorithms: Vec<String>,
@@ -364,6 +366,7 @@ impl Builder<'_> {
             host_key_algorithms: self.algorithms(Keyword::HostKeyAlgorithms, Class::HostKey),
             host_key_algorithms_set: !spec.is_empty() && !spec.starts_with(['+', '-', '^']),
             pubkey_accepted_algorithms: self.algorithms(Keyword::PubkeyAcceptedAlgorithms, Class::UserKey),
+            ca_signature_algorithms: self.algorithms(Keyword::CASignatureAlgorithms, Class::CaKey),
             kex_algorithms: self.algorithms(Keyword::KexAlgorithms, Class::Kex),
             ciphers: self.algorithms(Keyword::Ciphers, Class::Cipher),
             macs: self.algorithms(Keyword::MACs, Class::Mac),

@@ -106,7 +106,14 @@ pub struct ConnectionOptions {
     pub authorized_keys_command: Option<String>,
     /// The account it runs as.
     pub authorized_keys_command_user: Option<String>,
+    /// The file with the keys of CAs whose certificates users may log in with.
+    pub trusted_user_ca_keys: Option<String>,
+    /// The file with keys that never log in, nor does what they signed.
+    pub revoked_keys: Option<String>,
+    /// What CAs may sign certificates with.
+    pub ca_signature_algorithms: Vec<String>,
     pub(super) authorized_keys_file: Vec<String>,
+    pub(super) authorized_principals_file: Option<String>,
 }
 
 impl ConnectionOptions {
@@ -119,6 +126,7 @@ impl ConnectionOptions {
         };
         let mut ip_qos = s.words(Keyword::IPQoS).into_iter().map(|word| words::traffic_class(&word));
         // Names left out were told of at the start.
+        let ca_signatures = algorithm_list(s, Keyword::CASignatureAlgorithms, sets, Class::CaKey, &mut Vec::new());
         let accepted = algorithm_list(s, Keyword::PubkeyAcceptedAlgorithms, sets, Class::UserKey, &mut Vec::new());
         Self {
             refuse_connection: s.flag(Keyword::RefuseConnection),
@@ -167,7 +175,11 @@ impl ConnectionOptions {
             ip_qos_bulk: ip_qos.next().flatten(),
             authorized_keys_command: s.text_or_none(Keyword::AuthorizedKeysCommand),
             authorized_keys_command_user: s.text_or_none(Keyword::AuthorizedKeysCommandUser),
+            trusted_user_ca_keys: s.text_or_none(Keyword::TrustedUserCAKeys),
+            revoked_keys: s.text_or_none(Keyword::RevokedKeys),
+            ca_signature_algorithms: ca_signatures,
             authorized_keys_file: s.words(Keyword::AuthorizedKeysFile),
+            authorized_principals_file: s.text_or_none(Keyword::AuthorizedPrincipalsFile),
         }
     }
 }

@@ -56,6 +56,7 @@ impl ServerOptions {
             Keyword::KexAlgorithms => list(Class::Kex),
             Keyword::HostKeyAlgorithms => list(Class::HostKey),
             Keyword::PubkeyAcceptedAlgorithms => list(Class::UserKey),
+            Keyword::CASignatureAlgorithms => list(Class::CaKey),
             Keyword::PerSourcePenalties => {
                 vec![(Penalties::of(&settings.words(keyword)).printed(), settings.origin(keyword))]
             }

@@ -25,7 +25,7 @@ const RHOSTS: Words = &[("yes", "yes"), ("no", "no"), ("shosts-only", "shosts-on
 const TUNNEL: Words = &[("yes", "yes"), ("no", "no"), ("point-to-point", "point-to-point"), ("ethernet", "ethernet")];
 
 const HOSTBASED: &str = "nobody is let in by the name of their host";
-const CERTS: &str = "nobody is let in by a certificate";
+const PRINCIPALS: &str = "certificates would let in whoever they name, not whom the program names";
 const TOUCH: &str = "security keys would be taken without the proof asked for";
 const MAX: i64 = 2_147_483_647;
 
@@ -104,14 +104,14 @@ keywords! {
         Banner = text("none").in_match(),
         ForceCommand = Row::new(Kind::Rest).default("none").in_match(),
         ChrootDirectory = text("none").in_match().stop(&["none"], "users would see the whole file system"),
-        TrustedUserCAKeys = text("none").in_match().warn(&["none"], CERTS),
-        RevokedKeys = text("none").in_match().stop(&["none"], "revoked keys would be let in"),
+        TrustedUserCAKeys = text("none").in_match(),
+        RevokedKeys = text("none").in_match(),
         SecurityKeyProvider = text("internal").ignored(),
-        AuthorizedPrincipalsFile = text("none").in_match().warn(&["none"], CERTS),
+        AuthorizedPrincipalsFile = text("none").in_match(),
         VersionAddendum = Row::new(Kind::Rest).default("none"),
         AuthorizedKeysCommand = Row::new(Kind::Rest).default("none").in_match(),
         AuthorizedKeysCommandUser = text("none").in_match(),
-        AuthorizedPrincipalsCommand = Row::new(Kind::Rest).default("none").in_match().warn(&["none"], CERTS),
+        AuthorizedPrincipalsCommand = Row::new(Kind::Rest).default("none").in_match().stop(&["none"], PRINCIPALS),
         AuthorizedPrincipalsCommandUser = text("none").in_match().ignored(),
         HostKeyAgent = text("none").warn(&["none"], "host keys are read from their files"),
         PAMServiceName = text("").in_match(),
@@ -119,7 +119,7 @@ keywords! {
         SshdAuthPath = text("").ignored(),
         RDomain = text("").in_match().stop(&["none"], "sessions would run in the wrong routing domain"),
         KexAlgorithms = Row::new(Kind::Algorithms(Class::Kex)),
-        CASignatureAlgorithms = text("").in_match().warn(&[], CERTS),
+        CASignatureAlgorithms = Row::new(Kind::Algorithms(Class::CaKey)).in_match(),
         HostbasedAcceptedAlgorithms = text("").in_match().alias(&["hostbasedacceptedkeytypes"]).ignored(),
         HostKeyAlgorithms = Row::new(Kind::Algorithms(Class::HostKey)),
         PubkeyAcceptedAlgorithms = Row::new(Kind::Algorithms(Class::UserKey)).in_match()
@@ -128,7 +128,7 @@ keywords! {
         SyslogFacility = Row::new(Kind::Word(FACILITIES)).default("AUTH"),
         AuthorizedKeysFile = Row::new(Kind::List).default(".ssh/authorized_keys .ssh/authorized_keys2").in_match(),
         HostKey = text("").append(),
-        HostCertificate = text("").append().warn(&["none"], "clients are shown the plain host key"),
+        HostCertificate = text("").append(),
         AllowUsers = Row::new(Kind::Custom(read_allow)).in_match().append(),
         DenyUsers = Row::new(Kind::Custom(read_allow)).in_match().append(),
         AllowGroups = Row::new(Kind::List).in_match().append(),

@@ -27,6 +27,8 @@ pub struct ServerOptions {
     pub address_family: AddressFamily,
     /// The private host key files named; empty leaves the choice to the program.
     pub host_keys: Vec<String>,
+    /// The certificate files named, each for one of the host keys.
+    pub host_certificates: Vec<String>,
     /// Signature algorithms for host keys, best first.
     pub host_key_algorithms: Vec<String>,
     /// Key exchange methods, best first.
@@ -91,6 +93,7 @@ impl ServerOptions {
         let mut warnings = warnings;
         for settings in std::iter::once(s).chain(parsed.blocks.iter().map(|block| &block.settings)) {
             algorithm_list(settings, Keyword::PubkeyAcceptedAlgorithms, &sets, Class::UserKey, &mut warnings);
+            algorithm_list(settings, Keyword::CASignatureAlgorithms, &sets, Class::CaKey, &mut warnings);
         }
         let mut list = |keyword, class| algorithm_list(s, keyword, &sets, class, &mut warnings);
         Self {
@@ -102,6 +105,7 @@ impl ServerOptions {
             listen_addresses: s.words(Keyword::ListenAddress).iter().filter_map(|text| Listen::parse(text)).collect(),
             address_family: AddressFamily::of(&s.text(Keyword::AddressFamily)),
             host_keys: s.words(Keyword::HostKey).into_iter().filter(|path| path != "none").collect(),
+            host_certificates: s.words(Keyword::HostCertificate).into_iter().filter(|path| path != "none").collect(),
             login_grace_time: span(s, Keyword::LoginGraceTime),
             max_startups: MaxStartups::parse(&s.text(Keyword::MaxStartups)).unwrap_or(MaxStartups {
                 start: 100,
@@ -156,6 +160,16 @@ impl ServerOptions {
         let sizes = blocks.filter(|settings| settings.is_set(Keyword::RequiredRSASize));
         let sizes = sizes.map(|settings| settings.number(Keyword::RequiredRSASize));
         sizes.fold(self.parsed.global.number(Keyword::RequiredRSASize), u32::min)
+    }
+
+    /// Every file of revoked keys that some connection may need, with the place that names it.
+    pub fn revoked_keys_files(&self) -> Vec<(String, Origin)> {
+        let sections =
+            std::iter::once(&self.parsed.global).chain(self.parsed.blocks.iter().map(|block| &block.settings));
+        let named = |settings: &Settings<Keyword>| {
+            Some((settings.text_or_none(Keyword::RevokedKeys)?, settings.origin(Keyword::RevokedKeys)))
+        };
+        sections.filter_map(named).collect()
     }
 
     /// The global settings, with the matching blocks laid over them.

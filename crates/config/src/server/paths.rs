@@ -1,4 +1,4 @@
-//! AuthorizedKeysFile: where a user's keys are (threat A15).
+//! AuthorizedKeysFile and AuthorizedPrincipalsFile: where a user's keys, and names, are (threat A15).
 
 use std::fmt;
 
@@ -27,6 +27,22 @@ impl fmt::Display for UnsafeName {
 impl std::error::Error for UnsafeName {}
 
 impl ConnectionOptions {
+    /// The file with the names that certificates may list for this user; `None` when there is none, and they must list
+    /// the user's own. Relative paths and tokens as [`Self::authorized_keys_files`] has them.
+    ///
+    /// # Errors
+    /// As [`Self::authorized_keys_files`].
+    pub fn authorized_principals_file(&self, user: &str, uid: u32, home: &str) -> Result<Option<String>, UnsafeName> {
+        let Some(template) = &self.authorized_principals_file else { return Ok(None) };
+        // One file: no pattern.
+        let file = key_file(template, user, uid, home)?;
+        if file.is_pattern {
+            Err(UnsafeName(format!("{template}: no pattern can stand here")))
+        } else {
+            Ok(Some(file.path))
+        }
+    }
+
     /// The files to look for a user's keys in, in order; none with `AuthorizedKeysFile none`. Relative paths start at
     /// the home folder. Tokens: `%h` home, `%u` name, `%U` number, `%%`.
     ///

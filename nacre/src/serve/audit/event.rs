@@ -179,6 +179,19 @@ pub struct Proof {
     pub method: &'static str,
     /// The key's type as ssh-keygen prints it, and its SHA-256 fingerprint.
     pub key: Option<(String, String)>,
+    /// For a certificate, what its CA calls it.
+    pub certificate: Option<Certified>,
+}
+
+/// What a CA calls a certificate.
+#[derive(Debug, Clone)]
+pub struct Certified {
+    /// Its name, cleaned.
+    pub id: String,
+    /// Its number.
+    pub serial: u64,
+    /// The CA's type and fingerprint.
+    pub ca: (String, String),
 }
 
 /// What a session is.
@@ -332,14 +345,29 @@ impl Happening {
 
 impl Proof {
     fn detail(&self) -> String {
-        self.key.as_ref().map(|(kind, print)| format!(": {kind} {print}")).unwrap_or_default()
+        let key = self.key.as_ref().map(|(kind, print)| format!(": {kind} {print}")).unwrap_or_default();
+        let certificate = self
+            .certificate
+            .as_ref()
+            .map(|Certified { id, serial, ca: (kind, print) }| format!(" ID {id} (serial {serial}) CA {kind} {print}"));
+        key + &certificate.unwrap_or_default()
+    }
+
+    /// The key, and who vouches for it.
+    fn key_fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = Vec::new();
+        if let Some((kind, print)) = &self.key {
+            fields.extend([("key_type", json!(kind)), ("fingerprint", json!(print))]);
+        }
+        if let Some(Certified { id, serial, ca: (_, print) }) = &self.certificate {
+            fields.extend([("key_id", json!(id)), ("serial", json!(serial)), ("ca_fingerprint", json!(print))]);
+        }
+        fields
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
         let mut fields = vec![("method", json!(self.method))];
-        if let Some((kind, print)) = &self.key {
-            fields.extend([("key_type", json!(kind)), ("fingerprint", json!(print))]);
-        }
+        fields.extend(self.key_fields());
         fields
     }
 
@@ -412,8 +440,8 @@ fn logged_in(
     let methods: Vec<&str> = proofs.iter().map(|proof| proof.method).collect();
     let mut more = vec![("methods", json!(methods))];
     // Of several keys the last; the earlier ones stand in their login_partial.
-    if let Some((kind, print)) = proofs.iter().rev().find_map(|proof| proof.key.as_ref()) {
-        more.extend([("key_type", json!(kind)), ("fingerprint", json!(print))]);
+    if let Some(proof) = proofs.iter().rev().find(|proof| proof.key.is_some()) {
+        more.extend(proof.key_fields());
     }
     with(Level::INFO, "login_accepted", text, more)
 }

@@ -1,12 +1,12 @@
 //! What one connection leaves in the audit log. It belongs to the judge, so that it knows what the
 //! judge knows: as root it is the monitor's.
 
-use super::event::{Event, Happening, Proof, SessionSpec};
+use super::event::{Certified, Event, Happening, Proof, SessionSpec};
 use super::write;
 use crate::serve::auth_info::AuthInfo;
 use crate::serve::launch::Launch;
 use crate::serve::login::{Ends, Login};
-use nacre_crypto::PublicKey;
+use nacre_crypto::{Certificate, PublicKey};
 use nacre_net::server::authority::{Exit, KeyCheck, Process, SessionRequests, Start};
 use nacre_wire::text::clean_line;
 use std::io;
@@ -93,7 +93,13 @@ impl Trail {
     /// A credential was judged. Whether a right one was the last that is wanted is not known yet.
     pub fn attempted(&self, accepted: bool, method: &'static str, login: &Login, key: Option<&KeyCheck>) {
         self.tell_partial();
-        let proof = Proof { method, key: key.map(|key| describe(&key.public_key)) };
+        let certificate = key.filter(|key| key.algorithm.is_certificate());
+        let certificate = certificate.and_then(|key| Certificate::from_blob(&key.public_key).ok());
+        let described = match (&certificate, key) {
+            (Some(certificate), _) => Some((certificate.type_label(), certificate.key().fingerprint_sha256())),
+            (None, key) => key.map(|key| describe(&key.public_key)),
+        };
+        let proof = Proof { method, key: described, certificate: certificate.as_ref().map(certified) };
         if accepted {
             self.state().proofs.push(proof);
         } else {
@@ -272,6 +278,12 @@ fn forced(spec: &SessionSpec, launch: &Launch) -> Option<String> {
     let Start::Exec(command) = &launch.start else { return None };
     let command = clean_line(command, MAX_COMMAND);
     (spec.kind != "command" || spec.asked != command).then_some(command)
+}
+
+fn certified(certificate: &Certificate) -> Certified {
+    let ca = certificate.ca();
+    let ca = (ca.type_label().to_owned(), ca.fingerprint_sha256());
+    Certified { id: certificate.key_id(), serial: certificate.serial(), ca }
 }
 
 /// A key's type as ssh-keygen prints it, and its fingerprint.
