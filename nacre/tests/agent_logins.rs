@@ -140,7 +140,9 @@ fn g02_a_key_bound_to_a_way_goes_through_forwarding_along_it() {
         assert_eq!(agent.ssh_add(&["-D"]).code, 0);
         let mut command = agent.client("ssh-add");
         command.arg("-q").arg("-H").arg(&known);
-        to.iter().for_each(|place| drop(command.args(["-h", place])));
+        for place in to {
+            command.args(["-h", place]);
+        }
         assert_eq!(done(command.arg(&path)).code, 0);
         let mut command = agent.client("ssh");
         let words = one.words(&place);
