@@ -168,6 +168,86 @@ fn g01_impossible_lengths_end_the_connection_and_many_connections_are_turned_awa
     for length in [0, 256 * 1024 + 1, u32::MAX] {
         assert!(raw(&agent, &length.to_be_bytes()).1, "{length}");
     }
+    let list = [0, 0, 0, 1, 11];
+    let held: Vec<UnixStream> = (0..300).filter_map(|_| UnixStream::connect(&agent.socket).ok()).collect();
+    let served = held.iter().filter(|stream| {
+        let mut stream = *stream;
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(&list).is_ok() && matches!(stream.read(&mut [0; 64]), Ok(count) if count > 0)
+    });
+    assert_eq!(served.count(), 256);
+    drop(held);
+    eventually("room for a client", || raw(&agent, &list).0.len() == 9);
+}
+
+#[test]
+fn g02_constraints_that_are_not_known_are_refused() {
+    let place = Scratch::new();
+    let agent = agent(&place);
+    let path = key(&place, "ed", &["-t", "ed25519"]);
+    let form = nacre_crypto::PrivateKey::read(&std::fs::read(path).unwrap(), None).unwrap().dangerous_agent_form();
+    let add = |constraints: &[u8]| {
+        let message = [&[25], form.as_slice(), constraints].concat();
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        raw(&agent, &[&length, message.as_slice()].concat()).0
+    };
+    let (no, yes) = ([0, 0, 0, 1, 5], [0, 0, 0, 1, 6]);
+    assert_eq!(add(&[3, 0, 0, 0, 1]), no, "a number of signatures");
+    assert_eq!(add(&[7]), no);
+    assert_eq!(add(&[255, 0, 0, 0, 3, b'x', b'@', b'y']), no, "an extension");
+    assert_eq!(agent.ssh_add(&["-l"]).code, 1);
+    assert_eq!(add(&[2]), yes);
+}
+
+#[test]
+fn g03_tokens_and_their_libraries_are_refused() {
+    let place = Scratch::new();
+    let agent = agent(&place);
+    let ask = askpass(&place);
+    place.write("answer", "1234\n");
+    let asking = [("SSH_ASKPASS", ask.as_str()), ("SSH_ASKPASS_REQUIRE", "force")];
+    for flag in ["-s", "-e"] {
+        let told = done(agent.client("ssh-add").args([flag, "/usr/lib/libc.so.6"]).envs(asking));
+        assert_eq!(told.code, 1, "{}", told.err);
+    }
+    assert!(
+        !std::fs::read_to_string(format!("/proc/{}/maps", agent.child.id())).unwrap().contains("/usr/lib/libc.so.6")
+    );
+    assert_eq!(agent.ssh_add(&["-l"]).code, 1, "it goes on");
+}
+
+#[test]
+fn g05_other_users_reach_neither_socket_nor_memory() {
+    assert!(rustix::process::geteuid().is_root(), "this test becomes another user, for which it must be root");
+    let place = Scratch::new();
+    let folder = place.path("tmp");
+    std::fs::create_dir(&folder).unwrap();
+    set_mode(&folder, 0o777);
+    // The agent of user 54321 with no umask at all.
+    let start = "umask 0; exec \"$0\" agent -s";
+    let as_user = |uid: &str| {
+        let mut command = program("setpriv");
+        command.args(["--reuid", uid, "--regid", uid, "--clear-groups", "--"]);
+        command
+    };
+    let binary = place.path("nacre");
+    std::fs::copy(env!("CARGO_BIN_EXE_nacre"), &binary).unwrap();
+    open_way(&binary);
+    let started = done(as_user("54321").args(["sh", "-c", start]).arg(&binary).env("TMPDIR", &folder));
+    assert_eq!(started.code, 0, "{}", started.err);
+    let value = |name: &str| {
+        let line = started.out.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
+        line.split(';').next().unwrap().to_owned()
+    };
+    let (socket, process) = (value("SSH_AUTH_SOCK"), value("SSH_AGENT_PID"));
+    let home = Path::new(&socket).parent().unwrap();
+    assert_eq!(std::fs::metadata(home).unwrap().mode() & 0o7777, 0o700);
+    assert_eq!(std::fs::metadata(&socket).unwrap().mode() & 0o7777, 0o600);
+    // A process that may not be inspected belongs to root in /proc.
+    assert_eq!(std::fs::metadata(format!("/proc/{process}/environ")).unwrap().uid(), 0);
+    // With all doors opened, the agent itself looks who comes.
+    set_mode(home, 0o777);
+    set_mode(Path::new(&socket), 0o777);
     let told = done(as_user("54322").args(["ssh-add", "-l"]).env("SSH_AUTH_SOCK", &socket));
     assert!(told.code != 0 && told.out.is_empty(), "another user is let in: {told:?}");
     let told = done(as_user("54321").args(["ssh-add", "-l"]).env("SSH_AUTH_SOCK", &socket));
