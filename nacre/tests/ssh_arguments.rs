@@ -250,7 +250,7 @@ fn forwards_keep_their_order() {
     let forwards: Vec<_> = args.forwards.iter().map(|f| (f.kind, f.spec.as_str())).collect();
     let want = [(ForwardKind::Local, "1:a:2"), (ForwardKind::Remote, "3:b:4"), (ForwardKind::Dynamic, "5")];
     assert_eq!(forwards, want);
-    assert_eq!(args.stdio_forward.as_deref(), Some("c:6"));
+    assert_eq!(args.stdio_forward.map(|to| to.to_string()).as_deref(), Some("[c]:6"));
     assert_eq!(args.tunnel.as_deref(), Some("0:1"));
 }
 

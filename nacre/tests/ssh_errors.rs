@@ -180,8 +180,6 @@ fn h08_names_that_a_shell_would_read() {
 #[test]
 fn what_is_not_done_says_so_and_stops() {
     for (words, part) in [
-        (&["-J", "jump", "h"][..], "ProxyJump"),
-        (&["-W", "h:22", "h"][..], "-W"),
         (&["-w", "any", "h"][..], "-w"),
         (&["-O", "check", "h"][..], "-O"),
         (&["-o", "RefuseConnection=not this one", "h"][..], "not this one"),

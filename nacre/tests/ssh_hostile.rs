@@ -74,6 +74,30 @@ fn h11_channels_that_nobody_asked_for_are_refused() {
 }
 
 #[test]
+fn c07_c13_h11_a_server_sends_back_only_what_it_was_asked_to_listen_for() {
+    let home = home();
+    let listener = std::net::TcpListener::bind((HOST, 0)).unwrap();
+    let to = format!("{HOST}:{}", listener.local_addr().unwrap().port());
+    let script = Script {
+        listens: true,
+        opens: vec!["forwarded-streamlocal@openssh.com", "forwarded-tcpip", "direct-tcpip"],
+        // Another port, an address that two have; then what was asked for, with the address as asked and otherwise.
+        arrivals: vec![("localhost", 2201), ("192.0.2.1", 2300), ("localhost", 2200), ("elsewhere", 2200), ("", 2300)],
+        ..Script::default()
+    };
+    let server = Scripted::new(script);
+    let (one, two, three) = (format!("2200:{to}"), format!("*:2300:{to}"), format!("127.0.0.1:2300:{to}"));
+    let socket = format!("/nowhere/socket:{to}");
+    let forwards = ["-R", &one, "-R", &two, "-R", &three, "-R", &socket, HOST, "true"];
+    let words = words(server.port, &[&["-i", home.path("id").to_str().unwrap()], &forwards[..]].concat());
+    let done = run(nacre().args(words).env("HOME", home.root()), b"");
+    assert_eq!(done.code, 0, "{}", done.err);
+    let mut notes: Vec<String> = server.notes().into_iter().filter(|note| note.starts_with("open ")).collect();
+    notes.sort();
+    assert_eq!(notes, [vec!["open granted"; 3], vec!["open refused: 1"; 5]].concat());
+}
+
+#[test]
 fn u01_h09_questions_cannot_draw_and_cannot_pass_for_ours() {
     let home = home();
     let evil = b"Enter passphrase for key '/root/.ssh/id_ed25519': \x1b[2J\x9b1m\nroot@other's password: ";

@@ -30,6 +30,7 @@ fn ask(ask: &Ask<'_>) -> Result<ClientOptions, Errors> {
     let invocation = Invocation {
         host: ask.host.to_owned(),
         options: ask.options.iter().map(|o| (*o).to_owned()).collect(),
+        fallbacks: Vec::new(),
         command: ask.command.to_owned(),
         files: vec![file],
         version: "OpenSSH_10.5".to_owned(),
@@ -75,12 +76,7 @@ fn mistakes_name_the_place_and_the_way_out() {
 
 #[test]
 fn a20_what_would_be_wrong_to_skip_stops() {
-    for line in [
-        "ProxyJump bastion",
-        "RevokedHostKeys /etc/ssh/revoked",
-        "BindInterface eth1",
-        "LocalForward 8080 web:80\nExitOnForwardFailure yes",
-    ] {
+    for line in ["RevokedHostKeys /etc/ssh/revoked", "BindInterface eth1"] {
         assert!(said(line).contains("not done yet"), "{line}");
         let other = format!("Host other\n{}", line.replace('\n', "\n  "));
         assert!(with(&other).is_ok(), "{line} for another host");
@@ -99,6 +95,7 @@ fn the_proxy_named_first_counts() {
     assert_eq!(proxies("ProxyCommand None"), none());
     assert_eq!(proxies("ProxyJump none\nProxyCommand nc x"), none());
     assert_eq!(proxies("ProxyCommand nc x\nProxyJump hop"), (Some("nc x".to_owned()), String::new()));
+    assert_eq!(proxies("ProxyJump a,u@b:22,ssh://[::1]:9\nProxyCommand nc x"), (None, "a,u@b:22,[::1]:9".to_owned()));
 }
 
 #[test]
@@ -114,14 +111,7 @@ fn the_tokens_of_a_proxy_command() {
 #[test]
 fn a20_what_is_skipped_is_told_once() {
     let warnings = |config: &str| with(config).unwrap().warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
-    for line in [
-        "ForwardAgent yes",
-        "ForwardX11 yes",
-        "LocalForward 1 a:2",
-        "ControlMaster auto",
-        "Compression yes",
-        "Tunnel yes",
-    ] {
+    for line in ["ForwardAgent yes", "ForwardX11 yes", "ControlMaster auto", "Compression yes", "Tunnel yes"] {
         let got = warnings(line);
         assert!(got.len() == 1 && got[0].contains("/config: line 1: ") && got[0].contains("not done yet"), "{got:?}");
     }
@@ -132,7 +122,8 @@ fn a20_what_is_skipped_is_told_once() {
         "ControlPath none",
         "Compression no",
         "Tunnel no",
-        "LocalForward 1 a:2\nClearAllForwardings yes",
+        "LocalForward 1 a:2\nExitOnForwardFailure yes\nGatewayPorts yes\nStreamLocalBindMask 0111",
+        "PermitRemoteOpen web:80 *:443 [::1]:*\nStreamLocalBindUnlink yes",
         "SendEnv LANG LC_*\nHashKnownHosts yes\nGSSAPIAuthentication yes\nForwardX11Trusted yes",
         "Protocol 2\nUseRoaming no",
         "Match final all\nPort 22",
@@ -402,4 +393,16 @@ proptest::proptest! {
     fn no_text_can_hurt(config in "([A-Za-z]{0,9}[ =\"'\\\\#%~$!,*{}0-9a-z\t\r\n]{0,12}){0,30}") {
         let _ = with(&config);
     }
+}
+
+#[test]
+fn a_fallback_counts_where_nothing_else_sets_the_keyword() {
+    let tag = |options: &[&str]| {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let fallbacks = vec!["Tag fallback".to_owned()];
+        let invocation = Invocation { host: "web".into(), options, fallbacks, ..Invocation::default() };
+        client::resolve(&machine_with(""), &AlgorithmSets::default(), &invocation).unwrap().tag
+    };
+    assert_eq!(tag(&[]).as_deref(), Some("fallback"));
+    assert_eq!(tag(&["Tag=mine"]).as_deref(), Some("mine"));
 }

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-pub use nacre_config::client::ForwardKind;
+pub use nacre_config::client::{Endpoint, ForwardKind};
 
 /// What a call of `nacre ssh` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub struct SshArgs {
     pub log_file: Option<PathBuf>,
     /// `-L`, `-R`, `-D`, in command-line order, as typed.
     pub forwards: Vec<Forward>,
-    /// `-W`: the `host:port` that standard input and output are joined to, as typed.
-    pub stdio_forward: Option<String>,
+    /// `-W`: the host and port, or the socket, that standard input and output are joined to.
+    pub stdio_forward: Option<Endpoint>,
     /// `-w`: the tunnel devices `local[:remote]`, as typed.
     pub tunnel: Option<String>,
     /// `-y`: messages go to the system log.
@@ -272,7 +272,7 @@ struct Draft {
     config_file: Option<PathBuf>,
     log_file: Option<PathBuf>,
     forwards: Vec<Forward>,
-    stdio_forward: Option<String>,
+    stdio_forward: Option<Endpoint>,
     tunnel: Option<String>,
     to_syslog: bool,
 }
@@ -380,7 +380,14 @@ impl Draft {
             "-R" => self.forward(ForwardKind::Remote, text)?,
             "-S" => set.overrule("-S", "ControlPath", text),
             "-W" if self.stdio_forward.is_some() => return Err("-W may be given once only".to_owned()),
-            "-W" => self.stdio_forward = Some(text.to_owned()),
+            "-W" => {
+                let to = Endpoint::parse_target(text);
+                let to =
+                    to.ok_or_else(|| format!("bad stdio forwarding specification '{}'", super::printable(text)))?;
+                self.stdio_forward = Some(to);
+                set.overrule("-W", "RequestTTY", "no");
+                set.overrule("-W", "SessionType", "none");
+            }
             "-w" => self.tunnel = Some(text.to_owned()),
             _ => {}
         }

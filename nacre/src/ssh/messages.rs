@@ -64,6 +64,7 @@ fn of_ours(end: &End, options: &ClientOptions) -> Option<(LogLevel, String)> {
     match end {
         End::Done | End::Interrupted => None,
         End::Signal(number) => Some((LogLevel::Verbose, format!("Killed by signal {number}."))),
+        End::Failed(line) => Some((LogLevel::Fatal, line.clone())),
         End::Refused(what) => Some((LogLevel::Fatal, format!("{}: {what}", options.host_name))),
     }
 }

@@ -7,8 +7,10 @@
 mod agent;
 pub(crate) mod ask;
 mod auth;
+mod certificates;
 pub(crate) mod connect;
 mod escape;
+pub mod forward;
 mod host_key;
 mod host_key_changes;
 mod host_key_update;

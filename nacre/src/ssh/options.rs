@@ -24,7 +24,12 @@ const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(120);
 pub fn effective(args: &SshArgs) -> Result<ClientOptions, Errors> {
     let host = args.destination.as_ref().map(|d| d.host.clone()).unwrap_or_default();
     let command = String::from_utf8_lossy(&args.command_bytes().unwrap_or_default()).into_owned();
-    effective_for(host, args.option_lines(), command, args.config_file.as_deref())
+    let fallbacks = match args.stdio_forward {
+        Some(_) => vec!["ClearAllForwardings yes".to_owned(), "ExitOnForwardFailure yes".to_owned()],
+        None => Vec::new(),
+    };
+    let files = files(args.config_file.as_deref());
+    resolved(Invocation { host, options: args.option_lines(), fallbacks, command, files, version: String::new() })
 }
 
 /// Reads everything that holds for a host, from lines of configuration and the files.
@@ -37,9 +42,12 @@ pub fn effective_for(
     command: String,
     config_file: Option<&Path>,
 ) -> Result<ClientOptions, Errors> {
+    resolved(Invocation { host, options, command, files: files(config_file), ..Invocation::default() })
+}
+
+fn resolved(invocation: Invocation) -> Result<ClientOptions, Errors> {
     let version = version::COMPATIBLE_WITH.to_owned();
-    let invocation = Invocation { host, options, command, files: files(config_file), version };
-    resolve(&Machine, &offer::client_sets(), &invocation)
+    resolve(&Machine, &offer::client_sets(), &Invocation { version, ..invocation })
 }
 
 fn files(config_file: Option<&Path>) -> Vec<ConfigFile> {
@@ -65,7 +73,10 @@ fn files(config_file: Option<&Path>) -> Vec<ConfigFile> {
 pub fn transport(options: &ClientOptions, on_record: &[String]) -> TransportConfig {
     let mut host_keys = offer::by_name(&options.host_key_algorithms, SignatureAlgorithm::from_name);
     if !options.host_key_algorithms_set {
-        host_keys.sort_by_key(|algorithm| !on_record.iter().any(|known| known == algorithm.key_type()));
+        let recorded = |algorithm: &SignatureAlgorithm| on_record.iter().any(|known| known == algorithm.key_type());
+        // Without a CA to check it a certificate says no more than the key inside.
+        host_keys.retain(|algorithm| !algorithm.is_certificate() || recorded(algorithm));
+        host_keys.sort_by_key(|algorithm| (!algorithm.is_certificate(), !recorded(algorithm)));
     }
     let keepalive = Keepalive { interval: options.server_alive_interval, count_max: options.server_alive_count_max };
     let rekey = options.rekey_limit;
@@ -93,9 +104,8 @@ pub fn check(options: &ClientOptions, args: &SshArgs) -> Result<(), String> {
     if let Some(reason) = &options.refuse_connection {
         return Err(format!("RefuseConnection: {reason}"));
     }
-    if args.stdio_forward.is_some() || args.tunnel.is_some() {
-        let flag = if args.tunnel.is_some() { "-w" } else { "-W" };
-        return Err(format!("ssh: {flag} is not done yet"));
+    if args.tunnel.is_some() {
+        return Err("ssh: -w is not done yet".to_owned());
     }
     Ok(())
 }

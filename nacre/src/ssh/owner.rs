@@ -2,6 +2,7 @@
 //! decides when the connection ends.
 
 use super::ask::{self, Interrupted};
+use super::forward::{self, Tunnels, Verdict};
 use super::host_key::Checked;
 use super::host_key_update::HostKeyUpdate;
 use super::log::Log;
@@ -13,8 +14,9 @@ use nacre_config::client::{ClientOptions, LogLevel};
 use nacre_net::{Owner, Port, PumpEvent};
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::client::{AnswerPrompts, Attempt, ChangePassword, ChooseMethod, PasswordChange, SignRequest};
-use nacre_proto::{Event, HostKeyDecision, HostKeyQuestion, OpenAnswer, Pending};
+use nacre_proto::{Event, HostKeyDecision, HostKeyQuestion, LocalChannel, OpenAnswer, OpenChannel, Pending};
 use nacre_sys::background::Foreground;
+use nacre_wire::forward::ForwardOpen;
 use nacre_wire::text::{clean, clean_line};
 use nacre_wire::{names, reason};
 use std::future::Future;
@@ -53,6 +55,8 @@ pub enum End {
     Signal(i32),
     /// The server does not do what was asked for.
     Refused(String),
+    /// A forwarding cannot be had, and the connection is nothing without it; the line says which.
+    Failed(String),
 }
 
 /// What is left to tell when the connection is over.
@@ -78,9 +82,16 @@ pub struct ClientOwner {
     keeping: Option<Pin<Box<dyn Future<Output = ()>>>>,
     updates: HostKeyUpdate,
     session: Option<Session>,
+    tunnels: Tunnels,
     signals: Option<Signals>,
     background: Option<Foreground>,
     authenticated: bool,
+    /// The session runs, or there is to be none.
+    started: bool,
+    /// The session is over, and only connections that go through keep us.
+    session_over: bool,
+    /// `-W` came to its end.
+    stdio_done: bool,
     end: Option<End>,
 }
 
@@ -95,6 +106,7 @@ impl ClientOwner {
     ) -> Self {
         Self {
             updates: HostKeyUpdate::new(&options, log.clone()),
+            tunnels: Tunnels::new(Arc::clone(&options), log.clone()),
             options,
             log,
             plan: Some(plan),
@@ -105,6 +117,9 @@ impl ClientOwner {
             signals: None,
             background,
             authenticated: false,
+            started: false,
+            session_over: false,
+            stdio_done: false,
             end: None,
         }
     }
@@ -127,7 +142,10 @@ impl ClientOwner {
         }
         Story {
             end: self.end,
-            exit: self.session.as_ref().and_then(|session| session.exit().cloned()),
+            exit: match self.stdio_done {
+                true => Some(Exit::Status(0)),
+                false => self.session.as_ref().and_then(|session| session.exit().cloned()),
+            },
             had_terminal: self.session.as_ref().is_some_and(Session::has_terminal),
             authenticated: self.authenticated,
         }
@@ -215,9 +233,46 @@ impl ClientOwner {
     fn on_outcome(&mut self, port: &mut Port<'_>, outcome: Option<Outcome>) {
         match outcome {
             None => {}
-            Some(Outcome::Done | Outcome::Disconnect) => self.end(port, End::Done),
+            Some(Outcome::Done) => {
+                self.session_over = true;
+                if let Some(session) = &mut self.session {
+                    session.leave_terminal();
+                }
+                self.end_if_over(port);
+            }
+            Some(Outcome::Disconnect) => self.end(port, End::Done),
+            Some(Outcome::List) => self.list(),
             Some(Outcome::Refused(what)) => self.end(port, End::Refused(what)),
         }
+    }
+
+    /// As with ssh, connections that go through are not cut when the session ends.
+    fn end_if_over(&mut self, port: &mut Port<'_>) {
+        if self.session_over && self.end.is_none() && !self.tunnels.is_busy() {
+            self.end(port, End::Done);
+        }
+    }
+
+    /// What a forwarding came to.
+    fn on_verdict(&mut self, port: &mut Port<'_>, verdict: Verdict) {
+        match verdict {
+            Verdict::Fine => {
+                self.leave_the_front();
+                self.end_if_over(port);
+            }
+            Verdict::Fatal(line) => self.end(port, End::Failed(line)),
+            Verdict::Done => {
+                self.stdio_done = true;
+                self.end(port, End::Done);
+            }
+        }
+    }
+
+    /// `~#`.
+    fn list(&self) {
+        let session = self.session.as_ref().map(|session| format!("\n  #{} client-session", session.number()));
+        let (session, tunnels) = (session.unwrap_or_default(), self.tunnels.list());
+        self.log.tell(&format!("The following connections are open:{session}{tunnels}"));
     }
 
     fn on_authenticated(&mut self, port: &mut Port<'_>, methods: &[String]) {
@@ -244,7 +299,13 @@ impl ClientOwner {
             Err(error) => self.log.error(&format!("signals cannot be caught: {error}")),
         }
         let Some(plan) = self.plan.take() else { return };
+        let verdict = self.tunnels.start(port, plan.stdio_forward.as_ref());
+        self.on_verdict(port, verdict);
+        if self.end.is_some() {
+            return;
+        }
         if plan.start.is_none() {
+            self.started = true;
             return self.leave_the_front();
         }
         let knows_extensions = knows_extensions(&port.connection.peer_ident().unwrap_or_default());
@@ -257,16 +318,25 @@ impl ClientOwner {
         }
     }
 
-    fn on_opened(&mut self, port: &mut Port<'_>) {
-        let Some(session) = &mut self.session else { return };
+    fn on_opened(&mut self, port: &mut Port<'_>, channel: LocalChannel) {
+        if let Some(verdict) = self.tunnels.on_opened(port, channel) {
+            return self.on_verdict(port, verdict);
+        }
+        let Some(session) = self.session.as_mut().filter(|session| session.is(channel)) else { return };
         match session.start(port, &self.options) {
-            Ok(()) => self.leave_the_front(),
+            Ok(()) => {
+                self.started = true;
+                self.leave_the_front();
+            }
             Err(what) => self.end(port, End::Refused(what)),
         }
     }
 
-    /// `-f`: whoever waits in the front may go on.
+    /// `-f`: whoever waits in the front may go on, once everything is set up.
     fn leave_the_front(&mut self) {
+        if !self.started || !self.tunnels.is_settled() {
+            return;
+        }
         let Some(front) = self.background.take() else { return };
         self.log.debug(|| "going to the background".to_owned());
         let keep_stderr = self.log.is_on_stderr() && self.log.wants(LogLevel::Debug1);
@@ -305,6 +375,26 @@ impl ClientOwner {
         self.on_outcome(port, outcome);
     }
 
+    /// The server wants a channel. Only for what it was asked to listen on is there one (threat H11).
+    fn on_open_request(
+        &mut self,
+        port: &mut Port<'_>,
+        pending: Pending<OpenChannel>,
+        channel: LocalChannel,
+        kind: &str,
+        data: &[u8],
+    ) {
+        if let Ok(Some(open)) = ForwardOpen::decode(kind, data) {
+            return self.tunnels.on_open_request(port, channel, &open, pending);
+        }
+        self.log.debug(|| format!("the server wants a channel of type {kind}: refused"));
+        let answer = OpenAnswer::Reject {
+            reason: reason::open::ADMINISTRATIVELY_PROHIBITED,
+            description: "not asked for".to_owned(),
+        };
+        let _ = port.connection.answer(port.now, pending, answer);
+    }
+
     fn poll_signals(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
         match self.signals.as_mut().and_then(|signals| signals.poll(cx)) {
             None => false,
@@ -339,7 +429,7 @@ impl Owner for ClientOwner {
                 }
             }
             Event::Authenticated { methods } => self.on_authenticated(port, &methods),
-            Event::Opened { .. } => self.on_opened(port),
+            Event::Opened { channel, .. } => self.on_opened(port, channel),
             Event::Global { name, data, pending } => {
                 self.on_global(port, &name, &data);
                 if let Some(pending) = pending {
@@ -349,25 +439,40 @@ impl Owner for ClientOwner {
             Event::GlobalReply { name, data } if name == names::HOSTKEYS_PROVE.as_bytes() => {
                 self.updates.on_proof(port, data.as_deref());
             }
-            // Nothing was asked for that a server could open a channel for (threat H11).
-            Event::OpenRequest { pending, kind, .. } => {
-                self.log.debug(|| format!("the server wants a channel of type {kind}: refused"));
-                let answer = OpenAnswer::Reject {
-                    reason: reason::open::ADMINISTRATIVELY_PROHIBITED,
-                    description: "not asked for".to_owned(),
-                };
-                let _ = port.connection.answer(port.now, pending, answer);
+            Event::GlobalReply { name, data } if forward::is_request(&name) => {
+                let verdict = self.tunnels.on_global_reply(port, data.as_deref());
+                self.on_verdict(port, verdict);
+            }
+            Event::OpenRequest { pending, channel, kind, data } => {
+                self.on_open_request(port, pending, channel, &kind, &data)
             }
             Event::Data { channel, data, .. } => {
+                if self.tunnels.on_data(port, channel, &data) {
+                    return;
+                }
                 if let Some(mut channel) = port.connection.channel(channel) {
                     channel.consumed(data.len());
                 }
             }
+            Event::OpenFailed { channel, reason, description } => {
+                match self.tunnels.on_open_failed(channel, reason, &description) {
+                    Some(verdict) => self.on_verdict(port, verdict),
+                    None => self.on_session_event(port, Event::OpenFailed { channel, reason, description }),
+                }
+            }
+            Event::Closed { channel } => match self.tunnels.on_closed(channel) {
+                Some(verdict) => self.on_verdict(port, verdict),
+                None => self.on_session_event(port, Event::Closed { channel }),
+            },
+            Event::Eof { channel } => self.tunnels.on_eof(channel),
             other => self.on_session_event(port, other),
         }
     }
 
     fn on_pump(&mut self, port: &mut Port<'_>, event: PumpEvent) {
+        if let Some(verdict) = self.tunnels.on_pump(port, &event) {
+            return self.on_verdict(port, verdict);
+        }
         let outcome = self.session.as_mut().and_then(|session| session.on_pump(port, &event));
         self.on_outcome(port, outcome);
     }
@@ -380,6 +485,10 @@ impl Owner for ClientOwner {
         }
         let mut moved = self.poll_answer(cx, port);
         moved |= self.poll_signals(cx, port);
+        if self.end.is_none() && self.tunnels.poll(cx, port) {
+            moved = true;
+            self.end_if_over(port);
+        }
         if let Some(session) = &mut self.session {
             let (did, outcome) = session.poll(cx, port);
             moved |= did;

@@ -2,7 +2,7 @@
 //! in the front or in the background. The rules are those of ssh(1).
 
 use crate::cli::ssh::SshArgs;
-use nacre_config::client::{ClientOptions, RequestTty, SessionType};
+use nacre_config::client::{ClientOptions, Endpoint, RequestTty, SessionType};
 use nacre_config::pattern;
 use nacre_wire::session::SessionRequest;
 use std::ffi::OsString;
@@ -19,6 +19,8 @@ pub struct Plan {
     pub stdin_null: bool,
     /// Go to the background once logged in.
     pub background: bool,
+    /// `-W`: where standard input and output lead.
+    pub stdio_forward: Option<Endpoint>,
     /// What to tell the person about it.
     pub notice: Option<&'static str>,
 }
@@ -43,7 +45,8 @@ impl Plan {
         let possible = (stdin_is_terminal && !stdin_null) || options.request_tty == RequestTty::Force;
         let notice =
             (wished && !possible).then_some("Pseudo-terminal will not be allocated because stdin is not a terminal.");
-        Ok(Self { start, terminal: wished && possible, stdin_null, background, notice })
+        let stdio_forward = args.stdio_forward.clone();
+        Ok(Self { start, terminal: wished && possible, stdin_null, background, stdio_forward, notice })
     }
 }
 

@@ -3,7 +3,8 @@
 use super::connect::{Link, NotConnected, Reached, plain};
 use super::log::Log;
 use crate::ssh_child::own_or;
-use nacre_config::client::{ClientOptions, LogLevel};
+use nacre_config::Origin;
+use nacre_config::client::{ClientOptions, Keyword, LogLevel};
 use nacre_sys::stdio::widen_pipe;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
@@ -89,6 +90,7 @@ fn jump(options: &ClientOptions, config_file: Option<&Path>) -> Option<Command> 
 /// # Errors
 /// It cannot be run, or hands nothing over.
 pub async fn connect(mut call: Call, options: &ClientOptions, log: &Log) -> Result<Reached, NotConnected> {
+    refuse_circle(options)?;
     let shown: Vec<_> = call.command.get_args().map(|word| word.to_string_lossy()).collect();
     log.debug(|| format!("starting {}: {}", call.kind.name(), shown.join(" ")));
     let failed = |kind: Kind, error: &io::Error| NotConnected(format!("ssh: {}: {}", kind.name(), plain(error)));
@@ -98,6 +100,18 @@ pub async fn connect(mut call: Call, options: &ClientOptions, log: &Log) -> Resu
         true => handed_over(&mut call, options.connect_timeout).await,
     };
     reached.map_err(|error| failed(kind, &error))
+}
+
+/// A file's ProxyJump that holds for the stop itself would start one ssh after the other without end.
+fn refuse_circle(options: &ClientOptions) -> Result<(), NotConnected> {
+    let origin = options.origin(Keyword::ProxyJump);
+    match options.proxy_jump.as_slice() {
+        [stop] if stop.host == options.original_host && origin != Origin::CommandLine => {
+            let (host, place) = (&options.original_host, origin.place());
+            Err(NotConnected(format!("{place}: ProxyJump {host} holds for {host} itself: write ProxyJump none for it")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn piped(call: &mut Call) -> io::Result<Reached> {
@@ -256,5 +270,13 @@ mod tests {
     #[test]
     fn a_command_is_run_by_the_shell() {
         assert_eq!(words(&["ProxyCommand nc %h %p"], None), ["-c", "exec nc web 22"]);
+    }
+
+    #[test]
+    fn a_jump_is_an_ssh_that_no_shell_sees() {
+        assert_eq!(words(&["ProxyJump hop"], None), ["-W", "[web]:22", "--", "hop"]);
+        let lines = ["ProxyJump x,u@y:1,ann@[::1]:2200", "HostName w;x", "LogLevel DEBUG2", "Port 7"];
+        let wanted = ["-l", "ann", "-p", "2200", "-J", "x,u@y:1", "-F", "/f", "-vv", "-W", "[w;x]:7", "--", "::1"];
+        assert_eq!(words(&lines, Some("/f")), wanted);
     }
 }

@@ -33,6 +33,8 @@ pub enum Outcome {
     Done,
     /// The person wants it to end now.
     Disconnect,
+    /// The person wants to know what is open.
+    List,
     /// The server does not do what was asked for; the text says what.
     Refused(String),
 }
@@ -59,6 +61,11 @@ impl Session {
     /// Whether this is its channel.
     pub fn is(&self, channel: LocalChannel) -> bool {
         self.channel == channel
+    }
+
+    /// The number of its channel.
+    pub fn number(&self) -> u32 {
+        self.channel.number()
     }
 
     /// How the remote process ended, if the server has said.
@@ -186,6 +193,7 @@ impl Session {
             Typed::Nothing => (false, None),
             Typed::Sent => (true, None),
             Typed::Wants(Action::Disconnect) => (true, Some(Outcome::Disconnect)),
+            Typed::Wants(Action::List) => (true, Some(Outcome::List)),
             Typed::Wants(action) => {
                 terminal.act(action, port, self.channel);
                 (true, None)

@@ -129,16 +129,12 @@ impl Terminal {
         }
     }
 
-    /// Does what an escape asks for, except [`Action::Disconnect`], which is the caller's.
+    /// Does what an escape asks for, except [`Action::Disconnect`] and [`Action::List`], which are the caller's.
     pub fn act(&mut self, action: Action, port: &mut Port<'_>, channel: LocalChannel) {
         match action {
-            Action::Disconnect => {}
+            Action::Disconnect | Action::List => {}
             Action::Suspend => self.suspend(port, channel),
             Action::Help => self.log.tell(&self.escapes.help()),
-            Action::List => {
-                let number = channel.number();
-                self.log.tell(&format!("The following connections are open:\n  #{number} client-session"));
-            }
             Action::Rekey => {
                 // An error ends the connection, and is told then.
                 let _ = port.connection.rekey(port.now);

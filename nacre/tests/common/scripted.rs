@@ -7,6 +7,7 @@ use nacre_net::{Driver, Owner, Port, PumpEvent};
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
 use nacre_proto::{Connection, Event, HostKey, LocalChannel, OpenAnswer, ServerConfig, Stream, TransportConfig};
+use nacre_wire::forward::{ForwardOpen, Originator};
 use nacre_wire::session::SessionRequest;
 use nacre_wire::userauth::InfoRequest;
 use std::collections::VecDeque;
@@ -33,6 +34,10 @@ pub struct Script {
     pub change: Option<&'static str>,
     /// Channels opened towards the client once a command was asked for.
     pub opens: Vec<&'static str>,
+    /// Requests to listen are granted.
+    pub listens: bool,
+    /// Connections to ports that the server says it listens on, opened along with `opens`: address and port.
+    pub arrivals: Vec<(&'static str, u16)>,
     /// How the command ends.
     pub end: SessionRequest,
     /// What the command prints.
@@ -49,6 +54,8 @@ impl Default for Script {
             password: "first",
             change: None,
             opens: Vec::new(),
+            listens: false,
+            arrivals: Vec::new(),
             end: SessionRequest::ExitStatus { status: 0 },
             output: b"",
         }
@@ -143,10 +150,23 @@ impl Actor {
             }
             port.connection.open_channel(port.now, kind, &data).unwrap();
         }
+        for (address, number) in self.script.arrivals.clone() {
+            let originator = Originator { address: "192.0.2.7".to_owned(), port: 7 };
+            let open = ForwardOpen::ForwardedTcpip { address: address.to_owned(), port: number, originator };
+            port.connection.open_forward(port.now, &open).unwrap();
+        }
         let mut channel = port.connection.channel(id).unwrap();
         channel.write(Stream::Main, self.script.output);
-        if self.script.opens.is_empty() {
+        if self.script.opens.is_empty() && self.script.arrivals.is_empty() {
             self.finish(port, id);
+        }
+    }
+
+    fn note_open(&mut self, port: &mut Port<'_>, note: String) {
+        self.notes.push(note);
+        let opens = self.script.opens.len() + self.script.arrivals.len();
+        if self.notes.iter().filter(|note| note.starts_with("open ")).count() == opens {
+            self.session.into_iter().for_each(|session| self.finish(port, session));
         }
     }
 
@@ -193,13 +213,11 @@ impl Owner for Actor {
                 let _ = port.connection.answer(now, pending, verdict);
             }
             Event::OpenRequest { pending, .. } => port.connection.answer(now, pending, OpenAnswer::Accept).unwrap(),
-            Event::OpenFailed { reason, .. } => {
-                self.notes.push(format!("open refused: {reason}"));
-                if self.notes.iter().filter(|note| note.starts_with("open ")).count() == self.script.opens.len() {
-                    self.session.into_iter().for_each(|session| self.finish(port, session));
-                }
+            Event::OpenFailed { reason, .. } => self.note_open(port, format!("open refused: {reason}")),
+            Event::Opened { channel, .. } => {
+                port.connection.channel(channel).unwrap().close();
+                self.note_open(port, "open granted".to_owned());
             }
-            Event::Opened { .. } => self.notes.push("open granted".to_owned()),
             Event::Request { channel, request, pending } => {
                 if let Some(pending) = pending {
                     port.connection.answer(now, pending, true).unwrap();
@@ -208,7 +226,10 @@ impl Owner for Actor {
                     self.perform(port, channel);
                 }
             }
-            Event::Global { pending: Some(pending), .. } => port.connection.answer(now, pending, None).unwrap(),
+            Event::Global { pending: Some(pending), .. } => {
+                let answer = self.script.listens.then(Vec::new);
+                port.connection.answer(now, pending, answer).unwrap();
+            }
             Event::Data { channel, data, .. } => {
                 if let Some(mut channel) = port.connection.channel(channel) {
                     channel.consumed(data.len());

@@ -86,6 +86,9 @@ impl ClientOptions {
             let names = super::options::DEFAULT_IDENTITIES;
             out.insert(Keyword::IdentityFile, names.iter().map(|name| format!("~/.ssh/{name}")).collect());
         }
+        if !self.proxy_jump.is_empty() {
+            out.insert(Keyword::ProxyUseFdpass, one("no"));
+        }
         if self.settings.flag(Keyword::ClearAllForwardings) {
             for keyword in [Keyword::DynamicForward, Keyword::LocalForward, Keyword::RemoteForward] {
                 out.insert(keyword, Vec::new());

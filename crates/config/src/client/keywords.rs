@@ -3,7 +3,7 @@
 
 use super::readers::{
     read_add_keys_to_agent, read_control_persist, read_dynamic_forward, read_escape_char, read_local_forward,
-    read_proxy_jump, read_remote_forward, read_send_env,
+    read_permit_remote_open, read_proxy_jump, read_remote_forward, read_send_env,
 };
 use crate::algorithms::Class;
 use crate::kind::{Kind, Row, Words, keywords};
@@ -86,7 +86,7 @@ keywords! {
         FingerprintHash = Row::new(Kind::Word(DIGESTS)).default("SHA256"),
         ForwardX11 = flag("no").warn(&["no"], X11),
         ForwardX11Trusted = flag("no").warn(&["yes", "no"], X11),
-        GatewayPorts = flag("no").warn(&["yes", "no"], "nothing is forwarded"),
+        GatewayPorts = flag("no"),
         GSSAPIAuthentication = flag("no").ignored(),
         GSSAPIDelegateCredentials = flag("no").ignored(),
         HashKnownHosts = flag("yes"),
@@ -103,7 +103,7 @@ keywords! {
         SessionType = Row::new(Kind::Word(SESSION)).default("default"),
         StdinNull = flag("no"),
         ForkAfterAuthentication = flag("no"),
-        StreamLocalBindUnlink = flag("no").warn(&["yes", "no"], "nothing is forwarded"),
+        StreamLocalBindUnlink = flag("no"),
         StrictHostKeyChecking = Row::new(Kind::Word(STRICT)).default("ask"),
         TCPKeepAlive = flag("yes").alias(&["keepalive"]),
         Tunnel = Row::new(Kind::Word(TUNNEL)).default("false").warn(&["false"], "no tunnel is made"),
@@ -151,14 +151,14 @@ keywords! {
         RemoteForward = Row::new(Kind::Custom(read_remote_forward)).append(),
         IdentityFile = text().alias(&["identityfile2"]).append(),
         CanonicalDomains = Row::new(Kind::List).default("none").warn(&["none"], CANON),
-        CertificateFile = text().append().warn(&["none"], "no certificate is shown to the server"),
+        CertificateFile = text().append(),
         GlobalKnownHostsFile = Row::new(Kind::List).default("/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"),
         UserKnownHostsFile = Row::new(Kind::List).default("~/.ssh/known_hosts ~/.ssh/known_hosts2"),
         SendEnv = Row::new(Kind::Custom(read_send_env)).append(),
         SetEnv = Row::new(Kind::Custom(read_set_env)),
         LogVerbose = Row::new(Kind::List).default("none").warn(&["none"], "LogLevel alone counts"),
         ChannelTimeout = Row::new(Kind::List).default("none").warn(&["none"], "idle channels stay open"),
-        PermitRemoteOpen = Row::new(Kind::List).default("any").warn(&["any", "none"], "nothing is forwarded"),
+        PermitRemoteOpen = Row::new(Kind::Custom(read_permit_remote_open)).default("any"),
         AddKeysToAgent = Row::new(Kind::Custom(read_add_keys_to_agent)).default("false"),
         ForwardAgent = Row::new(Kind::WordOrText(YES_NO)).default("no").warn(&["no"], "the agent is not forwarded"),
         ConnectTimeout = Row::new(Kind::SecondsOrNone).default("none"),
@@ -168,13 +168,12 @@ keywords! {
         EscapeChar = Row::new(Kind::Custom(read_escape_char)).default("~"),
         IPQoS = Row::new(Kind::Custom(read_ip_qos)).default("ef none"),
         RekeyLimit = Row::new(Kind::Custom(read_rekey_limit)).default("0 3600"),
-        StreamLocalBindMask = Row::new(Kind::Custom(read_mode)).default("0177").warn(&["0177"], "nothing is forwarded"),
+        StreamLocalBindMask = Row::new(Kind::Custom(read_mode)).default("0177"),
         SyslogFacility = Row::new(Kind::Word(FACILITIES)).default("USER").warn(&["USER"], "messages go to stderr"),
         ObscureKeystrokeTiming = Row::new(Kind::WordOrText(YES_NO)).default("no")
             .warn(&["no"], "keystrokes are sent as they are typed"),
         ProxyCommand = Row::new(Kind::Rest),
-        ProxyJump = Row::new(Kind::Custom(read_proxy_jump))
-            .stop(&["none"], "connecting directly would not be what was asked for"),
+        ProxyJump = Row::new(Kind::Custom(read_proxy_jump)),
         Protocol = Row::new(Kind::Rest).ignored().alias(&[
             "cipher", "fallbacktorsh", "globalknownhostsfile2", "rhostsauthentication", "userknownhostsfile2",
             "useroaming", "usersh", "useprivilegedport", "afstokenpassing", "kerberosauthentication",

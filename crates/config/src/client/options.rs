@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::parse::Invocation;
 use super::{Forward, ForwardKind, JumpHost, Keyword, names, tokens};
 use crate::algorithms::{self, AlgorithmSets, Class};
+use crate::authorized_keys::PermitTarget;
 use crate::error::{ConfigError, ErrorKind, Errors, Warning};
 use crate::expand::{self, Tokens};
 use crate::kind::Keyword as _;
@@ -90,9 +91,9 @@ pub struct ClientOptions {
     pub host_key_algorithms: Vec<String>,
     /// True when HostKeyAlgorithms was set to a full list: then it is not reordered by what is on record.
     pub host_key_algorithms_set: bool,
-    /// Signature algorithms for the user's keys.
     /// What CAs may sign host certificates with.
     pub ca_signature_algorithms: Vec<String>,
+    /// Signature algorithms for the user's keys.
     pub pubkey_accepted_algorithms: Vec<String>,
     /// Key exchange methods, best first.
     pub kex_algorithms: Vec<String>,
@@ -148,6 +149,14 @@ pub struct ClientOptions {
     pub exit_on_forward_failure: bool,
     /// Whether others may use our listeners.
     pub gateway_ports: bool,
+    /// Where a server's clients may go through `RemoteForward` without a target (PermitRemoteOpen).
+    pub permit_remote_open: Vec<PermitTarget>,
+    /// True when they may go everywhere; then the list is empty.
+    pub permit_remote_open_any: bool,
+    /// The permission bits that a socket made for forwarding does not get.
+    pub stream_local_bind_mask: u32,
+    /// A socket that is there already makes way.
+    pub stream_local_bind_unlink: bool,
     /// The stops on the way.
     pub proxy_jump: Vec<JumpHost>,
     /// The command that makes the connection.
@@ -285,29 +294,20 @@ impl Builder<'_> {
         self.expand(Keyword::ProxyCommand, &text, &tokens.only(tokens::PROXY_COMMAND)).map(Some)
     }
 
-    fn forwards(&mut self) -> Result<Vec<(ForwardKind, Forward)>, ConfigError> {
+    fn forwards(&self) -> Vec<(ForwardKind, Forward)> {
         let mut out = Vec::new();
         if self.flag(Keyword::ClearAllForwardings) {
-            return Ok(out);
+            return out;
         }
         for (keyword, kind) in [
             (Keyword::LocalForward, ForwardKind::Local),
             (Keyword::RemoteForward, ForwardKind::Remote),
             (Keyword::DynamicForward, ForwardKind::Dynamic),
         ] {
-            for setting in self.settings.all(keyword) {
-                out.extend(Forward::parse(&setting.value.text(), kind).map(|forward| (kind, forward)));
-                let (origin, value) = (setting.origin.clone(), setting.value.to_string());
-                if self.flag(Keyword::ExitOnForwardFailure) {
-                    let reason = "ExitOnForwardFailure says not to go on without it";
-                    let kind = ErrorKind::NotDoneYet { keyword: keyword.name(), value, reason };
-                    return Err(ConfigError { origin, kind });
-                }
-                let text = format!("{} {value}: not done yet, and nothing is forwarded", keyword.name());
-                self.warnings.push(Warning { origin, text });
-            }
+            let specs = self.settings.all(keyword).iter().map(|setting| setting.value.text());
+            out.extend(specs.filter_map(|spec| Forward::parse(&spec, kind)).map(|forward| (kind, forward)));
         }
-        Ok(out)
+        out
     }
 
     pub fn build(mut self) -> Result<ClientOptions, Errors> {
@@ -331,7 +331,8 @@ impl Builder<'_> {
             None => None,
         };
         let spec = self.settings.text(Keyword::HostKeyAlgorithms);
-        let forwards = self.forwards()?;
+        let forwards = self.forwards();
+        let permitted = self.settings.words(Keyword::PermitRemoteOpen);
         let mut ip_qos = self.settings.words(Keyword::IPQoS).into_iter().map(|word| words::traffic_class(&word));
         let mut options = ClientOptions {
             original_host: self.invocation.host.clone(),
@@ -365,8 +366,8 @@ impl Builder<'_> {
             required_rsa_size: self.number(Keyword::RequiredRSASize),
             host_key_algorithms: self.algorithms(Keyword::HostKeyAlgorithms, Class::HostKey),
             host_key_algorithms_set: !spec.is_empty() && !spec.starts_with(['+', '-', '^']),
-            pubkey_accepted_algorithms: self.algorithms(Keyword::PubkeyAcceptedAlgorithms, Class::UserKey),
             ca_signature_algorithms: self.algorithms(Keyword::CASignatureAlgorithms, Class::CaKey),
+            pubkey_accepted_algorithms: self.algorithms(Keyword::PubkeyAcceptedAlgorithms, Class::UserKey),
             kex_algorithms: self.algorithms(Keyword::KexAlgorithms, Class::Kex),
             ciphers: self.algorithms(Keyword::Ciphers, Class::Cipher),
             macs: self.algorithms(Keyword::MACs, Class::Mac),
@@ -400,9 +401,15 @@ impl Builder<'_> {
             forwards,
             exit_on_forward_failure: self.flag(Keyword::ExitOnForwardFailure),
             gateway_ports: self.flag(Keyword::GatewayPorts),
+            permit_remote_open: permitted.iter().filter_map(|word| PermitTarget::parse(word, false)).collect(),
+            permit_remote_open_any: permitted == ["any"],
+            stream_local_bind_mask: u32::from_str_radix(&self.settings.text(Keyword::StreamLocalBindMask), 8)
+                .unwrap_or(0o177),
+            stream_local_bind_unlink: self.flag(Keyword::StreamLocalBindUnlink),
             proxy_jump: jump.split(',').filter_map(JumpHost::parse).collect(),
             proxy_command: self.proxy_command(&tokens)?,
-            proxy_use_fdpass: self.flag(Keyword::ProxyUseFdpass),
+            // Never for a jump: its program is ours.
+            proxy_use_fdpass: jump.is_empty() && self.flag(Keyword::ProxyUseFdpass),
             local_command: self.settings.text_or_none(Keyword::LocalCommand),
             permit_local_command: self.flag(Keyword::PermitLocalCommand),
             user,

@@ -37,6 +37,8 @@ pub struct Invocation {
     pub host: String,
     /// Options from `-o` and from flags (through [`option_line`]), in the order given: they come first.
     pub options: Vec<String>,
+    /// Options as in `options` that count where nothing else sets them: what a flag suggests (`-W`).
+    pub fallbacks: Vec<String>,
     /// The command to run, as one text; empty for a shell.
     pub command: String,
     /// The files, in order.
@@ -61,7 +63,7 @@ pub fn option_line(keyword: Keyword, value: &str) -> String {
 pub fn resolve(world: &dyn World, sets: &AlgorithmSets, invocation: &Invocation) -> Result<ClientOptions, Errors> {
     let mut parser = Parser::new(world, sets, invocation);
     names::check_host(&invocation.host)?;
-    parser.command_line();
+    parser.command_line(&invocation.options);
     parser.files();
     parser.check()?;
     let mut host = parser.host_name()?;
@@ -76,6 +78,7 @@ pub fn resolve(world: &dyn World, sets: &AlgorithmSets, invocation: &Invocation)
         parser.files();
         parser.check()?;
     }
+    parser.command_line(&invocation.fallbacks);
     let (errors, warnings) = parser.settings.not_done_yet();
     parser.errors.extend(errors);
     parser.check()?;
@@ -124,8 +127,8 @@ impl<'a> Parser<'a> {
         if self.errors.is_empty() { Ok(()) } else { Err(Errors(std::mem::take(&mut self.errors))) }
     }
 
-    fn command_line(&mut self) {
-        for text in &self.invocation.options {
+    fn command_line(&mut self, options: &[String]) {
+        for text in options {
             let mut active = true;
             let file =
                 ConfigFile { path: String::new(), include_base: String::new(), check: Check::None, required: true };

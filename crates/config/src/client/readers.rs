@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::authorized_keys::PermitTarget;
 use crate::kind::Value;
 use crate::time;
 
@@ -17,6 +18,16 @@ pub enum Endpoint {
     },
     /// A Unix-domain socket's path.
     Unix(String),
+}
+
+impl Endpoint {
+    /// Reads where `-W` leads: `host:port` or the path of a socket. `None` when it is neither.
+    pub fn parse_target(spec: &str) -> Option<Self> {
+        match Forward::parse(spec, ForwardKind::Dynamic)?.listen {
+            Self::Tcp { host, .. } if host.as_ref().is_none_or(String::is_empty) => None,
+            target => Some(target),
+        }
+    }
 }
 
 impl fmt::Display for Endpoint {
@@ -161,6 +172,16 @@ pub(super) fn read_remote_forward(words: &[String]) -> Result<Value, &'static st
 /// Reads `DynamicForward`.
 pub(super) fn read_dynamic_forward(words: &[String]) -> Result<Value, &'static str> {
     read_forward(words, ForwardKind::Dynamic)
+}
+
+/// Reads `PermitRemoteOpen`: `host:port` words, `any` or `none`.
+pub(super) fn read_permit_remote_open(words: &[String]) -> Result<Value, &'static str> {
+    let allowed = "any, none, or host:port words with a port from 1 to 65535 or *";
+    let good = match words {
+        [word] if matches!(word.as_str(), "any" | "none") => true,
+        words => !words.is_empty() && words.iter().all(|word| PermitTarget::parse(word, false).is_some()),
+    };
+    if good { Ok(Value::List(words.to_vec())) } else { Err(allowed) }
 }
 
 /// Reads `SendEnv`: patterns of names, `-pattern` takes earlier ones out.
@@ -310,6 +331,17 @@ mod tests {
             assert_eq!(local(bad), None, "{bad:?}");
         }
         assert_eq!(of("8080:web:80", ForwardKind::Dynamic), None);
+    }
+
+    #[test]
+    fn targets_of_w() {
+        let of = |spec: &str| Endpoint::parse_target(spec).map(|to| to.to_string());
+        assert_eq!(of("web:80").as_deref(), Some("[web]:80"));
+        assert_eq!(of("[fe80::1%eth0]:22").as_deref(), Some("[fe80::1%eth0]:22"));
+        assert_eq!(of("/run/socket").as_deref(), Some("/run/socket"));
+        for bad in ["", "80", "web", ":80", "web:0", "web:65536", "web:80:81", "::1:80"] {
+            assert_eq!(of(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,111 @@
+//! Listening here, for `-L` and `-D`: which addresses a wish means, and the sockets.
+
+use super::super::connect::plain;
+use super::super::log::Log;
+use nacre_config::client::{AddressFamily, ClientOptions, Endpoint};
+use nacre_net::ForwardListener;
+use nacre_sys::socket;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
+/// The bits that a socket in the file system has before the mask.
+const SOCKET_MODE: u32 = 0o666;
+
+/// The sockets of one wish.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// They are listened on.
+    pub listeners: Vec<ForwardListener>,
+    /// What is to be removed with them.
+    pub path: Option<PathBuf>,
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Listens where `listen` says; what fails is told. Without any socket in the end there is none to give.
+pub fn listen(listen: &Endpoint, options: &ClientOptions, log: &Log) -> Option<Sockets> {
+    match listen {
+        Endpoint::Unix(path) => unix(path, options, log),
+        Endpoint::Tcp { host, port } => tcp(host.as_deref(), *port, options, log),
+    }
+}
+
+fn unix(path: &str, options: &ClientOptions, log: &Log) -> Option<Sockets> {
+    if options.stream_local_bind_unlink {
+        let _ = std::fs::remove_file(path);
+    }
+    let mode = SOCKET_MODE & !options.stream_local_bind_mask;
+    let path = PathBuf::from(path);
+    match socket::listen_unix(&path, mode, BACKLOG).and_then(ForwardListener::unix) {
+        Ok(listener) => Some(Sockets { listeners: vec![listener], path: Some(path) }),
+        Err(error) => {
+            log.error(&format!("unix_listener: cannot bind to path {}: {}", path.display(), plain(&error)));
+            None
+        }
+    }
+}
+
+fn tcp(host: Option<&str>, port: u16, options: &ClientOptions, log: &Log) -> Option<Sockets> {
+    let addresses = match addresses(host, port, options) {
+        Ok(addresses) => addresses,
+        Err(error) => {
+            let host = host.unwrap_or_default();
+            log.error(&format!("channel_setup_fwd_listener_tcpip: {host}: {}", plain(&error)));
+            return None;
+        }
+    };
+    let mut sockets = Sockets::default();
+    for (place, address) in addresses.iter().enumerate() {
+        match socket::listen(*address, BACKLOG).and_then(ForwardListener::tcp) {
+            Ok(listener) => {
+                log.debug(|| format!("listening on {address}"));
+                sockets.listeners.push(listener);
+            }
+            Err(error) => {
+                let line = format!("bind [{}]:{}: {}", address.ip(), address.port(), plain(&error));
+                // One that others stand in for is no news, as with ssh.
+                let last = place + 1 == addresses.len();
+                if last { log.error(&line) } else { log.verbose(&line) }
+            }
+        }
+    }
+    if sockets.listeners.is_empty() {
+        log.error(&format!("channel_setup_fwd_listener_tcpip: cannot listen to port: {port}"));
+        return None;
+    }
+    Some(sockets)
+}
+
+/// The addresses that a wish means: this machine alone, unless it names others or `GatewayPorts` is set. In the order
+/// in which ssh tries them.
+fn addresses(host: Option<&str>, port: u16, options: &ClientOptions) -> io::Result<Vec<SocketAddr>> {
+    let both = |six: Ipv6Addr, four: Ipv4Addr| vec![IpAddr::V6(six), IpAddr::V4(four)];
+    let found: Vec<IpAddr> = match host {
+        None if options.gateway_ports => both(Ipv6Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED),
+        None => both(Ipv6Addr::LOCALHOST, Ipv4Addr::LOCALHOST),
+        Some("" | "*") => both(Ipv6Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED),
+        Some(host) => (host, port).to_socket_addrs()?.map(|address| address.ip()).collect(),
+    };
+    let mut out: Vec<SocketAddr> = Vec::new();
+    for ip in found {
+        let fits = match options.address_family {
+            AddressFamily::Any => true,
+            AddressFamily::Inet => ip.is_ipv4(),
+            AddressFamily::Inet6 => ip.is_ipv6(),
+        };
+        let address = SocketAddr::new(ip, port);
+        if fits && !out.contains(&address) {
+            out.push(address);
+        }
+    }
+    Ok(out)
+}
