@@ -6,9 +6,11 @@ use super::records::{self, Records};
 use nacre_config::client::{ClientOptions, StrictHostKeyChecking};
 use nacre_config::known_hosts::Verdict;
 use nacre_config::origin::Origin;
-use nacre_crypto::PublicKey;
+use nacre_crypto::{Certificate, PublicKey};
+use nacre_proto::certificate::split;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What came of the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,15 @@ impl HostKeys<'_> {
     /// # Errors
     /// The person pressed Ctrl-C at the question.
     pub async fn check(&self, blob: &[u8]) -> Result<Checked, Interrupted> {
-        let Ok(key) = PublicKey::from_blob(blob, "") else {
+        let certificate = match split(blob).is_ok().then(|| Certificate::from_blob(blob)).transpose() {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                self.log.error(&format!("The host's certificate cannot be used: {error}"));
+                return Ok(Checked::Refused);
+            }
+        };
+        let plain = certificate.as_ref().map_or_else(|| PublicKey::from_blob(blob, ""), |c| Ok(c.key().clone()));
+        let Ok(key) = plain else {
             self.log.error("The host key is of a type that is not known here.");
             return Ok(Checked::Refused);
         };
@@ -55,12 +65,52 @@ impl HostKeys<'_> {
             self.log.debug(|| "the host is this machine: its key is not checked".to_owned());
             return Ok(Checked::New);
         }
-        match self.records.verdict(blob) {
+        // What does not hold as a certificate is still a key that may be on record.
+        if let Some(checked) = certificate.and_then(|certificate| self.certified(&certificate)) {
+            return Ok(checked);
+        }
+        match self.records.verdict(key.blob()) {
             Verdict::Match { origin } => Ok(self.known(&key, &origin)),
             Verdict::Revoked { origin } => Ok(self.revoked(&key, &origin)),
             Verdict::Mismatch { lines } => Ok(self.changed(&key, &lines)),
             Verdict::Unknown => self.unknown(&key).await,
         }
+    }
+
+    /// Judges a certificate; `None` when it says nothing about the host and its key alone counts (threats H6, H7).
+    fn certified(&self, certificate: &Certificate) -> Option<Checked> {
+        self.log.debug(|| format!("host certificate: {}", certificate.describe()));
+        for key in [certificate.ca(), certificate.key()] {
+            if let Verdict::Revoked { origin } = self.records.verdict(key.blob()) {
+                return Some(self.revoked(key, &origin));
+            }
+        }
+        let Some(origin) = self.records.authority(certificate.ca().blob()) else {
+            self.log.debug(|| "no CA on record for the host signed it".to_owned());
+            return None;
+        };
+        match self.refusal(certificate) {
+            None => {
+                self.log.debug(|| format!("the host's certificate is from the CA at {origin}"));
+                // The record knows a CA, not this host: the host may not write its keys there.
+                Some(Checked::Known { by_user: false })
+            }
+            Some(why) => {
+                let host = &self.records.name;
+                self.log
+                    .error(&format!("Certificate invalid for host {host}: {why} (its CA is at {})", origin.place()));
+                None
+            }
+        }
+    }
+
+    fn refusal(&self, certificate: &Certificate) -> Option<String> {
+        let signed = certificate.ca_algorithm().name();
+        if !self.options.ca_signature_algorithms.iter().any(|name| name == signed) {
+            return Some(format!("its CA signed with {signed}, which CASignatureAlgorithms leaves out"));
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
+        certificate.check_host(&self.records.name, now).err().map(|why| why.to_string())
     }
 
     fn known(&self, key: &PublicKey, origin: &Origin) -> Checked {

@@ -1,11 +1,14 @@
 //! The keys that can be shown to the server, in the order in which they are tried.
 
 use super::agent::Identity;
+use super::certificates;
 use super::log::Log;
 use crate::keyfile::{self, KeyFileError};
 use nacre_config::client::ClientOptions;
 use nacre_crypto::{KeyError, PrivateKey, PublicKey};
 use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::certificate::{plain_key, split};
+use nacre_wire::names;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +17,11 @@ const MAX_AGENT_KEYS: usize = 20;
 
 /// A key to try.
 pub struct Candidate {
-    /// The public key blob; `None` for a file whose public half nobody knows before it is opened.
+    /// The public key blob, or a certificate of it; `None` for a file whose public half nobody knows before it is
+    /// opened.
     pub public_key: Option<Vec<u8>>,
+    /// What the agent knows the key by, when that is not what is shown: it has the key and a file the certificate.
+    pub agent_key: Option<Vec<u8>>,
     /// What to call it.
     pub name: String,
     /// Who can sign with it.
@@ -32,7 +38,7 @@ pub enum Signer {
     File(PathBuf),
 }
 
-/// Reads what can be read without asking anybody, and puts everything in order:
+/// Reads what can be read without asking anybody, and puts everything in order: certificates first, as with OpenSSH, then
 /// 1. keys of IdentityFile when somebody named them, as the agent's if the agent has them;
 /// 2. the agent's other keys, unless IdentitiesOnly;
 /// 3. the default files.
@@ -40,16 +46,22 @@ pub enum Signer {
 /// A named key comes before the agent's others, so that a full agent does not use up the attempts
 /// that a server allows.
 pub fn candidates(options: &ClientOptions, mut agent: Vec<Identity>, log: &Log) -> Vec<Candidate> {
-    let mut files = Vec::new();
-    for path in &options.identity_files {
-        let known = agent_key_of(Path::new(path), &mut agent);
-        files.extend(known.or_else(|| from_file(Path::new(path), options.identity_files_set, log)));
+    let named = certificates::named(options, log);
+    let (mut files, mut certified) = (Vec::new(), Vec::new());
+    for path in options.identity_files.iter().map(Path::new) {
+        let known = agent_key_of(path, &mut agent);
+        let Some(candidate) = known.or_else(|| from_file(path, options.identity_files_set, log)) else { continue };
+        certified.extend(certificates::of_agent(&candidate, &mut agent));
+        certified.extend(certificates::of_file(path, &candidate, &named, log));
+        files.push(candidate);
     }
     if options.identities_only {
         agent.clear();
     }
     agent.truncate(MAX_AGENT_KEYS);
-    let others = agent.into_iter().map(from_agent);
+    let others: Vec<Candidate> = agent.into_iter().map(from_agent).collect();
+    certified.extend(others.iter().flat_map(|candidate| certificates::matching(candidate, &named)));
+    let others = others.into_iter();
     let all: Vec<Candidate> = match options.identity_files_set {
         true => files.into_iter().chain(others).collect(),
         false => {
@@ -58,6 +70,8 @@ pub fn candidates(options: &ClientOptions, mut agent: Vec<Identity>, log: &Log) 
             ready.into_iter().chain(others).chain(rest).collect()
         }
     };
+    let mut all: Vec<Candidate> = certified.into_iter().chain(all).collect();
+    certificates::drop_doubles(&mut all);
     for candidate in &all {
         log.debug(|| format!("will try the key {}", describe(candidate)));
     }
@@ -68,13 +82,13 @@ pub fn candidates(options: &ClientOptions, mut agent: Vec<Identity>, log: &Log) 
 pub fn describe(candidate: &Candidate) -> String {
     let from = if matches!(candidate.signer, Signer::Agent) { " (agent)" } else { "" };
     match &candidate.public_key {
-        Some(blob) => format!("{} {}{from}", candidate.name, nacre_crypto::fingerprint_sha256(blob)),
+        Some(blob) => format!("{} {}{from}", candidate.name, nacre_crypto::fingerprint_sha256(&plain_key(blob))),
         None => format!("{}{from}", candidate.name),
     }
 }
 
 fn from_agent(identity: Identity) -> Candidate {
-    Candidate { public_key: Some(identity.public_key), name: identity.comment, signer: Signer::Agent }
+    Candidate { public_key: Some(identity.public_key), agent_key: None, name: identity.comment, signer: Signer::Agent }
 }
 
 /// The agent's key whose public half the file, or the one beside it, shows.
@@ -109,11 +123,16 @@ fn from_file(path: &Path, named: bool, log: &Log) -> Option<Candidate> {
     match keyfile::read(path, None) {
         Ok(key) => {
             let public_key = Some(key.public_blob().to_vec());
-            Some(Candidate { public_key, name, signer: Signer::Loaded(Box::new(with_name(key, path))) })
+            Some(Candidate {
+                public_key,
+                agent_key: None,
+                name,
+                signer: Signer::Loaded(Box::new(with_name(key, path))),
+            })
         }
         Err(error) if error.is_passphrase() => {
             let public_key = public_half(path).map(|key| key.blob().to_vec());
-            Some(Candidate { public_key, name, signer: Signer::File(path.to_owned()) })
+            Some(Candidate { public_key, agent_key: None, name, signer: Signer::File(path.to_owned()) })
         }
         Err(error) => {
             complain(path, &error, named, log);
@@ -145,20 +164,24 @@ fn complain(path: &Path, error: &KeyFileError, named: bool, log: &Log) {
     }
 }
 
-/// The signature algorithm to use with a key: the first that both sides take, of those the key can
+/// The signature algorithm to use with a key or certificate: the first that both sides take, of those the key can
 /// do. `None` when there is none.
 pub fn algorithm(
     public_key: &[u8],
     accepted: &[SignatureAlgorithm],
     server: Option<&[String]>,
 ) -> Option<SignatureAlgorithm> {
-    let key = PublicKey::from_blob(public_key, "").ok()?;
-    let mut fitting = accepted.iter().copied().filter(|algorithm| algorithm.key_type() == key.key_type());
-    let is_rsa = key.key_type() == SignatureAlgorithm::RsaSha256.key_type();
+    let key_type = match split(public_key) {
+        Ok(head) => head.key_type,
+        Err(_) => PublicKey::from_blob(public_key, "").ok()?.key_type(),
+    };
+    let mut fitting = accepted.iter().copied().filter(|algorithm| algorithm.key_type() == key_type);
+    let is_rsa = matches!(key_type, names::SSH_RSA | names::SSH_RSA_CERT);
     match server {
-        Some(names) if is_rsa => fitting.find(|algorithm| names.iter().any(|name| name == algorithm.name())),
+        // Servers name what signs, which is the key inside a certificate.
+        Some(names) if is_rsa => fitting.find(|algorithm| names.iter().any(|name| name == algorithm.plain().name())),
         // RFC 8332 §3.3: a server that names none may still know the older of the two.
-        None if is_rsa => fitting.min_by_key(|algorithm| *algorithm != SignatureAlgorithm::RsaSha256),
+        None if is_rsa => fitting.min_by_key(|algorithm| algorithm.plain() != SignatureAlgorithm::RsaSha256),
         _ => fitting.next(),
     }
 }

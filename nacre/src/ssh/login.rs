@@ -17,6 +17,7 @@ use nacre_config::client::{AddKeysToAgent, ClientOptions};
 use nacre_crypto::PrivateKey;
 use nacre_proto::HostKeyDecision;
 use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::certificate::plain_key;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::client::Attempt;
 use nacre_wire::names;
@@ -212,11 +213,13 @@ impl Login {
             },
         };
         let signed = match (&key, &mut self.agent) {
-            (Some(key), _) if key.public_blob() == public_key => {
+            (Some(key), _) if key.public_blob() == &*plain_key(public_key) => {
                 key.sign(algorithm, data).map_err(|error| error.to_string())
             }
             (Some(_), _) => Err("the private key is not that of the .pub file beside it".to_owned()),
-            (None, Some(agent)) => agent.sign(public_key, data, algorithm).await,
+            (None, Some(agent)) => {
+                agent.sign(candidate.agent_key.as_deref().unwrap_or(public_key), data, algorithm).await
+            }
             (None, None) => Err("the agent is gone".to_owned()),
         };
         self.used = match key {

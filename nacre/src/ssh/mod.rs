@@ -7,6 +7,7 @@
 mod agent;
 pub(crate) mod ask;
 mod auth;
+mod certificates;
 pub(crate) mod connect;
 mod escape;
 pub mod forward;

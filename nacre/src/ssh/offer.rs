@@ -10,8 +10,9 @@ use nacre_proto::algorithm::SignatureAlgorithm;
 /// another type only would look changed.
 pub fn client_sets() -> AlgorithmSets {
     let names = |list: &[SignatureAlgorithm]| list.iter().map(|a| a.name().to_owned()).collect();
-    let default = names(&TransportConfig::default().host_key_algorithms);
-    AlgorithmSets { host_keys: AlgorithmTable { known: names(SignatureAlgorithm::PLAIN), default }, ..algorithms::sets() }
+    let plain = TransportConfig::default().host_key_algorithms;
+    let default = names(&[SignatureAlgorithm::CERTIFICATES, &plain].concat());
+    AlgorithmSets { host_keys: AlgorithmTable { known: names(SignatureAlgorithm::ALL), default }, ..algorithms::sets() }
 }
 
 /// The algorithms behind configured names, in the same order. The configuration lets only known

@@ -73,7 +73,10 @@ fn files(config_file: Option<&Path>) -> Vec<ConfigFile> {
 pub fn transport(options: &ClientOptions, on_record: &[String]) -> TransportConfig {
     let mut host_keys = offer::by_name(&options.host_key_algorithms, SignatureAlgorithm::from_name);
     if !options.host_key_algorithms_set {
-        host_keys.sort_by_key(|algorithm| !on_record.iter().any(|known| known == algorithm.key_type()));
+        let recorded = |algorithm: &SignatureAlgorithm| on_record.iter().any(|known| known == algorithm.key_type());
+        // Without a CA to check it a certificate says no more than the key inside.
+        host_keys.retain(|algorithm| !algorithm.is_certificate() || recorded(algorithm));
+        host_keys.sort_by_key(|algorithm| (!algorithm.is_certificate(), !recorded(algorithm)));
     }
     let keepalive = Keepalive { interval: options.server_alive_interval, count_max: options.server_alive_count_max };
     let rekey = options.rekey_limit;

@@ -6,6 +6,7 @@ use nacre_config::client::ClientOptions;
 use nacre_config::known_hosts::{KnownHosts, Verdict, new_line, record_name};
 use nacre_config::origin::Origin;
 use nacre_crypto::hmac_sha1;
+use nacre_proto::algorithm::SignatureAlgorithm;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -74,9 +75,18 @@ impl Records {
         self.known.lookup(address, self.port, blob, hmac_sha1)
     }
 
-    /// The key types on record for the host.
+    /// The key types on record for the host; certificates are among them when a CA is trusted for it.
     pub fn key_types(&self) -> Vec<String> {
-        self.known.key_types(&self.name, self.port, hmac_sha1)
+        let mut types = self.known.key_types(&self.name, self.port, hmac_sha1);
+        if self.known.has_authority(&self.name, self.port, hmac_sha1) {
+            types.extend(SignatureAlgorithm::CERTIFICATES.iter().map(|algorithm| algorithm.key_type().to_owned()));
+        }
+        types
+    }
+
+    /// The line that trusts this key as a CA for the host.
+    pub fn authority(&self, ca: &[u8]) -> Option<Origin> {
+        self.known.authority(&self.name, self.port, ca, hmac_sha1)
     }
 
     /// The type of the key on a line.

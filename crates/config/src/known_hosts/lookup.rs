@@ -98,6 +98,25 @@ impl KnownHosts {
         }
     }
 
+    /// The line that trusts this key as a CA for the host (`@cert-authority`), under `[host]:port` or, as with
+    /// [`Self::lookup_for_connection`], the plain name. Whether the CA is revoked, and what it signed is good for, is
+    /// still to be asked.
+    pub fn authority(&self, host: &str, port: u16, ca: &[u8], hmac: HmacSha1) -> Option<Origin> {
+        self.authorities(host, port, hmac).into_iter().find(|entry| entry.blob == ca).map(|entry| entry.origin.clone())
+    }
+
+    /// True when any CA is trusted for the host: then it is worth asking it for a certificate.
+    pub fn has_authority(&self, host: &str, port: u16, hmac: HmacSha1) -> bool {
+        !self.authorities(host, port, hmac).is_empty()
+    }
+
+    fn authorities(&self, host: &str, port: u16, hmac: HmacSha1) -> Vec<&Entry> {
+        let mut names = vec![record_name(host, port), record_name(host, 22)];
+        names.dedup();
+        let matches = |entry: &&Entry| names.iter().any(|name| entry.hosts.matches(name, hmac));
+        self.entries.iter().filter(|entry| entry.marker == Marker::CertAuthority).filter(matches).collect()
+    }
+
     /// The key types on record for a host, in the order of the lines, each once: they go to the front of
     /// HostKeyAlgorithms, so that a host is asked for the key that can be checked (threat H6).
     pub fn key_types(&self, host: &str, port: u16, hmac: HmacSha1) -> Vec<String> {
