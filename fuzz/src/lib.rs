@@ -4,6 +4,7 @@
 //! libFuzzer calls them where a nightly is present (`cargo +nightly fuzz run NAME`); on stable
 //! `cargo test --no-default-features` replays `corpus/NAME` and lets the in-tree mutator loose on it.
 
+mod agent;
 mod cores;
 mod files;
 mod keys;
@@ -11,9 +12,10 @@ mod messages;
 mod privsep;
 mod sftp;
 
+pub use agent::agent_requests;
 pub use cores::{client_after_login, client_before_login, ident, server_after_login, server_before_login};
 pub use files::{agent_frames, authorized_keys, known_hosts, ssh_config, sshd_config};
-pub use keys::{openssh_private_key, pem, private_key_file, public_key_line};
+pub use keys::{certificate, openssh_private_key, pem, private_key_file, public_key_line};
 pub use messages::wire_messages;
 pub use privsep::{privsep_from_helper, privsep_from_monitor, privsep_to_helper, privsep_to_monitor};
 pub use sftp::{sftp_replies, sftp_requests};
@@ -33,11 +35,13 @@ pub const TARGETS: &[Target] = &[
     ("openssh_private_key", openssh_private_key, 5_000),
     ("pem", pem, 5_000),
     ("public_key_line", public_key_line, 20_000),
+    ("certificate", certificate, 20_000),
     ("known_hosts", known_hosts, 5_000),
     ("authorized_keys", authorized_keys, 20_000),
     ("ssh_config", ssh_config, 5_000),
     ("sshd_config", sshd_config, 5_000),
     ("agent_frames", agent_frames, 20_000),
+    ("agent_requests", agent_requests, 5_000),
     ("sftp_requests", sftp_requests, 20_000),
     ("sftp_replies", sftp_replies, 20_000),
     ("privsep_to_monitor", privsep_to_monitor, 20_000),
