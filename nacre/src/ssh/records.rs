@@ -77,11 +77,16 @@ impl Records {
 
     /// The key types on record for the host; certificates are among them when a CA is trusted for it.
     pub fn key_types(&self) -> Vec<String> {
-        let mut types = self.known.key_types(&self.name, self.port, hmac_sha1);
+        let mut types = self.plain_key_types();
         if self.known.has_authority(&self.name, self.port, hmac_sha1) {
             types.extend(SignatureAlgorithm::CERTIFICATES.iter().map(|algorithm| algorithm.key_type().to_owned()));
         }
         types
+    }
+
+    /// The types of plain keys on record for the host.
+    pub fn plain_key_types(&self) -> Vec<String> {
+        self.known.key_types(&self.name, self.port, hmac_sha1)
     }
 
     /// The line that trusts this key as a CA for the host.

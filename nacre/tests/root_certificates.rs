@@ -1,0 +1,59 @@
+//! As root: the monitor judges certificates by itself (threats A7, A8).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+#[path = "common/root.rs"]
+mod root;
+#[path = "common/serve.rs"]
+mod serve;
+
+use common::{Scratch, program};
+use root::{ACCOUNTS, Root, possible};
+use serve::{Done, finish, make_key};
+use std::path::Path;
+
+/// Logs in with the key that only a certificate vouches for.
+fn login(server: &Root, place: &Scratch, user: &str, command: &str) -> Done {
+    let mut ssh = server.client(server.port);
+    ssh.args(["-T", "-o", "BatchMode=yes", "-i"]).arg(place.path("user")).args(["-l", user, "127.0.0.1", command]);
+    finish(&mut ssh, b"")
+}
+
+#[test]
+fn a07_a08_the_monitor_judges_certificates() {
+    if !possible() {
+        return;
+    }
+    let place = Scratch::new();
+    for key in ["ca", "other", "user"] {
+        make_key(&place, key);
+    }
+    let lines = format!("PerSourcePenalties no\nTrustedUserCAKeys {}\n", place.path("ca.pub").display());
+    let server = Root::start(Path::new(env!("CARGO_BIN_EXE_nacre")), &lines);
+    let (user, another) = (ACCOUNTS[0].0, ACCOUNTS[1].0);
+    let sign = |ca: &str, words: &[&str]| {
+        let mut keygen = program("ssh-keygen");
+        keygen.args(["-q", "-s"]).arg(place.path(ca)).args(["-I", "the id", "-z", "9"]).args(words);
+        assert_eq!(finish(keygen.arg(place.path("user.pub")), b"").code, 0);
+    };
+    sign("ca", &["-n", user]);
+    let done = login(&server, &place, user, "id -un");
+    assert_eq!(done.out, format!("{user}\n"), "{} {}", done.err, server.log());
+    server.logs(" ID the id (serial 9) CA ED25519 SHA256:");
+    assert_eq!(login(&server, &place, another, "id -un").code, 255);
+    server.logs("refused: wrong principal");
+    for (ca, words, why) in [
+        ("other", &["-n", user][..], "refused: unknown CA"),
+        ("ca", &["-n", user, "-V", "20200101:20200102"], "refused: expired"),
+        ("ca", &["-n", user, "-O", "source-address=192.0.2.1"], "source-address"),
+        ("ca", &["-n", user, "-O", "critical:own@example.org"], "own@example.org"),
+    ] {
+        sign(ca, words);
+        assert_eq!(login(&server, &place, user, "id -un").code, 255, "{why}");
+        server.logs(why);
+    }
+    sign("ca", &["-n", user, "-O", "force-command=echo forced"]);
+    assert_eq!(login(&server, &place, user, "id -un").out, "forced\n", "{}", server.log());
+    // Nothing that the net process said ran into the gate.
+    assert!(!server.log().contains("net process"), "{}", server.log());
+}
