@@ -89,7 +89,7 @@ async fn explain(options: &ClientOptions, config_file: Option<&Path>, log: &Log)
     let algorithms = options.pubkey_accepted_algorithms.iter();
     let algorithms = algorithms.filter_map(|name| SignatureAlgorithm::from_name(name)).collect();
     let candidates = identities::candidates(options, Vec::new(), log);
-    let transport = TransportConfig { kex_timeout: TIMEOUT, ..transport(options, &records.key_types()) };
+    let transport = TransportConfig { kex_timeout: TIMEOUT, ..transport(options, &records.plain_key_types()) };
     let config = ClientConfig {
         transport: Arc::new(transport),
         provider: Arc::new(AwsLc::new(usize::try_from(options.required_rsa_size).unwrap_or(usize::MAX))),
