@@ -1,4 +1,4 @@
-//! As root: the monitor judges certificates by itself (threats A7, A8).
+//! As root: the monitor judges certificates by itself (threat A7).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -20,7 +20,7 @@ fn login(server: &Root, place: &Scratch, user: &str, command: &str) -> Done {
 }
 
 #[test]
-fn a07_a08_the_monitor_judges_certificates() {
+fn a07_the_monitor_judges_certificates() {
     if !possible() {
         return;
     }

@@ -1,5 +1,5 @@
 //! Certificates that ssh-keygen made, shown by OpenSSH's client to `nacre serve`: who gets in, who does not, and what
-//! the log says of it (threats A7, A8).
+//! the log says of it (threat A7).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -134,7 +134,7 @@ fn a07_what_is_refused_and_why() {
 }
 
 #[test]
-fn a08_commands_and_permissions_narrow() {
+fn a07_commands_and_permissions_narrow() {
     let server = server(TRUSTED);
     let user = own_name();
     sign(&server, "ca", &["-n", &user, "-O", "force-command=echo forced $SSH_ORIGINAL_COMMAND"]);

@@ -1,5 +1,5 @@
 //! `nacre ssh` with certificates, against OpenSSH's server: those that users show, and those that hosts show (threats
-//! H5, H6, H7, A8).
+//! H5, H6, H7).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;

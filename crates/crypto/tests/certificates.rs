@@ -1,4 +1,4 @@
-//! Certificates: what we sign can be read, and every way one can be wrong is refused (threats A7, A8, H7).
+//! Certificates: what we sign can be read, and every way one can be wrong is refused (threats A7, H7).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -317,7 +317,7 @@ fn h07_host_certificates() {
 }
 
 #[test]
-fn a07_a08_options_narrow_and_the_unknown_is_refused() {
+fn a07_options_narrow_and_the_unknown_is_refused() {
     assert_eq!(user().limits(), Ok(UserLimits { pty: true, ..UserLimits::default() }));
     let none = Draft { extensions: Vec::new(), ..user() };
     assert_eq!(none.limits(), Ok(UserLimits::default()), "nothing is allowed that is not said");

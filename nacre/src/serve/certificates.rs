@@ -1,4 +1,4 @@
-//! Which certificates may log in, and with what limits (sshd(8), sshd_config(5); threats A7, A8).
+//! Which certificates may log in, and with what limits (sshd(8), sshd_config(5); threat A7).
 
 use super::keys;
 use super::login::{Ends, Login};
