@@ -64,8 +64,10 @@ fn a_certificate_in_the_agent_logs_in() {
         certify(&place, "ca", &path, &["-I", "the id", "-n", "root"]);
         assert_eq!(agent.nacre_add(&["-C", "-q", &path]).code, 0);
         assert!(agent.ssh_add(&["-l"]).out.contains("-CERT)"));
-        let told = call("ssh", &agent, &peer, &place, "root", &[]);
-        assert_eq!((told.code, told.out.as_str()), (0, "in\n"), "{name}: {}", told.err);
+        for client in ["ssh", "nacre"] {
+            let told = call(client, &agent, &peer, &place, "root", &[]);
+            assert_eq!((told.code, told.out.as_str()), (0, "in\n"), "{client} {name}: {}", told.err);
+        }
         assert_eq!(agent.nacre_add(&["-D"]).code, 0);
     }
 }

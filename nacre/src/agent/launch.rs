@@ -60,6 +60,7 @@ pub fn command(args: &AgentArgs, command: &[OsString]) -> Failure {
 
 /// Starts the agent's process: a session of its own, without descriptors of ours.
 fn start(args: &AgentArgs, socket: &Socket, listener: UnixListener, company: Option<OwnedFd>) -> Result<u32, Failure> {
+    hide_memory();
     let mut given = vec![OwnedFd::from(listener)];
     given.extend(company);
     let child = fork_into(given, &[], |given| {
@@ -95,8 +96,7 @@ fn serve(
     company: Option<OwnedFd>,
     debug: bool,
 ) -> io::Result<()> {
-    // Keys will be in this memory (threat G5); a kernel that refuses changes nothing else.
-    let _ = set_dumpable(false);
+    hide_memory();
     let settings = Settings { lifetime: args.lifetime, fingerprint: args.fingerprint, debug };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime.and_then(|runtime| {
@@ -107,4 +107,10 @@ fn serve(
     });
     socket.remove();
     served
+}
+
+/// Keys will be in this memory (threat G5). A new process inherits this, so it holds from its first moment; a command that is
+/// started gets its own back. A kernel that refuses changes nothing else.
+fn hide_memory() {
+    let _ = set_dumpable(false);
 }
