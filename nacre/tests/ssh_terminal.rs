@@ -102,6 +102,89 @@ fn escapes() {
 }
 
 #[test]
+fn the_list_of_connections_has_the_tunnels() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let port = std::net::TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
+    let (local, remote) = (format!("{port}:{HOST}:{}", peer.port), format!("0:{HOST}:{}", peer.port));
+    let mut person = person(&peer, &place, &["-L", &local, "-R", &remote, HOST]);
+    person.sees("Allocated port ");
+    person.sees("# ");
+    let through = std::net::TcpStream::connect((HOST, port)).unwrap();
+    let mut word = [0; 4];
+    std::io::Read::read_exact(&mut &through, &mut word).unwrap();
+    assert_eq!(&word, b"SSH-");
+    person.presses(b"\r~#");
+    person.sees("#0 client-session\r\n");
+    person.sees(&format!("#1 port {port} -> {HOST}:{}\r\n", peer.port));
+    person.sees(&format!("listening here on port {port} for {HOST}:{}\r\n", peer.port));
+    person.sees("the server listens on port ");
+    person.presses(b"\r~.");
+    assert_eq!(person.ends().0, 255);
+}
+
+#[test]
+fn tunnels_come_and_go_by_the_command_line() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let free = || std::net::TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
+    let answers = |port: u16| {
+        let mut word = [0; 4];
+        let stream = std::net::TcpStream::connect((HOST, port));
+        stream.is_ok_and(|stream| std::io::Read::read_exact(&mut &stream, &mut word).is_ok() && &word == b"SSH-")
+    };
+    let mut person = person(&peer, &place, &["-o", "EnableEscapeCommandline=yes", HOST]);
+    person.sees("# ");
+    let to = format!("{HOST}:{}", peer.port);
+    for kind in ["L", "R"] {
+        let port = free();
+        person.presses(b"\r~C");
+        person.sees("ssh> ");
+        person.presses(format!("-{kind} {port}:{to}xx\x7f\x7f\r").as_bytes());
+        person.sees("Forwarding port.");
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !answers(port) {
+            assert!(std::time::Instant::now() < end, "-{kind} does not lead there");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        person.presses(b"\r~C");
+        person.sees("ssh> ");
+        person.presses(format!("-K{kind} {port}\r").as_bytes());
+        person.sees("Canceled forwarding.");
+        while std::net::TcpStream::connect((HOST, port)).is_ok() {
+            assert!(std::time::Instant::now() < end, "-K{kind} does not end it");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        person.presses(b"\r~C");
+        person.sees("ssh> ");
+        person.presses(format!("-K{kind} {port}\r").as_bytes());
+        person.sees("Unknown port forwarding.");
+    }
+    for (command, answer) in
+        [("-L nonsense", "Bad forwarding specification."), ("-x", "Invalid command."), ("?", "Commands:")]
+    {
+        person.presses(b"\r~C");
+        person.sees("ssh> ");
+        person.types(command);
+        person.sees(answer);
+    }
+    // What was typed there did not go to the shell.
+    person.presses(b"\r~C");
+    person.sees("ssh> ");
+    person.presses(b"exit 9\x03");
+    person.types("echo still he''re");
+    person.sees("still here");
+    person.types("exit 5");
+    assert_eq!(person.ends().0, 5);
+    let mut person = self::person(&peer, &place, &[HOST]);
+    person.sees("# ");
+    person.presses(b"\r~C");
+    person.sees("commandline disabled");
+    person.presses(b"\r~.");
+    assert_eq!(person.ends().0, 255);
+}
+
+#[test]
 fn another_escape_character_and_none() {
     let place = place();
     let peer = Peer::sshd(&place, "");

@@ -20,6 +20,8 @@ pub enum Action {
     More,
     /// `~V`: say less.
     Less,
+    /// `~C`: a command line.
+    CommandLine,
     /// A letter that OpenSSH knows and this client does nothing for.
     Unsupported(char),
 }
@@ -76,6 +78,7 @@ impl Escapes {
             "Supported escape sequences:\n \
              {c}.   - end the connection\n \
              {c}B   - send a BREAK to the remote system\n \
+             {c}C   - open a command line (EnableEscapeCommandline)\n \
              {c}R   - renew the keys\n \
              {c}V/v - say less/more (LogLevel)\n \
              {c}^Z  - suspend the client\n \
@@ -97,7 +100,8 @@ fn action(byte: u8) -> Option<Action> {
         b'B' => Action::Break,
         b'v' => Action::More,
         b'V' => Action::Less,
-        b'C' | b'&' | b'I' => Action::Unsupported(char::from(byte)),
+        b'C' => Action::CommandLine,
+        b'&' | b'I' => Action::Unsupported(char::from(byte)),
         _ => return None,
     })
 }
@@ -147,10 +151,10 @@ mod tests {
 
     #[test]
     fn every_letter() {
-        use Action::{Break, Help, Less, List, More, Rekey, Unsupported};
-        let (sent, actions) = typed(b"~#~?~R~B~v~V~Cx");
+        use Action::{Break, CommandLine, Help, Less, List, More, Rekey, Unsupported};
+        let (sent, actions) = typed(b"~#~?~R~B~v~V~C~&x");
         assert_eq!(sent, b"x");
-        assert_eq!(actions, [List, Help, Rekey, Break, More, Less, Unsupported('C')]);
+        assert_eq!(actions, [List, Help, Rekey, Break, More, Less, CommandLine, Unsupported('&')]);
     }
 
     #[test]

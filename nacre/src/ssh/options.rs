@@ -16,6 +16,8 @@ use std::time::Duration;
 const MACHINE_FILE: &str = "/etc/ssh/ssh_config";
 /// How long the host may take to show its key when ConnectTimeout does not say.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(120);
+/// The same with a program in between, which may ask the person for passwords first.
+const PROXY_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Reads everything that holds for the destination.
 ///
@@ -80,6 +82,8 @@ pub fn transport(options: &ClientOptions, on_record: &[String]) -> TransportConf
     }
     let keepalive = Keepalive { interval: options.server_alive_interval, count_max: options.server_alive_count_max };
     let rekey = options.rekey_limit;
+    let proxied = options.proxy_command.is_some() || !options.proxy_jump.is_empty();
+    let patience = if proxied { PROXY_PATIENCE } else { HANDSHAKE_PATIENCE };
     TransportConfig {
         comment: options.version_addendum.clone().unwrap_or_default(),
         kex: offer::by_name(&options.kex_algorithms, KexMethod::from_name),
@@ -90,7 +94,7 @@ pub fn transport(options: &ClientOptions, on_record: &[String]) -> TransportConf
             bytes: Some(rekey.bytes).filter(|bytes| *bytes > 0),
             time: Some(Duration::from_secs(rekey.seconds)).filter(|time| !time.is_zero()),
         },
-        kex_timeout: options.connect_timeout.unwrap_or(HANDSHAKE_PATIENCE),
+        kex_timeout: options.connect_timeout.unwrap_or(patience),
         keepalive: Some(keepalive).filter(|k| !k.interval.is_zero()),
         ..TransportConfig::default()
     }

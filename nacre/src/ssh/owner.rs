@@ -242,6 +242,14 @@ impl ClientOwner {
             }
             Some(Outcome::Disconnect) => self.end(port, End::Done),
             Some(Outcome::List) => self.list(),
+            Some(Outcome::CommandLine) => match &mut self.session {
+                Some(session) if self.options.enable_escape_commandline => session.open_command_line(),
+                _ => self.log.tell("commandline disabled"),
+            },
+            Some(Outcome::Command(line)) => {
+                let answer = self.tunnels.command(port, &line);
+                self.log.tell(&answer);
+            }
             Some(Outcome::Refused(what)) => self.end(port, End::Refused(what)),
         }
     }

@@ -35,6 +35,10 @@ pub enum Outcome {
     Disconnect,
     /// The person wants to know what is open.
     List,
+    /// The person wants the command line.
+    CommandLine,
+    /// The person gave this command.
+    Command(String),
     /// The server does not do what was asked for; the text says what.
     Refused(String),
 }
@@ -194,10 +198,19 @@ impl Session {
             Typed::Sent => (true, None),
             Typed::Wants(Action::Disconnect) => (true, Some(Outcome::Disconnect)),
             Typed::Wants(Action::List) => (true, Some(Outcome::List)),
+            Typed::Wants(Action::CommandLine) => (true, Some(Outcome::CommandLine)),
+            Typed::Command(line) => (true, Some(Outcome::Command(line))),
             Typed::Wants(action) => {
                 terminal.act(action, port, self.channel);
                 (true, None)
             }
+        }
+    }
+
+    /// `~C`.
+    pub fn open_command_line(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.open_command_line();
         }
     }
 

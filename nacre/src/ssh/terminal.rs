@@ -7,11 +7,13 @@ use nacre_proto::{LocalChannel, Stream};
 use nacre_sys::terminal::{self, RawMode};
 use nacre_sys::{pty, stdio};
 use nacre_wire::session::{SessionRequest, WindowSize};
-use std::io;
+use std::io::{self, Write};
 use std::task::{Context, Poll};
 
 /// Bytes of typing read at once.
 const READ_SIZE: usize = 16 * 1024;
+/// The longest line of `~C`, in bytes.
+const MAX_LINE: usize = 1024;
 /// How long a break lasts, in milliseconds.
 const BREAK: u32 = 1000;
 
@@ -21,6 +23,8 @@ pub struct Terminal {
     input: Option<Descriptor>,
     raw: Option<RawMode>,
     escapes: Escapes,
+    /// `~C`: what was typed at its command line, which stands.
+    line: Option<Vec<u8>>,
     /// What typing is read into.
     chunk: Vec<u8>,
     /// Typed and not taken by the channel yet.
@@ -38,6 +42,13 @@ pub enum Typed {
     Sent,
     /// The person wants this.
     Wants(Action),
+    /// The person wants this, at the command line.
+    Command(String),
+}
+
+/// Shows what is typed at the command line. A terminal that takes nothing has nobody to miss it.
+fn show(bytes: &[u8]) {
+    let _ = io::stderr().lock().write_all(bytes);
 }
 
 /// What `pty-req` tells of the terminal here (RFC 4254 §6.2).
@@ -61,9 +72,9 @@ impl Terminal {
         let input = if stdin_null { None } else { Some(Descriptor::new(stdio::stdin()?)?) };
         let raw = if stdin_null { None } else { RawMode::enter(io::stdin()).ok() };
         log.set_raw(raw.is_some());
-        let escapes = Escapes::new(escape);
+        let (escapes, line) = (Escapes::new(escape), None);
         let chunk = vec![0; READ_SIZE];
-        Ok(Self { input, raw, escapes, chunk, waiting: Vec::new(), behind: Vec::new(), log })
+        Ok(Self { input, raw, escapes, line, chunk, waiting: Vec::new(), behind: Vec::new(), log })
     }
 
     /// Gives the terminal back.
@@ -93,6 +104,12 @@ impl Terminal {
             if self.behind.is_empty() && !self.read(cx, port, channel) {
                 break;
             }
+            if self.line.is_some() {
+                match self.edit() {
+                    Some(command) => return Typed::Command(command),
+                    None => continue,
+                }
+            }
             let (taken, action) = self.escapes.take(&self.behind, &mut self.waiting);
             self.behind.drain(..taken);
             if let Some(action) = action {
@@ -100,6 +117,40 @@ impl Terminal {
             }
         }
         if sent { Typed::Sent } else { Typed::Nothing }
+    }
+
+    /// Opens the command line of `~C`.
+    pub fn open_command_line(&mut self) {
+        self.line = Some(Vec::new());
+        show(b"\r\nssh> ");
+    }
+
+    /// Takes what was typed at the command line; gives the line once it is whole. Escape and Ctrl-C leave it.
+    fn edit(&mut self) -> Option<String> {
+        for (place, byte) in self.behind.iter().copied().enumerate() {
+            let line = self.line.as_mut()?;
+            match byte {
+                b'\r' | b'\n' => {
+                    self.behind.drain(..=place);
+                    show(b"\r\n");
+                    return self.line.take().and_then(|line| String::from_utf8(line).ok());
+                }
+                3 | 27 => {
+                    self.line = None;
+                    self.behind.drain(..=place);
+                    show(b"\r\n");
+                    return None;
+                }
+                8 | 127 if line.pop().is_some() => show(b"\x08 \x08"),
+                b' '..=b'~' if line.len() < MAX_LINE => {
+                    line.push(byte);
+                    show(&[byte]);
+                }
+                _ => {}
+            }
+        }
+        self.behind.clear();
+        None
     }
 
     /// Reads what was typed; false when there is nothing.
@@ -129,10 +180,10 @@ impl Terminal {
         }
     }
 
-    /// Does what an escape asks for, except [`Action::Disconnect`] and [`Action::List`], which are the caller's.
+    /// Does what an escape asks for, except those that are the caller's.
     pub fn act(&mut self, action: Action, port: &mut Port<'_>, channel: LocalChannel) {
         match action {
-            Action::Disconnect | Action::List => {}
+            Action::Disconnect | Action::List | Action::CommandLine => {}
             Action::Suspend => self.suspend(port, channel),
             Action::Help => self.log.tell(&self.escapes.help()),
             Action::Rekey => {

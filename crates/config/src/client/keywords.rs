@@ -111,7 +111,7 @@ keywords! {
             .warn(&["false"], "host keys are not looked up in the DNS"),
         VisualHostKey = flag("no"),
         UpdateHostKeys = Row::new(Kind::Word(TRUE_FALSE_ASK)).default("true"),
-        EnableEscapeCommandline = flag("no").warn(&["no"], "~C does nothing"),
+        EnableEscapeCommandline = flag("no"),
         WarnWeakCrypto = Row::new(Kind::WordOrText(YES_NO)).default("yes"),
         CanonicalizeMaxDots = Row::new(Kind::Number(0, 255)).default("1").warn(&[], CANON),
         ConnectionAttempts = Row::new(Kind::Number(1, 2_147_483_647)).default("1"),

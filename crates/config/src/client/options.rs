@@ -135,6 +135,8 @@ pub struct ClientOptions {
     pub set_env: Vec<(String, String)>,
     /// The escape character; `None` when there is none.
     pub escape_char: Option<u8>,
+    /// Whether `~C` opens a command line.
+    pub enable_escape_commandline: bool,
     /// How much to say.
     pub log_level: LogLevel,
     /// The name that `Match tagged` looks at.
@@ -394,6 +396,7 @@ impl Builder<'_> {
                 None | Some("none") => None,
                 Some(text) => text.bytes().next(),
             },
+            enable_escape_commandline: self.flag(Keyword::EnableEscapeCommandline),
             log_level: LogLevel::of(&self.settings.text(Keyword::LogLevel)),
             tag: self.settings.text_or_none(Keyword::Tag),
             version_addendum: self.settings.text_or_none(Keyword::VersionAddendum),

@@ -109,3 +109,28 @@ fn addresses(host: Option<&str>, port: u16, options: &ClientOptions) -> io::Resu
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ssh::options::effective_for;
+    use std::path::Path;
+
+    fn of(host: Option<&str>, lines: &[&str]) -> Vec<String> {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        let options = effective_for("h".to_owned(), lines, String::new(), Some(Path::new("none"))).unwrap();
+        addresses(host, 80, &options).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn c07_this_machine_alone_unless_it_is_said_otherwise() {
+        assert_eq!(of(None, &[]), ["[::1]:80", "127.0.0.1:80"]);
+        assert_eq!(of(None, &["AddressFamily inet"]), ["127.0.0.1:80"]);
+        assert_eq!(of(None, &["GatewayPorts yes"]), ["[::]:80", "0.0.0.0:80"]);
+        assert_eq!(of(Some("127.0.0.2"), &["GatewayPorts yes"]), ["127.0.0.2:80"]);
+        for everywhere in ["", "*"] {
+            assert_eq!(of(Some(everywhere), &["AddressFamily inet6"]), ["[::]:80"]);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! What is listened on here stands in [`listen`], what the server listens on for us in [`remote`]; whoever speaks SOCKS
 //! is heard out in [`greeting`]. Bytes flow in `nacre_net::Forwards`, which this only feeds.
 
+mod command;
 mod greeting;
 mod listen;
 mod reach;
@@ -373,9 +374,11 @@ fn open_of(to: &Endpoint, originator: Originator) -> ForwardOpen {
     }
 }
 
-/// Whether this is the name of a request that the server listens.
+/// Whether this is the name of a request that the server listens, or stops.
 pub fn is_request(name: &[u8]) -> bool {
-    [names::TCPIP_FORWARD, names::STREAMLOCAL_FORWARD].iter().any(|known| known.as_bytes() == name)
+    [names::TCPIP_FORWARD, names::CANCEL_TCPIP_FORWARD, names::STREAMLOCAL_FORWARD, names::CANCEL_STREAMLOCAL_FORWARD]
+        .iter()
+        .any(|known| known.as_bytes() == name)
 }
 
 /// An end as people write it.

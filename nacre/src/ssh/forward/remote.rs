@@ -30,6 +30,8 @@ enum State {
     /// The server listens, on this port.
     Stands(u16),
     Refused,
+    /// The person wants it no more.
+    Cancelled,
 }
 
 /// One wish.
@@ -107,7 +109,7 @@ impl Remotes {
 
     /// Whether everything has its answer.
     pub fn is_settled(&self) -> bool {
-        self.wishes.iter().all(|wish| matches!(wish.state, State::Stands(_) | State::Refused))
+        self.wishes.iter().all(|wish| !matches!(wish.state, State::Wished | State::Asked))
     }
 
     /// Whether connections are on their way.
@@ -120,6 +122,12 @@ impl Remotes {
         let Some(wish) = self.asked.pop_front().and_then(|place| self.wishes.get_mut(place)) else {
             return Verdict::Fine;
         };
+        if wish.state == State::Cancelled {
+            if data.is_none() {
+                self.log.error(&format!("the server does not stop listening on {}", shown(&wish.forward.listen)));
+            }
+            return Verdict::Fine;
+        }
         let bound = data.and_then(|data| wish.request.bound_port(data).ok());
         let verdict = match bound {
             Some(bound) => {
@@ -134,6 +142,29 @@ impl Remotes {
         };
         self.ask(port);
         verdict
+    }
+
+    /// Takes a wish back that the server has granted; what goes through already goes on. False when there is none.
+    pub fn cancel(&mut self, port: &mut Port<'_>, listen: &Endpoint) -> bool {
+        for (place, wish) in self.wishes.iter_mut().enumerate() {
+            let State::Stands(bound) = wish.state else { continue };
+            let (request, shown) = match (&wish.request, &wish.forward.listen) {
+                (ForwardRequest::Tcpip { address, .. }, Endpoint::Tcp { host, .. }) => (
+                    ForwardRequest::CancelTcpip { address: address.clone(), port: bound },
+                    Endpoint::Tcp { host: host.clone(), port: bound },
+                ),
+                (ForwardRequest::Streamlocal { path }, end) => {
+                    (ForwardRequest::CancelStreamlocal { path: path.clone() }, end.clone())
+                }
+                _ => continue,
+            };
+            if shown == *listen && port.connection.request_forward(port.now, &request).is_ok() {
+                wish.state = State::Cancelled;
+                self.asked.push_back(place);
+                return true;
+            }
+        }
+        false
     }
 
     /// The wish that a connection belongs to: by address and port; by the port alone where only one has it, since
