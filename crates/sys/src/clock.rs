@@ -16,5 +16,6 @@ pub fn since_boot() -> std::time::Duration {
     // SAFETY: the pointer is to a live value of its type. Linux has known this clock since 2.6.39, so it cannot fail.
     unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
     let part = |value: i64| u64::try_from(value).unwrap_or_default();
-    std::time::Duration::from_secs(part(time.tv_sec)).saturating_add(std::time::Duration::from_nanos(part(time.tv_nsec)))
+    std::time::Duration::from_secs(part(time.tv_sec))
+        .saturating_add(std::time::Duration::from_nanos(part(time.tv_nsec)))
 }
