@@ -12,6 +12,8 @@ use nacre_proto::{Role, TransportConfig};
 use nacre_testkit::flow::{self, Entry};
 use nacre_testkit::provider::NoMaths;
 use nacre_testkit::{Pair, pair, sample};
+use nacre_wire::forward::{ForwardOpen, ForwardRequest, Originator};
+use nacre_wire::message::{ChannelOpen, GlobalRequest, Message, Rest};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +42,36 @@ fn wire() {
                 put("wire_messages", &format!("{name}-{count}"), &unhex(hex));
             }
         }
+    }
+}
+
+/// What channels that carry connections are opened with, and the requests to listen.
+fn forwards() {
+    let originator = Originator { address: "192.0.2.7".into(), port: 40_000 };
+    let opens = [
+        ForwardOpen::DirectTcpip { host: "web.example".into(), port: 80, originator: originator.clone() },
+        ForwardOpen::ForwardedTcpip { address: String::new(), port: 8080, originator },
+        ForwardOpen::DirectStreamlocal { path: b"/run/socket".to_vec() },
+        ForwardOpen::ForwardedStreamlocal { path: b"/tmp/\xff".to_vec() },
+    ];
+    for open in opens {
+        let mut rest = Vec::new();
+        open.encode_rest(&mut rest);
+        let kind = open.kind().as_bytes();
+        let message = ChannelOpen { kind, sender: 1, initial_window: 2, max_packet: 3, rest: Rest(&rest) };
+        put("wire_messages", &format!("open-{}", open.kind()), &message.to_bytes());
+    }
+    let requests = [
+        ForwardRequest::Tcpip { address: "localhost".into(), port: 0 },
+        ForwardRequest::CancelTcpip { address: String::new(), port: 8080 },
+        ForwardRequest::Streamlocal { path: b"/tmp/s".to_vec() },
+        ForwardRequest::CancelStreamlocal { path: b"/tmp/s".to_vec() },
+    ];
+    for request in requests {
+        let mut rest = Vec::new();
+        request.encode_rest(&mut rest);
+        let message = GlobalRequest { name: request.name().as_bytes(), want_reply: true, rest: Rest(&rest) };
+        put("wire_messages", &format!("request-{}", request.name()), &message.to_bytes());
     }
 }
 
@@ -237,6 +269,7 @@ fn main() {
     sftp();
     privsep();
     wire();
+    forwards();
     streams();
     after_login();
 }

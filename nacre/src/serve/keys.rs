@@ -188,4 +188,19 @@ mod tests {
         let other = KeyOptions::parse("command=\"id\"").unwrap();
         assert_eq!(intersect(&forced, &other).command.as_deref(), Some("false"));
     }
+
+    #[test]
+    fn c07_two_keys_permit_what_both_permit() {
+        let open = |one: &str, other: &str| {
+            let parse = |list: &str| KeyOptions::parse(list).unwrap();
+            let both = intersect(&parse(one), &parse(other)).permit_open;
+            both.into_iter().map(|target| format!("{}:{:?}", target.host, target.port)).collect::<Vec<_>>()
+        };
+        assert!(open("no-pty", "no-pty").is_empty(), "everything");
+        assert_eq!(open("permitopen=\"a:1\"", "no-pty"), ["a:Only(1)"]);
+        let two = "permitopen=\"a:1\",permitopen=\"b:2\"";
+        assert_eq!(open(two, "permitopen=\"B:*\""), ["b:Only(2)"]);
+        assert_eq!(open("permitopen=\"*:2\"", two), ["b:Only(2)"]);
+        assert_eq!(open("permitopen=\"a:1\"", "permitopen=\"a:2\""), [":Only(0)"], "nothing, and not everything");
+    }
 }

@@ -89,7 +89,10 @@ pub fn to_helper() -> Vec<ToHelper> {
         ToHelper::Kill { session: u32::MAX },
         ToHelper::Connect { forward: 1, target: Target::Tcp { host: "web.example".into(), port: 443 } },
         ToHelper::Connect { forward: u32::MAX, target: Target::Unix { path: b"/run/\xff".to_vec() } },
-        ToHelper::Listen { forward: 2, plan: ListenPlan { hosts: vec!["::1".into()], port: 0, ..ListenPlan::default() } },
+        ToHelper::Listen {
+            forward: 2,
+            plan: ListenPlan { hosts: vec!["::1".into()], port: 0, ..ListenPlan::default() },
+        },
         ToHelper::Listen {
             forward: 3,
             plan: ListenPlan { path: b"/tmp/s".to_vec(), mask: 0o177, unlink: true, ..ListenPlan::default() },
