@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 use super::*;
 
 /// Everything a client's bytes lead to, whole and byte by byte.
@@ -88,4 +88,46 @@ fn c04_nothing_grows_without_end() {
     assert!(socks.feed(b"a"));
     assert!(matches!(socks.step(), Step::HangUp(_)));
     assert!(!Socks::default().feed(&[0; MAX_BUFFER + 1]));
+}
+
+#[test]
+fn c07_the_longest_name_is_taken_whole() {
+    let name = "n".repeat(255);
+    let request = [b"\x05\x01\0\x05\x01\0\x03\xff", name.as_bytes(), b"\0\x50"].concat();
+    assert_eq!(asked(&request), (name.clone(), 80, Vec::new()));
+    let request = [b"\x04\x01\0\x50\0\0\0\x01\0", name.as_bytes(), b"\0"].concat();
+    assert_eq!(asked(&request).0, name);
+    // UDP ASSOCIATE.
+    let (steps, _) = steps(b"\x05\x01\0\x05\x03\0\x01\x01\x02\x03\x04\x00\x50");
+    assert_eq!(steps.last(), Some(&Step::HangUp(reply(7))));
+}
+
+#[test]
+fn any_bytes_lead_to_the_same_however_they_are_cut() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |bound: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 16) as usize % bound
+    };
+    let good = [
+        &b"\x04\x01\x00\x50\x01\x02\x03\x04bob\0more"[..],
+        b"\x04\x01\x01\xbb\0\0\0\x01\0web.example\0",
+        b"\x05\x02\x02\x00\x05\x01\0\x03\x03web\x00\x50rest",
+        b"\x05\x01\0\x05\x01\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x00\x50",
+    ];
+    for round in 0..20_000 {
+        let mut bytes = good[round % good.len()].to_vec();
+        for _ in 0..=next(4) {
+            let place = next(bytes.len());
+            match next(3) {
+                0 => bytes[place] = next(256) as u8,
+                1 => bytes.insert(place, [0, 1, 4, 5, 255][next(5)]),
+                _ => bytes.truncate(place.max(1)),
+            }
+        }
+        let (steps, rest) = steps(&bytes);
+        assert!(rest.len() <= bytes.len() && steps.len() <= 2, "{bytes:?}");
+    }
 }
