@@ -150,7 +150,7 @@ fn a07_what_makes_no_sense_is_not_signed() {
         (&["-s", &plain, "-I", "x", &plain], "user.pub"),
         (&["-s", &ca, "-I", "x", "/nonexistent.pub"], "/nonexistent.pub"),
         (&["-l", "-I", "x", "-f", &plain], "with -s only"),
-        (&["-l", "-f", &plain, "more"], "'more' is not expected"),
+        (&["-l", "-f", &plain, "more"], "'more' is one word too many"),
         (&["-L", "-f", &plain], "not a certificate"),
     ];
     for (line, says) in cases {

@@ -142,6 +142,14 @@ fn a07_commands_and_permissions_narrow() {
     let tty = |server: &Server| login(server, &["-tt"], "tty").out;
     sign(&server, "ca", &["-n", &user]);
     assert!(tty(&server).starts_with("/dev/"), "{}", server.log());
+    // Through the server to itself, which says its first word.
+    let there = format!("127.0.0.1:{}", server.port);
+    let through = |server: &Server| finish(&mut server.ssh(&["-W", &there]), b"");
+    let done = through(&server);
+    assert!(done.out.starts_with("SSH-2.0-"), "{} {}", done.err, server.log());
+    sign(&server, "ca", &["-n", &user, "-O", "no-port-forwarding"]);
+    let done = through(&server);
+    assert_eq!((done.code, done.out.as_str()), (255, ""), "{}", server.log());
     for words in [&["-O", "no-pty"][..], &["-O", "clear"]] {
         sign(&server, "ca", &[&["-n", &user], words].concat());
         assert!(!tty(&server).contains("/dev/"), "{words:?}");

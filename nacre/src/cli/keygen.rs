@@ -292,7 +292,7 @@ impl Draft {
     fn finish(mut self) -> Result<KeygenArgs, String> {
         let certify = if self.mode == Some('s') && !self.list { Some(self.certify()?) } else { None };
         if let Some(word) = self.files.first() {
-            return Err(format!("'{}' is not expected here", super::printable(&word.to_string_lossy())));
+            return Err(format!("'{}' is one word too many", super::printable(&word.to_string_lossy())));
         }
         let alone = CertifyArgs::default();
         if certify.is_none() && self.mode != Some('s') && (self.agent || self.certify != alone) {
