@@ -1,6 +1,8 @@
 //! Keys: what can be read can be written, and is then the same key.
 
-use nacre_crypto::{PrivateKey, PublicKey, base64_encode, fingerprint_sha256, public_half};
+use nacre_crypto::{
+    Certificate, CertificateKind, PrivateKey, PublicKey, base64_encode, fingerprint_sha256, public_half,
+};
 
 /// A private key file as it lies on the disk.
 pub fn private_key_file(data: &[u8]) {
@@ -53,4 +55,20 @@ pub fn public_key_line(data: &[u8]) {
         assert_eq!((again.blob(), again.comment()), (key.blob(), key.comment()));
         assert!(!key.randomart().is_empty() && key.bits() > 0);
     }
+}
+
+/// A certificate's blob, and its line.
+pub fn certificate(data: &[u8]) {
+    let by_line = std::str::from_utf8(data).ok().and_then(|line| Certificate::parse_line(line).ok());
+    let Some(certificate) = Certificate::from_blob(data).ok().or(by_line) else { return };
+    let again = Certificate::parse_line(&certificate.to_line()).expect("a line that was written can be read");
+    assert_eq!((again.blob(), again.key().comment()), (certificate.blob(), certificate.key().comment()));
+    assert!(!certificate.describe().contains(char::is_control));
+    // Nobody is everybody, and a user's is no host's.
+    let (user, host) = (certificate.check(CertificateKind::User, 1), certificate.check_host("host", 1));
+    assert!(user.is_err() || host.is_err());
+    assert!(user.is_err() || !certificate.principals().is_empty());
+    let _ = certificate.user_limits(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+    let inside = nacre_proto::certificate::plain_key(certificate.blob());
+    assert_eq!(certificate.key().blob(), &*inside);
 }
