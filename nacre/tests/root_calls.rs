@@ -148,10 +148,15 @@ fn every_kind_of_connection(server: &Root) {
     let mut ssh = server.ssh("carol", &["-M", "-N", "-o", &path]);
     let mut master = quiet(&mut ssh).spawn().unwrap();
     eventually("a master", || server.place.path("master").exists());
-    let start = || quiet(server.ssh("carol", &["-o", &path]).arg("head -c 1000000 /dev/zero")).spawn().unwrap();
-    let mut clients: Vec<Child> = (0..8).map(|_| start()).collect();
-    for client in &mut clients {
-        assert!(client.wait().unwrap().success());
+    let start = || {
+        let mut ssh = server.ssh("carol", &["-o", &path]);
+        quiet(ssh.arg("head -c 1000000 /dev/zero")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let clients: Vec<Child> = (0..8).map(|_| start()).collect();
+    for client in clients {
+        let done = client.wait_with_output().unwrap();
+        let said = (done.status.code(), done.stdout.len(), String::from_utf8_lossy(&done.stderr));
+        assert_eq!(said, (Some(0), 1_000_000, "".into()), "{}", server.log());
     }
     let _ = master.kill();
     let _ = master.wait();
