@@ -20,9 +20,9 @@ const MAX_ENV: usize = 128;
 /// The most bytes they may have together: what Linux takes as one string for a new program.
 const MAX_ENV_BYTES: usize = 128 * 1024;
 
-/// How long EOF waits for the exit status. A process that closes its output mostly ends at once, and
+/// How long EOF waits for the exit status. A process that closes its output mostly ends at once, though a busy machine tells of it late, and
 /// some clients (Dropbear's) close the channel at EOF without waiting for the status.
-const EOF_GRACE: Duration = Duration::from_millis(100);
+const EOF_GRACE: Duration = Duration::from_secs(1);
 
 /// How far a session is.
 enum Stage {

@@ -159,6 +159,7 @@ fn from_text(bytes: &[u8]) -> Option<Ends> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
