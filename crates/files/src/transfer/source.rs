@@ -2,7 +2,7 @@
 
 use super::compare::Copy;
 use super::flow::{Flow, Holes, Way};
-use super::run::{Run, Side, doing, handle_of};
+use super::run::{Reply, Run, Side, doing, handle_of};
 use super::target::Open;
 use super::walk::File;
 use super::{local, sparse};
@@ -12,6 +12,7 @@ use nacre_sftp::extended::{self, Extended, MAX_RANGES, decode_ranges};
 use nacre_sftp::request::FXF_READ;
 use nacre_sftp::{Attributes, Request};
 use rustix::fs::{FileType, Stat};
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -37,6 +38,10 @@ pub(super) struct Facts {
 pub(super) struct Source {
     pub(super) facts: Facts,
     pub(super) place: Place,
+    /// Where it has data was asked when it was opened.
+    ranges: RefCell<Option<Reply>>,
+    /// Its handle was given back.
+    closed: Cell<bool>,
 }
 
 /// Where.
@@ -78,7 +83,20 @@ impl Facts {
     }
 }
 
+/// What a server said of a source.
+async fn attributes(run: &Run<'_>, asked: Option<Reply>, name: &[u8]) -> Result<Attributes, Error> {
+    let Some(asked) = asked else { return Ok(Attributes::default()) };
+    match run.answer(asked, || doing("stat", name)).await? {
+        Answer::Attributes(attributes) => Ok(attributes),
+        _ => Err(Error::Nonsense { what: format!("{}: the server's answer makes no sense", doing("stat", name)) }),
+    }
+}
+
 impl Source {
+    fn new(facts: Facts, place: Place) -> Self {
+        Self { facts, place, ranges: RefCell::default(), closed: Cell::default() }
+    }
+
     /// Opens a file of either side.
     pub(super) async fn open(run: &Run<'_>, file: &File) -> Result<Self, Error> {
         let name = file.source_path();
@@ -88,7 +106,7 @@ impl Source {
             return match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => {
                     let facts = Facts::of_stat(&stat);
-                    Ok(Self { facts, place: Place::Here(Arc::new(fd), Box::new(stat)) })
+                    Ok(Self::new(facts, Place::Here(Arc::new(fd), Box::new(stat))))
                 }
                 FileType::Directory => Err(Error::IsFolder { name: shown(&name) }),
                 _ => Err(Error::NotRegular { name: shown(&name) }),
@@ -97,10 +115,12 @@ impl Source {
         let request = Request::Open { path: &name, flags: FXF_READ, attributes: Attributes::default() };
         let what = || doing("open", &name);
         let handle = handle_of(run.ask(Side::From, &request, what).await?, what)?;
-        let mut source = Self { facts: file.facts, place: Place::There(handle) };
+        let mut source = Self::new(file.facts, Place::There(handle));
         // A file that one READ brings is what it is; a larger one may have changed since the folder was listed.
         if source.facts.size.is_none_or(|size| size > u64::from(run.piece())) {
-            match source.ask_attributes(run, &name).await {
+            let attributes = source.request_attributes(run);
+            source.ranges = RefCell::new(source.request_ranges(run, 0));
+            match self::attributes(run, attributes, &name).await {
                 Ok(attributes) if attributes.kind().is_some_and(|kind| kind != Kind::File) => {
                     source.close(run);
                     return Err(Error::NotRegular { name: shown(&name) });
@@ -115,17 +135,22 @@ impl Source {
         Ok(source)
     }
 
-    async fn ask_attributes(&self, run: &Run<'_>, name: &[u8]) -> Result<Attributes, Error> {
-        let Place::There(handle) = &self.place else { return Ok(Attributes::default()) };
-        match run.ask(Side::From, &Request::Fstat { handle }, || doing("stat", name)).await? {
-            Answer::Attributes(attributes) => Ok(attributes),
-            _ => Err(Error::Nonsense { what: format!("{}: the server's answer makes no sense", doing("stat", name)) }),
-        }
+    fn request_attributes(&self, run: &Run<'_>) -> Option<Reply> {
+        let Place::There(handle) = &self.place else { return None };
+        Some(run.request(Side::From, &Request::Fstat { handle }))
+    }
+
+    fn request_ranges(&self, run: &Run<'_>, offset: u64) -> Option<Reply> {
+        let Place::There(handle) = &self.place else { return None };
+        let request = Request::Extended(Extended::DataRanges { handle, offset });
+        run.has(Side::From, extended::DATA_RANGES).then(|| run.request(Side::From, &request))
     }
 
     /// Gives the handle back.
     pub(super) fn close(&self, run: &Run<'_>) {
-        if let Place::There(handle) = &self.place {
+        if let Place::There(handle) = &self.place
+            && !self.closed.replace(true)
+        {
             run.tell(Side::From, &Request::Close { handle });
         }
     }
@@ -135,13 +160,14 @@ impl Source {
         let large = self.facts.size.is_some_and(|size| size > u64::from(run.piece()));
         match &self.place {
             Place::Here(_, stat) => Ok(sparse::has_holes(stat).then_some(Holes::Here)),
-            Place::There(handle) if large && run.has(Side::From, extended::DATA_RANGES) => {
+            Place::There(_) if large => {
                 let mut all = VecDeque::new();
                 let mut offset = 0;
                 loop {
-                    let request = Request::Extended(Extended::DataRanges { handle, offset });
+                    let asked = self.ranges.take().or_else(|| self.request_ranges(run, offset));
+                    let Some(asked) = asked else { return Ok(None) };
                     // A file system that does not tell is one without holes.
-                    let ranges = match run.ask(Side::From, &request, String::new).await {
+                    let ranges = match run.answer(asked, String::new).await {
                         Ok(Answer::Extended(data)) => {
                             decode_ranges(&data).map_err(|error| Error::Fault(error.into()))?
                         }
@@ -192,7 +218,10 @@ impl Source {
             }
             Place::There(_) if size <= u64::from(run.piece()) => return Ok(()),
             Place::There(_) => {
-                let facts = Facts::of_attributes(&self.ask_attributes(run, name).await?);
+                let asked = self.request_attributes(run);
+                // Nothing more is asked of it, so that need not wait for the answer.
+                self.close(run);
+                let facts = Facts::of_attributes(&attributes(run, asked, name).await?);
                 (facts.size.unwrap_or(copied), facts.changed() == self.facts.changed())
             }
         };

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// far away, and the window is what limits the flow.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// A window from this size on gives credit back in smaller parts, in bytes.
+const WIDE: u32 = 8 * 1024 * 1024;
+
 /// The least window a channel gets, in bytes.
 const SMALLEST: u32 = 8 * 1024;
 
@@ -17,23 +20,24 @@ const SMALLEST: u32 = 8 * 1024;
 pub(crate) struct Granted(u64);
 
 impl Granted {
-    /// The window for one more channel: a small part of what is left, so that a thousand channels
-    /// find room; one that needs more grows. `None` when nothing is left.
+    /// The window for one more channel: much for the first few, then a small part of what is left, so that a
+    /// thousand channels find room; one that needs more grows. `None` when nothing is left.
     pub(crate) fn first_window(&mut self) -> Option<u32> {
         let left = limits::MAX_GRANTED - self.0;
         if left < u64::from(SMALLEST) {
             return None;
         }
-        let part = u32::try_from(left / 256).unwrap_or(u32::MAX);
-        let window = part.clamp(SMALLEST, limits::INITIAL_WINDOW);
+        let is_of_few = self.0 < limits::MAX_GRANTED / 8;
+        let part = u32::try_from(left / 256).unwrap_or(u32::MAX).max(SMALLEST);
+        let window = if is_of_few { limits::INITIAL_WINDOW } else { part };
         self.0 += u64::from(window);
         Some(window)
     }
 
-    /// Room for a window of `size` bytes to double.
+    /// Room for a window of `size` bytes to be four times as large: each step costs a round trip.
     fn grow(&mut self, size: u32) -> u32 {
         let left = u32::try_from(limits::MAX_GRANTED - self.0).unwrap_or(u32::MAX);
-        let more = size.min(limits::MAX_WINDOW.saturating_sub(size)).min(left);
+        let more = size.saturating_mul(3).min(limits::MAX_WINDOW.saturating_sub(size)).min(left);
         self.0 += u64::from(more);
         more
     }
@@ -94,7 +98,7 @@ impl InboundWindow {
     }
 
     /// How many bytes to give back now, if it is worth a message. A window that the peer nearly
-    /// used up while the application kept pace is what limits the flow: it doubles.
+    /// used up while the application kept pace is what limits the flow: it grows.
     pub(crate) fn adjustment(&mut self, granted: &mut Granted) -> Option<u32> {
         if self.was_tight && self.held == 0 {
             self.was_tight = false;
@@ -102,7 +106,9 @@ impl InboundWindow {
             self.size += more;
             self.credit += more;
         }
-        if self.credit == 0 || self.credit < self.size / 4 && self.open >= self.size / 4 {
+        // What is kept back of a wide window is missing on a long way; of a narrow one it saves messages.
+        let worthwhile = if self.size >= WIDE { self.size / 16 } else { self.size / 4 };
+        if self.credit == 0 || self.credit < worthwhile && self.open >= self.size / 4 {
             return None;
         }
         let bytes = std::mem::take(&mut self.credit);
@@ -176,7 +182,7 @@ mod tests {
         assert_eq!(window.size(), start, "one byte is still with the application");
         window.consume(1);
         window.adjustment(&mut granted);
-        assert_eq!(window.size(), start * 2);
+        assert_eq!(window.size(), start * 4);
     }
 
     #[test]
@@ -198,7 +204,7 @@ mod tests {
             round(&mut window, Duration::ZERO);
         }
         assert_eq!(window.size(), start, "without a pause it is wide enough");
-        for times in [2, 4, 8, 16] {
+        for times in [4, 16] {
             round(&mut window, Duration::from_millis(100));
             assert_eq!(window.size(), start * times);
         }

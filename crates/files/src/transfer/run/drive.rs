@@ -95,18 +95,19 @@ impl<'a> Run<'a> {
 
     /// Writes, reads, handles what came, and waits when there is nothing else to do.
     fn turn(&self, held_back: Option<Duration>, next_tick: Instant) -> Result<(), Error> {
-        let mut full = false;
+        // After a write there is room for more, which is not to wait for an answer.
+        let mut busy = false;
         for side in [Side::From, Side::To] {
             let hold = side == Side::From && self.is_target_congested();
             let Some(mut remote) = self.remote(side) else { continue };
-            remote.link.write()?;
+            busy |= remote.link.write()?;
             if !hold {
-                full |= remote.link.read()?;
+                busy |= remote.link.read()?;
             }
             drop(remote);
             self.receive(side)?;
         }
-        if full || self.wakes.is_any_ready() || !self.work.borrow().is_empty() && self.files.is_any_free() {
+        if busy || self.wakes.is_any_ready() || !self.work.borrow().is_empty() && self.files.is_any_free() {
             return Ok(());
         }
         let until_tick = next_tick.saturating_duration_since(Instant::now());
