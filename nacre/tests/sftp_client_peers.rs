@@ -87,3 +87,30 @@ fn openssh_s_server_serves_it() {
     let server = Peer::sshd(&place, "");
     works(&place, server.port, "root");
 }
+
+/// 100,000 names in one folder, listed whole.
+#[test]
+fn a_folder_of_100_000_entries_is_listed_by_either_make_from_either() {
+    const MANY: usize = 100_000;
+    let place = peer::place();
+    std::fs::create_dir_all(place.path("many")).unwrap();
+    std::fs::create_dir(place.path("near")).unwrap();
+    for number in 0..MANY {
+        std::fs::File::create(place.path("many").join(format!("entry-{number:06}"))).unwrap();
+    }
+    let ls = format!("ls -1 {}\n", place.path("many").display());
+    let whole = |done: &serve::Done| {
+        assert_eq!(done.code, 0, "{}", done.err);
+        let names = done.out.lines().filter_map(|line| line.trim_end().rsplit('/').next()?.strip_prefix("entry-"));
+        let numbers: Vec<usize> = names.map(|number| number.parse().unwrap()).collect();
+        assert!(numbers.into_iter().eq(0..MANY), "{} lines", done.out.lines().count());
+    };
+    let theirs = Peer::sshd(&place, "");
+    whole(&finish(sftp(&place, theirs.port, &["-b", "-"]).arg("root@127.0.0.1"), ls.as_bytes()));
+    let ours = Server::start("");
+    let host = format!("{}@127.0.0.1", ours.user);
+    let words = ["-F", "none", "-b", "-", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-P"];
+    let mut openssh = program("sftp");
+    openssh.args(words).arg(ours.port.to_string()).arg("-i").arg(ours.place.path("id")).arg(host);
+    whole(&finish(&mut openssh, ls.as_bytes()));
+}
