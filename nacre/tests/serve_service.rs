@@ -205,8 +205,8 @@ fn why_shows_where_every_limit_came_from() {
         ("kexalgorithms mlkem768x25519-sha256,", "# default".to_owned()),
         ("ciphers aes256-gcm@openssh.com,", "# default".to_owned()),
         ("macs hmac-sha2-256-etm@openssh.com,", "# default".to_owned()),
-        ("hostkeyalgorithms ssh-ed25519,", "# default".to_owned()),
-        ("pubkeyacceptedalgorithms ssh-ed25519,", "# default".to_owned()),
+        ("hostkeyalgorithms ssh-ed25519", "# default".to_owned()),
+        ("pubkeyacceptedalgorithms ssh-ed25519", "# default".to_owned()),
         ("requiredrsasize 2048", "# default".to_owned()),
         ("logformat text", "# default".to_owned()),
     ] {

@@ -239,6 +239,12 @@ fn h05_a_revoked_key_is_revoked_wherever_the_line_stands() {
     assert!(matches!(verdict(&known), Verdict::Revoked { .. }));
     let verdict = known.lookup_for_connection("web", 2200, &ed25519(1), hmac_sha1);
     assert!(matches!(verdict, Verdict::Revoked { .. }));
+    // Also with another key, or this one, on record for the port.
+    for own in ["[web]:2200 {B}", "[web]:2200 {A}"] {
+        let known = KnownHosts::parse("f", fill(&format!("{own}\n@revoked web {{A}}\n")).as_bytes());
+        let verdict = known.lookup_for_connection("web", 2200, &ed25519(1), hmac_sha1);
+        assert!(matches!(verdict, Verdict::Revoked { .. }), "{own}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 const PIECE: usize = 256 * 1024;
 /// From so many bytes on, data goes into a piece of the thread's store.
 const LARGE: usize = 16 * 1024;
+/// The least room of a piece, in bytes: a peer that sends a byte at a time must not cost a piece for each.
+const SMALL: usize = 1024;
 /// The most pieces that a thread keeps for the next one who needs them. A reader that is a little slower than the peer
 /// has some waiting all the time, and memory fresh from the kernel costs more than the copy.
 const KEPT: usize = 16;
@@ -42,7 +44,7 @@ impl Backlog {
             bytes = rest;
         }
         for part in bytes.chunks(PIECE) {
-            let mut piece = if part.len() < LARGE { Vec::with_capacity(part.len()) } else { large_piece() };
+            let mut piece = if part.len() < LARGE { Vec::with_capacity(part.len().max(SMALL)) } else { large_piece() };
             piece.extend_from_slice(part);
             self.pieces.push_back(piece);
         }
@@ -101,6 +103,16 @@ mod tests {
             backlog.consume(count);
         }
         out
+    }
+
+    #[test]
+    fn c06_single_bytes_share_their_pieces() {
+        let mut backlog = Backlog::default();
+        for _ in 0..10 * SMALL {
+            backlog.push(&[7]);
+        }
+        assert_eq!((backlog.len(), backlog.pieces.len()), (10 * SMALL, 10));
+        assert_eq!(drain(&mut backlog, 3), vec![7; 10 * SMALL]);
     }
 
     #[test]

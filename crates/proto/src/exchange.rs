@@ -246,6 +246,8 @@ impl Transport {
         if algorithm.is_rsa() {
             self.provider.verify(algorithm, &state.agreed.host_key, state.agreed.hash.as_bytes(), &signature)?;
         }
+        // The one of the first exchange is what logins are bound to.
+        self.host_key.get_or_insert_with(|| state.agreed.host_key.clone());
         let mut message = vec![KexEcdhReply::NUMBER];
         message.put_string(&state.agreed.host_key);
         kdf::put_public(state.agreed.negotiated.kex, &state.public, &mut message);

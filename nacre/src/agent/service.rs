@@ -181,6 +181,8 @@ impl Shared {
                 false => Keeper::<vault::KeyVault>::unconfirmed(),
             },
             Outcome::Lock(passphrase) => {
+                // One at a time: each takes much memory.
+                let _turn = self.unlocking.lock().await;
                 let verifier = off_loop(move || vault::verifier(&passphrase)).await.flatten();
                 self.keeper().finish_lock(verifier)
             }

@@ -5,8 +5,9 @@ use super::shared::Shared;
 use super::{certificates, keys_command, revoked};
 use nacre_config::authorized_keys::{AuthorizedKeys, KeyOptions, PermitPort, PermitTarget};
 use nacre_config::server::KeyFile;
-use nacre_crypto::Certificate;
+use nacre_crypto::{Certificate, PublicKey};
 use nacre_net::server::authority::KeyCheck;
+use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_sys::account::Account;
 use nacre_sys::user_files;
 use nacre_wire::text::clean_line;
@@ -21,9 +22,14 @@ const MAX_MATCHES: usize = 128;
 
 /// The options of the line that lets this key in, if one does; for a certificate narrowed by its own.
 pub fn find(shared: &Shared, login: &Login, ends: Ends, key: &KeyCheck) -> Option<KeyOptions> {
-    let account = login.account.as_ref().filter(|_| login.keys_count)?;
     let blob = key.public_key.as_slice();
-    let certificate = match key.algorithm.is_certificate().then(|| Certificate::from_blob(blob)).transpose() {
+    // Before anything else is looked at: accounts that do not exist take as long (threat A12), and nothing but a key goes further.
+    let certificate = key.algorithm.is_certificate().then(|| Certificate::from_blob(blob)).transpose();
+    if !key.algorithm.is_certificate() && !is_key_for(blob, key.algorithm) {
+        return None;
+    }
+    let account = login.account.as_ref().filter(|_| login.keys_count)?;
+    let certificate = match certificate {
         Ok(certificate) => certificate,
         Err(error) => {
             certificates::refused(login, &error.to_string(), None);
@@ -38,6 +44,11 @@ pub fn find(shared: &Shared, login: &Login, ends: Ends, key: &KeyCheck) -> Optio
         Some(certificate) => certificates::find(shared, login, account, ends, certificate),
         None => in_all(shared, login, account, ends, blob, &mut |keys, path| pick(login, keys, ends, path, blob)),
     }
+}
+
+/// Whether a blob is a key whose signatures may be by this algorithm: what else a stranger sends as a key must not reach programs.
+fn is_key_for(blob: &[u8], algorithm: SignatureAlgorithm) -> bool {
+    PublicKey::from_blob(blob, "").is_ok_and(|key| key.key_type() == algorithm.key_type())
 }
 
 /// What somebody finds in the lines of a source, which is named for messages.
@@ -176,6 +187,16 @@ fn permitted_by_both(a: &[PermitTarget], b: &[PermitTarget]) -> Vec<PermitTarget
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a02_only_keys_reach_the_programs_and_files_of_keys() {
+        let key = nacre_crypto::PrivateKey::generate(nacre_crypto::KeyKind::Ed25519, None).unwrap().public_key();
+        assert!(is_key_for(key.blob(), SignatureAlgorithm::Ed25519));
+        assert!(!is_key_for(key.blob(), SignatureAlgorithm::RsaSha256));
+        for bad in [&b""[..], b"\0\0\0\x0d--config=/tmp/x", &key.blob()[..40], &[key.blob(), b"more"].concat()] {
+            assert!(!is_key_for(bad, SignatureAlgorithm::Ed25519), "{bad:?}");
+        }
+    }
 
     #[test]
     fn a09_two_factors_allow_what_both_allow() {

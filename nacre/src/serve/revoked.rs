@@ -5,12 +5,14 @@ use crate::failure::Failure;
 use nacre_config::blob;
 use nacre_config::server::ServerOptions;
 use nacre_crypto::Certificate;
-use nacre_proto::certificate::plain_key;
+use nacre_proto::certificate::{plain_key, split};
 use std::fs::File;
 use std::io::{self, Read};
 
 /// How a binary revocation list begins (OpenSSH PROTOCOL.krl).
 const KRL_MAGIC: &[u8] = b"SSHKRL\n\0";
+/// How the names of certificates' types end.
+const CERTIFICATE: &str = "-cert-v01@openssh.com";
 /// The largest list that is read, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
@@ -61,6 +63,9 @@ fn first_of(list: &[u8], keys: &[&[u8]]) -> Result<Option<(u32, usize)>, u32> {
         let mut words = text.split_ascii_whitespace();
         let Some(key_type) = words.next().filter(|word| !word.starts_with('#')) else { continue };
         let blob = blob::decode(key_type, words.next().unwrap_or_default()).map_err(|_| number)?;
+        if key_type.ends_with(CERTIFICATE) && split(&blob).is_err() {
+            return Err(number);
+        }
         let revoked = plain_key(&blob);
         let which = keys.iter().position(|key| !key.is_empty() && **key == *revoked);
         found = found.or(which.map(|which| (number, which)));
@@ -82,7 +87,9 @@ mod tests {
         assert_eq!(of(&[a.blob(), &[]]), Ok(Some((3, 0))));
         assert_eq!(of(&[c.blob(), b.blob()]), Ok(Some((4, 1))));
         assert_eq!(of(&[c.blob(), &[]]), Ok(None));
-        for bad in ["nonsense", "ssh-ed25519 AAAA", "SSHKRL", &format!("from=\"x\" {}", a.to_line())] {
+        let cut = nacre_crypto::base64_encode(b"\0\0\0\x20ssh-ed25519-cert-v01@openssh.com\0\0");
+        let cut = format!("ssh-ed25519-cert-v01@openssh.com {cut}");
+        for bad in ["nonsense", "ssh-ed25519 AAAA", "SSHKRL", &cut, &format!("from=\"x\" {}", a.to_line())] {
             assert_eq!(first_of(format!("{}\n{bad}\n", c.to_line()).as_bytes(), &[a.blob()]), Err(2), "{bad}");
         }
     }

@@ -61,7 +61,8 @@ impl HostKeys<'_> {
         };
         self.log.debug(|| format!("host key: {} {}", key.key_type(), key.fingerprint_sha256()));
         let local = self.address.is_some_and(|address| address.ip().is_loopback());
-        if self.options.no_host_authentication_for_localhost && local {
+        let named = self.options.host_key_alias.is_some();
+        if self.options.no_host_authentication_for_localhost && local && !named {
             self.log.debug(|| "the host is this machine: its key is not checked".to_owned());
             return Ok(Checked::New);
         }

@@ -5,6 +5,9 @@ use nacre_wire::{DecodeError, DecodeErrorKind, Reader};
 /// `SSH_MSG_USERAUTH_REQUEST` (RFC 4252 §5).
 const USERAUTH_REQUEST: u8 = 50;
 
+/// The longest user name, in bytes.
+const MAX_USER: usize = 1024;
+
 /// A login that is to be signed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Login<'a> {
@@ -25,6 +28,8 @@ pub(super) fn read<'a>(data: &'a [u8], public_key: &[u8]) -> Result<Login<'a>, D
     let session_identifier = reader.string("session identifier")?;
     is(reader.u8("number")? == USERAUTH_REQUEST, "number")?;
     let user = reader.string("user name")?;
+    // It is compared with patterns, which takes time with its length.
+    is(user.len() <= MAX_USER, "user name")?;
     is(reader.string("service name")? == b"ssh-connection", "service name")?;
     let with_host_key = match reader.string("method name")? {
         b"publickey" => false,

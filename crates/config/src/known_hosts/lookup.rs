@@ -85,16 +85,18 @@ impl KnownHosts {
         }
     }
 
-    /// [`Self::lookup`] as the client asks it: when nothing is on record for `[host]:port`, a match or a revocation
-    /// under the plain name counts too, as in OpenSSH.
+    /// [`Self::lookup`] as the client asks it: when nothing is on record for `[host]:port`, a match
+    /// under the plain name counts too, as in OpenSSH; a revocation there always does.
     pub fn lookup_for_connection(&self, host: &str, port: u16, blob: &[u8], hmac: HmacSha1) -> Verdict {
         let verdict = self.lookup(host, port, blob, hmac);
-        if verdict != Verdict::Unknown || port == 22 {
+        if port == 22 {
             return verdict;
         }
-        match self.lookup(host, 22, blob, hmac) {
-            verdict @ (Verdict::Match { .. } | Verdict::Revoked { .. }) => verdict,
-            Verdict::Mismatch { .. } | Verdict::Unknown => Verdict::Unknown,
+        match (verdict, self.lookup(host, 22, blob, hmac)) {
+            // Whatever else is on record for the port.
+            (_, revoked @ Verdict::Revoked { .. }) => revoked,
+            (Verdict::Unknown, plain @ Verdict::Match { .. }) => plain,
+            (verdict, _) => verdict,
         }
     }
 

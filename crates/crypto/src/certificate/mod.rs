@@ -266,7 +266,7 @@ fn principals(list: &[u8]) -> Result<Vec<String>, CertificateError> {
     while reader.remaining() > 0 {
         let name = reader.text("principal")?;
         // A name that ends early for one reader and not for another could be two people's.
-        if names.len() == MAX_PRINCIPALS || name.contains('\0') {
+        if names.len() == MAX_PRINCIPALS || name.is_empty() || name.contains('\0') {
             return Err(bad("principals").into());
         }
         names.push(name.to_owned());

@@ -21,8 +21,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
+
+/// Questions under way at once; more wait here. The monitor answers each before it reads on, and with as many answers unread as its socket
+/// holds while this process fills it with questions, neither would go on.
+const MAX_QUESTIONS: usize = 64;
 
 /// An answer and the descriptors that came with it.
 pub(super) type Reply = (FromMonitor, Vec<OwnedFd>);
@@ -49,12 +53,14 @@ pub struct RemoteLink {
     socket: AsyncMessageSocket,
     state: Mutex<State>,
     order: watch::Sender<Order>,
+    questions: Arc<Semaphore>,
 }
 
 impl RemoteLink {
     /// Takes the socket over.
     pub fn new(socket: AsyncMessageSocket) -> Arc<Self> {
-        Arc::new(Self { socket, state: Mutex::default(), order: watch::Sender::new(Order::Run) })
+        let (order, questions) = (watch::Sender::new(Order::Run), Arc::new(Semaphore::new(MAX_QUESTIONS)));
+        Arc::new(Self { socket, state: Mutex::default(), order, questions })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -115,7 +121,7 @@ impl RemoteLink {
     }
 
     /// Asks something; `None` when no answer will ever come.
-    pub(super) fn ask(&self, message: impl FnOnce(u32) -> ToMonitor) -> Answer<Option<Reply>> {
+    pub(super) fn ask(self: &Arc<Self>, message: impl FnOnce(u32) -> ToMonitor) -> Answer<Option<Reply>> {
         let (sender, receiver) = oneshot::channel();
         let question = {
             let mut state = self.state();
@@ -123,9 +129,23 @@ impl RemoteLink {
             state.questions.insert(question, sender);
             question
         };
-        let told = self.tell(&message(question));
+        let message = message(question);
+        // At once if that can be: what is told next, such as a signal for a session, comes behind it.
+        let room = self.questions.clone().try_acquire_owned().ok();
+        let told = room.as_ref().map(|_room| self.tell(&message));
+        let link = self.clone();
         Box::pin(async move {
-            told.ok()?;
+            let _room = match told {
+                Some(told) => {
+                    told.ok()?;
+                    room
+                }
+                None => {
+                    let room = link.questions.clone().acquire_owned().await.ok();
+                    link.tell(&message).ok()?;
+                    room
+                }
+            };
             receiver.await.ok()
         })
     }

@@ -335,7 +335,7 @@ impl ServerOwner {
         }
         let answer = match ForwardRequest::decode(name, data) {
             Ok(Some(request)) => match Wanted::place(&request) {
-                Some(place) if self.forwarding().has_room() && !self.is_draining() => {
+                Some(place) if !self.is_draining() && self.forwarding().takes_room() => {
                     let answer = self.authority.listen(place);
                     return self.tasks.push(answer, move |result| Answered::Listening(pending, request, result));
                 }

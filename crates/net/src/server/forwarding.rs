@@ -69,14 +69,18 @@ impl Standing {
 pub(super) struct Forwarding {
     carried: Forwards,
     standing: Vec<Standing>,
+    /// Places that the authority was asked for and has not answered.
+    asked: usize,
     /// Connections whose channels the client has not confirmed yet.
     opening: HashMap<LocalChannel, Descriptor>,
 }
 
 impl Forwarding {
-    /// One more place may be listened on.
-    pub(super) fn has_room(&self) -> bool {
-        self.standing.len() < MAX_LISTENERS
+    /// Whether one more place may be asked for; if so it counts from now on.
+    pub(super) fn takes_room(&mut self) -> bool {
+        let has_room = self.standing.len() + self.asked < MAX_LISTENERS;
+        self.asked += usize::from(has_room);
+        has_room
     }
 
     /// What the client asked to be connected to answered, or not.
@@ -108,6 +112,7 @@ impl Forwarding {
         request: ForwardRequest,
         result: Result<Listening, Refused>,
     ) -> Result<(), Error> {
+        self.asked = self.asked.saturating_sub(1);
         let answer = result.ok().map(|listening| {
             let success = request.success(listening.port);
             let cancelled_by = match request {

@@ -283,8 +283,8 @@ impl ServerLogin {
             return self.refuse(now, t, now);
         };
         observe_request(now, t, m, method, Some((request.public_key, request.signature.is_some())));
-        let ours = |blob: &[u8]| t.host_keys.iter().any(|key| key.blob == blob);
-        if request.host_key.is_some_and(|blob| !ours(blob)) {
+        // OpenSSH PROTOCOL §3.1: the key of the first exchange, and no other of ours.
+        if request.host_key.is_some_and(|blob| t.host_key.as_deref() != Some(blob)) {
             return self.refuse(now, t, now);
         }
         let Some(algorithm) = self.algorithm(request.algorithm) else { return self.refuse_key(now, t, &request) };

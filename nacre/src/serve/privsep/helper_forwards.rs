@@ -88,6 +88,8 @@ async fn serve(monitor: &Arc<MessageSocket>, mut queue: UnboundedReceiver<Job>) 
         match job {
             Job::Connect { forward, target } => drop(tokio::spawn(connect_one(monitor, forward, target))),
             Job::Listen { forward, plan } => {
+                // Nobody stops those that never began.
+                listeners.retain(|_, listener| !listener.is_finished());
                 listeners.insert(forward, tokio::spawn(listen_on(monitor, forward, plan)).abort_handle());
             }
             Job::Stop { forward } => {

@@ -17,7 +17,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 /// Requests that may wait for their answer at once; a connection takes no more than twice as many.
 const MAX_ASKED: usize = 32;
@@ -62,7 +62,10 @@ pub struct Remotes {
     /// Those that wait for an answer, oldest first: answers come in order.
     asked: VecDeque<usize>,
     arriving: BTreeMap<LocalChannel, Arriving>,
-    reaching: JoinSet<(LocalChannel, String, io::Result<OwnedFd>)>,
+    reaching: JoinSet<(LocalChannel, u64, String, io::Result<OwnedFd>)>,
+    /// For which of these a channel waits: the server may close one and have its number given to the next.
+    under_way: BTreeMap<LocalChannel, (u64, AbortHandle)>,
+    set_out: u64,
 }
 
 /// The request that a wish comes to: this machine's loopback alone, unless another address is named.
@@ -84,7 +87,8 @@ impl Remotes {
     /// None yet.
     pub fn new(options: Arc<ClientOptions>, log: Log) -> Self {
         let (wishes, asked, arriving) = (Vec::new(), VecDeque::new(), BTreeMap::new());
-        Self { options, log, wishes, asked, arriving, reaching: JoinSet::new() }
+        let (reaching, under_way) = (JoinSet::new(), BTreeMap::new());
+        Self { options, log, wishes, asked, arriving, reaching, under_way, set_out: 0 }
     }
 
     /// Takes a wish.
@@ -227,7 +231,10 @@ impl Remotes {
             Endpoint::Tcp { host, port } => format!("connect_to {} port {port}", host.clone().unwrap_or_default()),
             Endpoint::Unix(path) => format!("connect_to {path}"),
         };
-        self.reaching.spawn(async move { (channel, name, reach(to, family).await) });
+        self.set_out = self.set_out.wrapping_add(1);
+        let number = self.set_out;
+        let journey = self.reaching.spawn(async move { (channel, number, name, reach(to, family).await) });
+        self.under_way.insert(channel, (number, journey));
     }
 
     /// Data of a channel whose SOCKS client is not through yet. False when it is another's.
@@ -286,7 +293,7 @@ impl Remotes {
     }
 
     fn hang_up(&mut self, port: &mut Port<'_>, channel: LocalChannel, last: &[u8]) {
-        self.arriving.remove(&channel);
+        self.forget(channel);
         write(port, channel, last);
         if let Some(mut channel) = port.connection.channel(channel) {
             channel.eof();
@@ -303,7 +310,15 @@ impl Remotes {
 
     /// A channel is gone.
     pub fn on_closed(&mut self, channel: LocalChannel) {
+        self.forget(channel);
+    }
+
+    /// Nobody waits any more for what this channel was to be joined with: its number is given to the next one.
+    fn forget(&mut self, channel: LocalChannel) {
         self.arriving.remove(&channel);
+        if let Some((_, journey)) = self.under_way.remove(&channel) {
+            journey.abort();
+        }
     }
 
     /// Joins what was reached. True when something was done.
@@ -311,7 +326,11 @@ impl Remotes {
         let mut moved = false;
         while let Poll::Ready(Some(done)) = self.reaching.poll_join_next(cx) {
             moved = true;
-            let Ok((channel, name, reached)) = done else { continue };
+            let Ok((channel, number, name, reached)) = done else { continue };
+            if self.under_way.get(&channel).is_none_or(|(current, _)| *current != number) {
+                continue;
+            }
+            self.under_way.remove(&channel);
             let reached = reached.and_then(Descriptor::nonblocking);
             match (self.arriving.remove(&channel), reached) {
                 (None, _) => {}
