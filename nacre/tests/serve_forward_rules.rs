@@ -181,6 +181,20 @@ fn c07_listeners_are_this_machines_unless_gateway_ports_says_otherwise() {
 }
 
 #[test]
+fn c07_listeners_are_of_the_configured_address_family() {
+    let target = tcp_server();
+    let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    for (family, expected) in [("any", has_ipv6), ("inet", false)] {
+        let server = Server::start(&format!("GatewayPorts yes\nAddressFamily {family}\nListenAddress 127.0.0.1"));
+        let port = free_port();
+        let _tunnel = Tunnel::start(&mut server.ssh(&["-N", "-R", &format!("{port}:127.0.0.1:{target}")]));
+        let reached = |host: &str| TcpStream::connect((host, port)).is_ok();
+        eventually("the listener", || reached("127.0.0.1"));
+        assert_eq!(reached("::1"), expected, "AddressFamily {family}");
+    }
+}
+
+#[test]
 fn c07_refusals_and_forwards_are_written_down() {
     let server = Server::start("LogFormat json\nPermitOpen none\nPerSourcePenalties no");
     finish(&mut server.ssh(&["-W", "127.0.0.1:9"]), b"");

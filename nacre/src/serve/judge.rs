@@ -276,7 +276,8 @@ impl Judge {
         };
         let key = state.key.clone().unwrap_or_default();
         let (is_root, must_change) = (account.uid == 0, state.force_change);
-        judge(&Rules { options: &login.options, key: &key, is_root, must_change })
+        let family = self.shared.options().address_family;
+        judge(&Rules { options: &login.options, key: &key, is_root, must_change, family })
     }
 
     /// Decides what really runs, and as whom.

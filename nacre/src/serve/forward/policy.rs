@@ -1,10 +1,12 @@
 //! What a login may forward: the configuration, the key's line, and what no configuration widens (threats C7, C13).
 
 use nacre_config::authorized_keys::KeyOptions;
+use nacre_config::client::AddressFamily;
 use nacre_config::server::{ConnectionOptions, GatewayPorts, PermitPort, PermitTarget, Permits};
 use nacre_net::packed_fields;
 use nacre_net::server::authority::{Place, Refused, Target};
 use nacre_wire::text::clean_line;
+use std::net::IpAddr;
 
 /// Ports below this are the system's: only root listens there.
 const FIRST_UNPRIVILEGED: u16 = 1024;
@@ -38,6 +40,8 @@ pub struct Rules<'a> {
     pub is_root: bool,
     /// The password must be changed and nothing else.
     pub must_change: bool,
+    /// Addresses of the other kind are not listened on.
+    pub family: AddressFamily,
 }
 
 /// A target for people.
@@ -194,12 +198,18 @@ impl Rules<'_> {
     fn hosts(&self, address: &str) -> Vec<String> {
         let of = |hosts: &[&str]| hosts.iter().map(|host| (*host).to_owned()).collect();
         let everywhere = || of(&["0.0.0.0", "::"]);
-        match (self.options.gateway_ports, address) {
+        let mut hosts: Vec<String> = match (self.options.gateway_ports, address) {
             (GatewayPorts::Yes, _) | (GatewayPorts::ClientSpecified, "") => everywhere(),
             (_, "127.0.0.1" | "::1") => of(&[address]),
             (GatewayPorts::No, _) | (_, "localhost") => of(&["127.0.0.1", "::1"]),
             (GatewayPorts::ClientSpecified, address) => of(&[address]),
-        }
+        };
+        hosts.retain(|host| match host.parse() {
+            Ok(IpAddr::V4(_)) => self.family != AddressFamily::Inet6,
+            Ok(IpAddr::V6(_)) => self.family != AddressFamily::Inet,
+            Err(_) => true,
+        });
+        hosts
     }
 }
 
