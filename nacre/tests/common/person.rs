@@ -16,6 +16,8 @@ pub struct Person {
     child: Child,
     master: OwnedFd,
     seen: String,
+    /// The beginning of a character whose end has not come.
+    cut: Vec<u8>,
     read_to: usize,
 }
 
@@ -41,7 +43,7 @@ impl Person {
             credentials: None,
             umask: Some(0o022),
         };
-        Self { child: spawn(spec).unwrap(), master: pty.master, seen: String::new(), read_to: 0 }
+        Self { child: spawn(spec).unwrap(), master: pty.master, seen: String::new(), cut: Vec::new(), read_to: 0 }
     }
 
     /// Waits until `text` is on the screen, after what was waited for before.
@@ -122,7 +124,13 @@ impl Person {
         match rustix::io::read(&self.master, &mut chunk) {
             Ok(0) | Err(rustix::io::Errno::IO) => false,
             Ok(count) => {
-                self.seen.push_str(&String::from_utf8_lossy(&chunk[..count]));
+                self.cut.extend_from_slice(&chunk[..count]);
+                let whole = match std::str::from_utf8(&self.cut) {
+                    Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                    _ => self.cut.len(),
+                };
+                let whole: Vec<u8> = self.cut.drain(..whole).collect();
+                self.seen.push_str(&String::from_utf8_lossy(&whole));
                 true
             }
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => true,
