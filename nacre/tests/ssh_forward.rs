@@ -11,6 +11,7 @@ use common::Scratch;
 use peer::{Peer, noise, place, require, run};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tunnel::{Carrier, PATIENCE, echo_server, exchange, free_port, unix_echo_server, unix_exchange, web_server};
@@ -25,6 +26,18 @@ fn client(place: &Scratch, peer: &Peer, words: &[&str]) -> Command {
 
 fn carrier(place: &Scratch, peer: &Peer, words: &[&str]) -> Carrier {
     Carrier::start(&mut client(place, peer, &[&["-N"], words].concat()))
+}
+
+/// The first line of a file that another process is about to write.
+fn written_line(path: &Path) -> String {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match std::fs::read_to_string(path) {
+            Ok(text) if text.ends_with('\n') => return text.trim_end().to_owned(),
+            _ => assert!(Instant::now() < end, "nothing was written to {}", path.display()),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn echoed(data: &[u8]) -> Vec<u8> {
@@ -331,11 +344,7 @@ fn the_background_is_gone_to_once_everything_is_set_up() {
         assert_eq!(exchange(stream, b"early"), echoed(b"early"));
     }
     // The server's process for this session: with it the client ends.
-    let end = Instant::now() + PATIENCE;
-    while place.read("pid").trim().is_empty() && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let server: i32 = place.read("pid").trim().parse().unwrap();
+    let server = written_line(&place.path("pid")).parse().unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(server).unwrap(), rustix::process::Signal::TERM)
         .unwrap();
     let end = Instant::now() + PATIENCE;

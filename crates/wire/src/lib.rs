@@ -7,6 +7,7 @@ pub mod message;
 pub mod name_list;
 pub mod names;
 pub mod number;
+pub mod pattern;
 pub mod reader;
 pub mod reason;
 pub mod session;

@@ -7,7 +7,6 @@
 mod demand;
 mod inbound;
 mod keeper;
-mod pattern;
 mod permission;
 mod refusal;
 mod session;

@@ -1,10 +1,10 @@
 //! Whether a key may be used on a connection (OpenSSH PROTOCOL.agent §2 and §3).
 
 use super::Vault;
-use super::pattern;
 use super::refusal::Refusal;
 use super::session::Session;
 use crate::constraint::{DestinationConstraint, Hop};
+use nacre_wire::pattern;
 
 const NOT_THERE: Refusal = Refusal::Destination("it may not be used there");
 

@@ -94,23 +94,27 @@ pub struct AuthorizedKeys {
     pub refused: Vec<Refused>,
 }
 
+/// What stands in the lines of a file, in order, and the lines that are refused. Of a file longer than [`MAX_FILE`] there is nothing: its
+/// first half is not what its owner wrote.
+fn lines<T>(content: &[u8], parse: impl Fn(&[u8], u32) -> Result<Option<T>, LineError>) -> (Vec<T>, Vec<Refused>) {
+    let (mut entries, mut refused) = (Vec::new(), Vec::new());
+    if content.len() > MAX_FILE {
+        return (entries, vec![Refused { line: 0, error: LineError::TooLong }]);
+    }
+    for (line, bytes) in (1..).zip(content.split(|b| *b == b'\n')) {
+        match parse(bytes, line) {
+            Ok(entry) => entries.extend(entry),
+            Err(error) => refused.push(Refused { line, error }),
+        }
+    }
+    (entries, refused)
+}
+
 impl AuthorizedKeys {
-    /// Reads a file's content. A file longer than [`MAX_FILE`] gives no key at all: its first half is not what its
-    /// owner wrote.
+    /// Reads a file's content; one longer than [`MAX_FILE`] gives no key at all.
     pub fn parse(content: &[u8]) -> Self {
-        let mut out = Self::default();
-        if content.len() > MAX_FILE {
-            out.refused.push(Refused { line: 0, error: LineError::TooLong });
-            return out;
-        }
-        for (line, bytes) in (1..).zip(content.split(|b| *b == b'\n')) {
-            match Entry::parse(bytes, line) {
-                Ok(Some(entry)) => out.entries.push(entry),
-                Ok(None) => {}
-                Err(error) => out.refused.push(Refused { line, error }),
-            }
-        }
-        out
+        let (entries, refused) = lines(content, Entry::parse);
+        Self { entries, refused }
     }
 
     /// The good lines by which this key may log in. That of a CA is none: what it signed may.
@@ -215,19 +219,8 @@ pub struct Principal {
 impl AuthorizedPrincipals {
     /// Reads a file's content; one longer than [`MAX_FILE`] names nobody.
     pub fn parse(content: &[u8]) -> Self {
-        let mut out = Self::default();
-        if content.len() > MAX_FILE {
-            out.refused.push(Refused { line: 0, error: LineError::TooLong });
-            return out;
-        }
-        for (line, bytes) in (1..).zip(content.split(|b| *b == b'\n')) {
-            match principal(bytes, line) {
-                Ok(Some(entry)) => out.entries.push(entry),
-                Ok(None) => {}
-                Err(error) => out.refused.push(Refused { line, error }),
-            }
-        }
-        out
+        let (entries, refused) = lines(content, principal);
+        Self { entries, refused }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether a certificate is good for what it is shown for.
 
 use super::{Certificate, CertificateKind, CertificateRefusal};
+use nacre_wire::pattern;
 
 impl Certificate {
     /// Whether it is of this kind, valid at `now` (seconds since 1970), and names anybody at all.
@@ -40,27 +41,9 @@ impl Certificate {
     }
 }
 
-/// Matches `*` and `?`. A star is tried again from where it last gave up, so the work is at most the product of the
-/// lengths.
+/// A host's name against a pattern; case does not count.
 fn matches(text: &[u8], pattern: &[u8]) -> bool {
-    let (mut at, mut on) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while at < text.len() {
-        match (pattern.get(on), text.get(at)) {
-            (Some(b'*'), _) => {
-                star = Some((on, at));
-                on += 1;
-            }
-            (Some(b'?'), Some(_)) => (at, on) = (at + 1, on + 1),
-            (Some(wanted), Some(found)) if wanted.eq_ignore_ascii_case(found) => (at, on) = (at + 1, on + 1),
-            _ => {
-                let Some((star_on, star_at)) = star else { return false };
-                star = Some((star_on, star_at + 1));
-                (at, on) = (star_at + 1, star_on + 1);
-            }
-        }
-    }
-    pattern.get(on..).unwrap_or_default().iter().all(|rest| *rest == b'*')
+    pattern::matches(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase())
 }
 
 #[cfg(test)]

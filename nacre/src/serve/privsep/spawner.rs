@@ -59,30 +59,33 @@ impl Spawner {
             .flatten()
             .collect();
         let request = to_text(ends);
-        let asked = match &self.running {
-            Some(running) => running.socket.send(request.as_bytes(), &fds).is_ok(),
-            None => false,
-        };
-        if !asked {
+        let ask = |running: &Running| running.socket.send(request.as_bytes(), &fds);
+        let running = match self.running.take() {
+            Some(running) if ask(&running).is_ok() => running,
             // There was none yet, or somebody ended it.
-            self.start()?.socket.send(request.as_bytes(), &fds)?;
-        }
-        let answer = self.running.as_ref().ok_or(io::ErrorKind::NotConnected)?.answer();
-        let pid = answer.inspect_err(|_| self.running = None)?;
+            _ => {
+                let running = self.start()?;
+                ask(&running)?;
+                running
+            }
+        };
+        let pid = running.answer()?;
+        // One that does not answer is given up.
+        self.running = Some(running);
         if pid < 0 {
             return Err(io::Error::from_raw_os_error(-pid));
         }
         Monitored::new(ours, adopt(pid)?)
     }
 
-    fn start(&mut self) -> io::Result<&Running> {
+    fn start(&self) -> io::Result<Running> {
         let (ours, theirs) = MessageSocket::pair()?;
         let keeps = self.separation.keeps();
         let process = fork_into(vec![theirs.into()], &keeps, |given| {
             set_process_name(c"nacre-spawner");
             given.into_iter().next().map_or(1, |socket| serve(&self.shared, &self.separation, &socket.into()))
         })?;
-        Ok(self.running.insert(Running { socket: ours, process }))
+        Ok(Running { socket: ours, process })
     }
 }
 

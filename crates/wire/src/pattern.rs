@@ -1,8 +1,9 @@
-//! Patterns with `*` and `?`, as in the user of a destination constraint (ssh_config(5), PATTERNS).
+//! Patterns with `*` and `?` over bytes, as peers send them: users of destination constraints, hosts that a certificate names
+//! (ssh_config(5), PATTERNS).
 
-/// Whether the whole of `text` fits `pattern`. A `*` is never tried again once a later one has matched, so the steps are
-/// at most the product of the lengths, which the protocol's bounds keep small (threat G4).
-pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+/// Whether the whole of `text` fits `pattern`: `*` is any run, `?` any one byte, all else itself. A `*` is never tried again once a
+/// later one has matched, so the steps are at most the product of the lengths, which callers bound (threat G4).
+pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut retry = None;
     while let Some(byte) = text.get(t) {
