@@ -40,6 +40,7 @@ use std::process::ExitCode;
 
 /// Runs the command line `argv` (with the program's name first) and says how the process ends.
 pub fn run(argv: Vec<OsString>) -> ExitCode {
+    nacre_sys::memory::let_large_pieces_go();
     if let Some(code) = serve::privsep::run_role(&argv) {
         return code;
     }

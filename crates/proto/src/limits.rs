@@ -50,7 +50,7 @@ pub const MAX_PENDING_GLOBAL_REQUESTS: usize = 64;
 /// The window that the first few channels of a connection start with, in bytes.
 pub const INITIAL_WINDOW: u32 = 2 * 1024 * 1024;
 /// What a channel's window may grow to, in bytes.
-pub const MAX_WINDOW: u32 = 32 * 1024 * 1024;
+pub const MAX_WINDOW: u32 = 40 * 1024 * 1024;
 /// All windows of a connection together, in bytes.
 pub const MAX_GRANTED: u64 = 64 * 1024 * 1024;
 /// What an application may leave with us unsent, on one channel, in bytes.

@@ -10,6 +10,16 @@ const KEPT: usize = 4 * 1024;
 /// (stack_guard_gap), so that nothing else lies in this range.
 const REACH: usize = 512 * 1024;
 
+/// What is asked of the allocator at once from so many bytes on comes from the kernel and goes back to it when it is freed.
+const LARGE: i32 = 128 * 1024;
+
+/// Keeps the allocator from holding on to large pieces that were freed. It would raise the limit from which on it does so with each piece
+/// that it frees, and what waited for a slow reader would stay with a server for good. Call it before there are threads.
+pub fn let_large_pieces_go() {
+    // SAFETY: takes two numbers and sets one of the allocator's.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+}
+
 /// Returns the pages of the heap that nothing uses, and those of this thread's stack below the frames that are in use. They come back,
 /// zeroed, when they are touched. Takes some ten microseconds, so it is for a process that goes to rest. Call it on the main thread: the
 /// stacks of others are not grown by the kernel.
