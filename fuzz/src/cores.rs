@@ -1,6 +1,7 @@
 //! The two machines: whatever comes, they neither panic nor loop, an end of the stream ends them, and
 //! nobody is let in who was not.
 
+use nacre_proto::algorithm::CompressionMethod;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::client::Attempt;
 use nacre_proto::{Role, Stream};
@@ -132,4 +133,23 @@ pub fn server_after_login(data: &[u8]) {
 /// Messages of a server that has let us in.
 pub fn client_after_login(data: &[u8]) {
     after_login(Role::Client, data);
+}
+
+/// Payloads of a client that has logged in and said that it compresses: each stands after its length in two bytes.
+pub fn inflate(data: &[u8]) {
+    let mut setup = setup();
+    setup.config.compression = CompressionMethod::ALL.to_vec();
+    let mut raw = Raw::of(Role::Client, setup);
+    raw.offer.compression[0] = "zlib@openssh.com".to_owned();
+    raw.log_in();
+    let mut rest = data;
+    while let Some((head, after)) = rest.split_first_chunk::<2>() {
+        let (payload, next) = after.split_at(usize::from(u16::from_be_bytes(*head)).min(after.len()));
+        rest = next;
+        raw.send(payload);
+        if raw.end.error.is_some() {
+            break;
+        }
+    }
+    bring_to_its_end(&mut raw);
 }

@@ -13,7 +13,7 @@ mod privsep;
 mod sftp;
 
 pub use agent::agent_requests;
-pub use cores::{client_after_login, client_before_login, ident, server_after_login, server_before_login};
+pub use cores::{client_after_login, client_before_login, ident, inflate, server_after_login, server_before_login};
 pub use files::{agent_frames, authorized_keys, known_hosts, ssh_config, sshd_config};
 pub use keys::{certificate, openssh_private_key, pem, private_key_file, public_key_line};
 pub use messages::wire_messages;
@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     ("client_before_login", client_before_login, 10_000),
     ("server_after_login", server_after_login, 5_000),
     ("client_after_login", client_after_login, 5_000),
+    ("inflate", inflate, 5_000),
     ("private_key_file", private_key_file, 5_000),
     ("openssh_private_key", openssh_private_key, 5_000),
     ("pem", pem, 5_000),

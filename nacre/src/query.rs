@@ -1,8 +1,7 @@
 //! `ssh -Q`: which algorithms are known, from the tables in `nacre_proto::algorithm`.
 
 use crate::failure::{Failure, SSH};
-use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
-use nacre_wire::names;
+use nacre_proto::algorithm::{CipherAlgorithm, CompressionMethod, KexMethod, MacAlgorithm, SignatureAlgorithm};
 
 /// Every kind that can be asked for, as `-Q help` lists them.
 const KINDS: &[&str] = &[
@@ -44,7 +43,7 @@ pub fn answer(kind: &str) -> Result<String, Failure> {
         | "hostbasedacceptedalgorithms"
         | "hostbasedacceptedkeytypes"
         | "hostbasedkeytypes" => SignatureAlgorithm::ALL.iter().map(|a| a.name()).collect(),
-        "compression" => vec![names::COMPRESSION_NONE],
+        "compression" => CompressionMethod::ALL.iter().map(|a| a.name()).collect(),
         "protocol-version" => vec!["2"],
         "help" => KINDS.to_vec(),
         _ => {

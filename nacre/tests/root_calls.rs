@@ -127,6 +127,8 @@ fn every_kind_of_connection(server: &Root) {
     let mut ssh = server.ssh("carol", &["-o", "RekeyLimit=8M"]);
     let done = finish(ssh.arg("cat"), &both_ways);
     assert_eq!((done.code, done.out.len()), (0, both_ways.len()), "{}", server.log());
+    let done = finish(server.ssh("carol", &["-C", "-o", "RekeyLimit=1M"]).arg("cat"), &both_ways);
+    assert_eq!((done.code, done.out.len()), (0, both_ways.len()), "{}", server.log());
     for method in ["password", "keyboard-interactive"] {
         let method = format!("PreferredAuthentications={method}");
         for password in [root::PASSWORD, "fake and wrong"] {
@@ -188,8 +190,10 @@ fn p19_the_calls_of_the_net_process_are_those_of_the_table() {
     if !possible() {
         return;
     }
-    let server =
-        Root::start(Path::new(env!("CARGO_BIN_EXE_nacre")), "PerSourcePenalties no\nMaxStartups 300\nLogLevel DEBUG3");
+    let server = Root::start(
+        Path::new(env!("CARGO_BIN_EXE_nacre")),
+        "PerSourcePenalties no\nMaxStartups 300\nCompression yes\nLogLevel DEBUG3",
+    );
     let Some(tracer) = Tracer::attach(&server) else {
         eprintln!("NOT RUN: this test needs strace");
         return;

@@ -183,6 +183,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("PerSourcePenaltyExemptList", "192.0.2.0/24", ""),
     ("IPQoS", "cs1 cs2", ""),
     ("RekeyLimit", "1K 1m", "1024 60"),
+    ("Compression", "delayed", "yes"),
     ("PermitOpen", "db:1", ""),
     ("PermitListen", "*:1", ""),
 ];

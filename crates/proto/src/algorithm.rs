@@ -96,6 +96,16 @@ named! {
 }
 
 named! {
+    /// What is done to payloads before they are sealed. Plain `zlib`, which begins before the login, is not known.
+    CompressionMethod {
+        /// Nothing.
+        None = names::COMPRESSION_NONE,
+        /// OpenSSH PROTOCOL §1.2: zlib, from the end of the login on.
+        Zlib = names::COMPRESSION_ZLIB,
+    }
+}
+
+named! {
     /// Signature algorithms, for host keys and for user keys, and those by which a certificate is shown with the
     /// signature of the key inside it (OpenSSH PROTOCOL.certkeys).
     SignatureAlgorithm {

@@ -1,6 +1,6 @@
 //! What the owner of a connection decides before it starts.
 
-use crate::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
+use crate::algorithm::{CipherAlgorithm, CompressionMethod, KexMethod, MacAlgorithm, SignatureAlgorithm};
 use std::time::Duration;
 
 /// When keys are renewed.
@@ -53,6 +53,8 @@ pub struct TransportConfig {
     pub ciphers: Vec<CipherAlgorithm>,
     /// MACs offered, best first.
     pub macs: Vec<MacAlgorithm>,
+    /// Compression offered, best first.
+    pub compression: Vec<CompressionMethod>,
     /// When keys are renewed.
     pub rekey: RekeyPolicy,
     /// How long the first key exchange may take: a client's without the time that the question about the host key
@@ -77,6 +79,7 @@ impl Default for TransportConfig {
             host_key_algorithms: default_host_key_algorithms(),
             ciphers: vec![C::Aes256Gcm, C::ChaCha20Poly1305, C::Aes128Gcm, C::Aes256Ctr, C::Aes192Ctr, C::Aes128Ctr],
             macs: vec![MacAlgorithm::HmacSha256Etm, MacAlgorithm::HmacSha512Etm],
+            compression: vec![CompressionMethod::None],
             rekey: RekeyPolicy::default(),
             kex_timeout: Duration::from_secs(10),
             keepalive: None,

@@ -12,6 +12,8 @@ pub enum Misbehaviour {
     PreIdentText,
     /// A packet length or padding length that cannot be.
     BadPacketLength,
+    /// A payload that is no part of a zlib stream, or an empty one.
+    BadCompression,
     /// A message where it may not come, by the message table.
     UnexpectedMessage(u8),
     /// KEXINIT while a key exchange was under way.
@@ -79,6 +81,8 @@ pub enum Limit {
     PendingRequests,
     /// Packets under one set of keys.
     Packets,
+    /// A payload once it is inflated.
+    Inflated,
 }
 
 /// The timers of a connection.
@@ -233,6 +237,7 @@ impl std::fmt::Display for Misbehaviour {
             Self::NotSsh => "its first line is not an SSH identification",
             Self::PreIdentText => "text stands before its identification",
             Self::BadPacketLength => "bad packet length or padding",
+            Self::BadCompression => "a compressed packet that cannot be inflated",
             Self::UnexpectedMessage(n) => {
                 return write!(f, "message {} ({n}) is not allowed here", number::name(*n));
             }
@@ -265,6 +270,7 @@ impl std::fmt::Display for Limit {
             Self::ControlBytes => "too many answers waiting to be sent",
             Self::PendingRequests => "too many unanswered requests",
             Self::Packets => "too many packets under one set of keys",
+            Self::Inflated => "a compressed packet is larger than a packet may be",
         })
     }
 }

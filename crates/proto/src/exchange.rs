@@ -1,6 +1,6 @@
 //! One key exchange, RFC 4253 §7 to §9, from KEXINIT to NEWKEYS, as states that are consumed.
 
-use crate::algorithm::{SignatureAlgorithm, ValueEncoding};
+use crate::algorithm::{CompressionMethod, SignatureAlgorithm, ValueEncoding};
 use crate::crypto::{KexClient, Open, SecretBytes};
 use crate::error::{Error, Misbehaviour, Timer, decoding};
 use crate::kdf::{self, ExchangeHash, KeySource, SessionId, Transcript};
@@ -88,6 +88,7 @@ pub(crate) struct AwaitSignature {
 
 pub(crate) struct AwaitNewKeys {
     opener: Box<dyn Open>,
+    compression: CompressionMethod,
 }
 
 impl Exchange {
@@ -371,11 +372,11 @@ impl Transport {
         let (ours, theirs) = (algorithms(self.role), algorithms(self.role.peer()));
         let sealer = provider.sealer(ours.cipher, ours.mac, &source.keys_of(self.role, ours))?;
         let opener = provider.opener(theirs.cipher, theirs.mac, &source.keys_of(self.role.peer(), theirs))?;
-        self.push_urgent(Urgent::NewKeys(NewKeys {}.to_bytes(), sealer));
+        self.push_urgent(Urgent::NewKeys(NewKeys {}.to_bytes(), sealer, ours.compression));
         if first && self.peer_ext_info {
             self.push_ext_info(now);
         }
-        self.exchange = Exchange::AwaitNewKeys(AwaitNewKeys { opener });
+        self.exchange = Exchange::AwaitNewKeys(AwaitNewKeys { opener, compression: theirs.compression });
         self.resume();
         Ok(())
     }
@@ -388,7 +389,7 @@ impl Transport {
         };
         self.observe(now, &Step::NewKeys { by: self.role.peer() });
         self.first_after_newkeys = !self.inbound.is_encrypted();
-        self.inbound.rekey(state.opener, self.strict);
+        self.inbound.rekey(state.opener, state.compression, self.strict);
         self.exchange = Exchange::Idle;
         self.timers.stop(Timer::FirstKex);
         self.timers.stop(Timer::Rekey);

@@ -39,6 +39,7 @@
 pub mod algorithm;
 mod answer;
 pub mod certificate;
+mod compress;
 pub mod config;
 mod connection;
 pub mod crypto;

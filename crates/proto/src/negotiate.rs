@@ -1,6 +1,6 @@
 //! Algorithm negotiation, RFC 4253 §7.1: two KEXINITs in, one choice of each kind out.
 
-use crate::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
+use crate::algorithm::{CipherAlgorithm, CompressionMethod, KexMethod, MacAlgorithm, SignatureAlgorithm};
 use crate::config::TransportConfig;
 use crate::error::{Error, Incompatibility};
 use crate::limits;
@@ -15,6 +15,8 @@ pub struct DirectionAlgorithms {
     pub cipher: CipherAlgorithm,
     /// The MAC; `None` exactly when the cipher authenticates by itself.
     pub mac: Option<MacAlgorithm>,
+    /// What is done to payloads once somebody has logged in.
+    pub compression: CompressionMethod,
 }
 
 /// What was agreed.
@@ -63,7 +65,7 @@ pub(crate) fn our_kexinit(
         out.put_name_list(config.macs.iter().map(|m| m.name()));
     }
     for _ in 0..2 {
-        out.put_name_list([names::COMPRESSION_NONE]);
+        out.put_name_list(config.compression.iter().map(|c| c.name()));
     }
     out.put_string("");
     out.put_string("");
@@ -89,7 +91,7 @@ pub(crate) fn negotiate(role: Role, ours: &KexInit<'_>, theirs: &KexInit<'_>) ->
     };
     let kex = choose("key exchange method", client.kex_algorithms, server.kex_algorithms)?;
     let host_key = choose("host key type", client.server_host_key_algorithms, server.server_host_key_algorithms)?;
-    let direction = |cc, sc, cm, sm| -> Result<DirectionAlgorithms, Error> {
+    let direction = |cc, sc, cm, sm, cz, sz| -> Result<DirectionAlgorithms, Error> {
         let cipher =
             CipherAlgorithm::from_name(&choose("cipher", cc, sc)?).ok_or(Error::Bug("chose an unknown cipher"))?;
         // A MAC list means nothing beside an AEAD: it is not even compared (threat T8).
@@ -98,22 +100,26 @@ pub(crate) fn negotiate(role: Role, ours: &KexInit<'_>, theirs: &KexInit<'_>) ->
         } else {
             Some(MacAlgorithm::from_name(&choose("MAC", cm, sm)?).ok_or(Error::Bug("chose an unknown MAC"))?)
         };
-        Ok(DirectionAlgorithms { cipher, mac })
+        let compression = CompressionMethod::from_name(&choose("compression method", cz, sz)?)
+            .ok_or(Error::Bug("chose an unknown compression"))?;
+        Ok(DirectionAlgorithms { cipher, mac, compression })
     };
     let client_to_server = direction(
         client.encryption_client_to_server,
         server.encryption_client_to_server,
         client.mac_client_to_server,
         server.mac_client_to_server,
+        client.compression_client_to_server,
+        server.compression_client_to_server,
     )?;
     let server_to_client = direction(
         client.encryption_server_to_client,
         server.encryption_server_to_client,
         client.mac_server_to_client,
         server.mac_server_to_client,
+        client.compression_server_to_client,
+        server.compression_server_to_client,
     )?;
-    choose("compression method", client.compression_client_to_server, server.compression_client_to_server)?;
-    choose("compression method", client.compression_server_to_client, server.compression_server_to_client)?;
     let (strict, ext_info) = match role {
         Role::Client => (names::KEX_STRICT_S, names::EXT_INFO_S),
         Role::Server => (names::KEX_STRICT_C, names::EXT_INFO_C),
@@ -261,11 +267,29 @@ mod tests {
 
     #[test]
     fn t15_compression_before_login_is_never_in_our_offer() {
-        let ours =
-            our_kexinit(Role::Server, &TransportConfig::default(), &[SignatureAlgorithm::Ed25519], true, [1; 16]);
-        let message = KexInit::decode(&ours).unwrap();
-        assert_eq!(message.compression_client_to_server.as_str(), "none");
-        assert_eq!(message.compression_server_to_client.as_str(), "none");
+        let offered = |config: &TransportConfig| {
+            let ours = our_kexinit(Role::Server, config, &[SignatureAlgorithm::Ed25519], true, [1; 16]);
+            let message = KexInit::decode(&ours).unwrap();
+            assert_eq!(message.compression_client_to_server, message.compression_server_to_client);
+            message.compression_client_to_server.as_str().to_owned()
+        };
+        assert_eq!(offered(&TransportConfig::default()), "none");
+        let all = TransportConfig { compression: CompressionMethod::ALL.to_vec(), ..TransportConfig::default() };
+        assert_eq!(offered(&all), "none,zlib@openssh.com");
+        assert_eq!(CompressionMethod::from_name("zlib"), None);
+    }
+
+    #[test]
+    fn t15_both_ends_must_want_compression() {
+        let chosen = |client, server| {
+            let (client, server) = (Lists { compression: client, ..BASE }, Lists { compression: server, ..BASE });
+            run(&client, &server).map(|n| (n.client_to_server.compression, n.server_to_client.compression))
+        };
+        let (none, zlib) = (CompressionMethod::None, CompressionMethod::Zlib);
+        assert_eq!(chosen("zlib@openssh.com,zlib,none", "none,zlib@openssh.com"), Ok((zlib, zlib)));
+        assert_eq!(chosen("none,zlib@openssh.com", "none,zlib@openssh.com"), Ok((none, none)));
+        assert_eq!(chosen("zlib,zlib@openssh.com,none", "none"), Ok((none, none)));
+        assert!(chosen("zlib", "none,zlib@openssh.com").is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The lists of a KEXINIT by kind, for whoever tells people about a negotiation.
 
+use crate::algorithm::CompressionMethod;
 use crate::negotiate::Negotiated;
 use nacre_wire::NameList;
 use nacre_wire::message::KexInit;
@@ -66,8 +67,8 @@ impl Category {
         }
     }
 
-    /// The name that won; `None` for a MAC beside a cipher that authenticates by itself, and for
-    /// compression, of which there is none.
+    /// The name that won; `None` for a MAC beside a cipher that authenticates by itself, and where nothing is
+    /// compressed.
     pub fn winner(self, algorithms: &Negotiated) -> Option<&'static str> {
         match self {
             Self::Kex => Some(algorithms.kex.name()),
@@ -76,7 +77,12 @@ impl Category {
             Self::CipherServerToClient => Some(algorithms.server_to_client.cipher.name()),
             Self::MacClientToServer => algorithms.client_to_server.mac.map(|mac| mac.name()),
             Self::MacServerToClient => algorithms.server_to_client.mac.map(|mac| mac.name()),
-            Self::CompressionClientToServer | Self::CompressionServerToClient => None,
+            Self::CompressionClientToServer => compression(algorithms.client_to_server.compression),
+            Self::CompressionServerToClient => compression(algorithms.server_to_client.compression),
         }
     }
+}
+
+fn compression(method: CompressionMethod) -> Option<&'static str> {
+    (method != CompressionMethod::None).then(|| method.name())
 }

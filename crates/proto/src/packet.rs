@@ -1,5 +1,7 @@
 //! The binary packet protocol, RFC 4253 §6: one half for each direction.
 
+use crate::algorithm::CompressionMethod;
+use crate::compress::{Deflater, Inflater};
 use crate::crypto::{CryptoError, Open, PacketShape, Provider, Seal};
 use crate::error::{Error, Limit, Misbehaviour};
 use crate::limits;
@@ -34,9 +36,35 @@ impl Usage {
     }
 }
 
+/// What is done to the payloads of one direction, once it may begin (OpenSSH PROTOCOL §1.2).
+struct Codec<T> {
+    method: CompressionMethod,
+    /// The login is done.
+    begun: bool,
+    stream: Option<Box<T>>,
+}
+
+impl<T> Codec<T> {
+    const fn new() -> Self {
+        Self { method: CompressionMethod::None, begun: false, stream: None }
+    }
+
+    /// New keys come with a new stream (RFC 4253 §6.2).
+    fn rekey(&mut self, method: CompressionMethod, make: fn() -> T) {
+        self.method = method;
+        self.stream = (self.begun && method == CompressionMethod::Zlib).then(|| Box::new(make()));
+    }
+
+    fn begin(&mut self, make: fn() -> T) {
+        self.begun = true;
+        self.rekey(self.method, make);
+    }
+}
+
 /// Opens what comes in.
 pub(crate) struct Inbound {
     opener: Option<Box<dyn Open>>,
+    codec: Codec<Inflater>,
     /// Sequence number of the next packet, modulo 2^32.
     sequence: u32,
     /// `packet_length` of the next packet once its head has been read.
@@ -46,7 +74,7 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     pub(crate) fn new() -> Self {
-        Self { opener: None, sequence: 0, length: None, usage: Usage::default() }
+        Self { opener: None, codec: Codec::new(), sequence: 0, length: None, usage: Usage::default() }
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
@@ -59,16 +87,22 @@ impl Inbound {
     }
 
     /// Takes new keys (RFC 4253 §7.3); strict key exchange starts counting anew.
-    pub(crate) fn rekey(&mut self, opener: Box<dyn Open>, reset_sequence: bool) {
+    pub(crate) fn rekey(&mut self, opener: Box<dyn Open>, compression: CompressionMethod, reset_sequence: bool) {
         self.opener = Some(opener);
+        self.codec.rekey(compression, Inflater::new);
         self.usage = Usage::default();
         if reset_sequence {
             self.sequence = 0;
         }
     }
 
-    /// The next packet's payload, opened in place and split off without a copy; `None` until all
-    /// of it is there.
+    /// The login is done: what comes next is compressed, if that was agreed.
+    pub(crate) fn begin_compression(&mut self) {
+        self.codec.begin(Inflater::new);
+    }
+
+    /// The next packet's payload, opened in place and split off without a copy unless it is compressed; `None` until
+    /// all of it is there.
     pub(crate) fn next(&mut self, input: &mut BytesMut) -> Result<Option<Bytes>, Error> {
         let shape = self.opener.as_ref().map_or(PLAIN, |o| o.shape());
         let length = match self.length {
@@ -99,7 +133,11 @@ impl Inbound {
         if padding < MIN_PADDING || padding + 2 > length {
             return Err(Error::PeerMisbehaved(Misbehaviour::BadPacketLength));
         }
-        Ok(Some(packet.freeze().slice(HEAD..4 + length - padding)))
+        let payload = packet.freeze().slice(HEAD..4 + length - padding);
+        Ok(Some(match &mut self.codec.stream {
+            None => payload,
+            Some(inflater) => inflater.inflate(&payload)?,
+        }))
     }
 
     fn read_length(&mut self, shape: PacketShape, input: &mut BytesMut) -> Result<Option<usize>, Error> {
@@ -133,6 +171,7 @@ impl Inbound {
 /// Seals what goes out.
 pub(crate) struct Outbound {
     sealer: Option<Box<dyn Seal>>,
+    codec: Codec<Deflater>,
     shape: PacketShape,
     sequence: u32,
     padding: [u8; PADDING_POOL],
@@ -141,7 +180,8 @@ pub(crate) struct Outbound {
 
 impl Outbound {
     pub(crate) fn new() -> Self {
-        Self { sealer: None, shape: PLAIN, sequence: 0, padding: [0; PADDING_POOL], usage: Usage::default() }
+        let padding = [0; PADDING_POOL];
+        Self { sealer: None, codec: Codec::new(), shape: PLAIN, sequence: 0, padding, usage: Usage::default() }
     }
 
     /// Takes new keys (RFC 4253 §7.3), and fresh bytes for padding: RFC 4253 §6 wants padding
@@ -149,12 +189,14 @@ impl Outbound {
     pub(crate) fn rekey(
         &mut self,
         sealer: Box<dyn Seal>,
+        compression: CompressionMethod,
         reset_sequence: bool,
         provider: &dyn Provider,
     ) -> Result<(), Error> {
         provider.random(&mut self.padding)?;
         self.shape = sealer.shape();
         self.sealer = Some(sealer);
+        self.codec.rekey(compression, Deflater::new);
         self.usage = Usage::default();
         if reset_sequence {
             self.sequence = 0;
@@ -162,18 +204,55 @@ impl Outbound {
         Ok(())
     }
 
+    /// The login is done: what is sealed next is compressed, if that was agreed.
+    pub(crate) fn begin_compression(&mut self) {
+        self.codec.begin(Deflater::new);
+    }
+
     /// Seals one payload.
     pub(crate) fn seal(&mut self, payload: &[u8], out: &mut TransmitBuffer) -> Result<(), Error> {
-        self.seal_with(payload.len(), out, |space| {
-            space.copy_from_slice(payload);
-            payload.len()
-        })
-        .map(|_| ())
+        let Some(mut deflater) = self.codec.stream.take() else {
+            let copy = |space: &mut [u8]| {
+                space.copy_from_slice(payload);
+                payload.len()
+            };
+            return self.seal_in_place(payload.len(), out, copy).map(|_| ());
+        };
+        let result = self.seal_deflated(&mut deflater, payload, out);
+        self.codec.stream = Some(deflater);
+        result
+    }
+
+    fn seal_deflated(
+        &mut self,
+        deflater: &mut Deflater,
+        payload: &[u8],
+        out: &mut TransmitBuffer,
+    ) -> Result<(), Error> {
+        let room = Deflater::bound(payload.len());
+        match self.seal_in_place(room, out, |space| deflater.deflate(payload, space))? {
+            0 => Err(Error::Bug("deflated payload")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets `fill` write up to `max` bytes of payload, then seals it. `fill` may be given less space and returns how
+    /// many bytes it wrote; 0 makes no packet. Returns the same number.
+    pub(crate) fn seal_with(
+        &mut self,
+        max: usize,
+        out: &mut TransmitBuffer,
+        fill: impl FnOnce(&mut [u8]) -> usize,
+    ) -> Result<usize, Error> {
+        let Some(mut deflater) = self.codec.stream.take() else { return self.seal_in_place(max, out, fill) };
+        let seal = |deflater: &mut Deflater, payload: &[u8]| self.seal_deflated(deflater, payload, out);
+        let result = deflater.fill(max, fill, seal);
+        self.codec.stream = Some(deflater);
+        result
     }
 
     /// Lets `fill` write up to `max` bytes of payload where the packet will stand, then seals it.
-    /// `fill` returns how many it wrote; 0 makes no packet. Returns the same number.
-    pub(crate) fn seal_with(
+    fn seal_in_place(
         &mut self,
         max: usize,
         out: &mut TransmitBuffer,

@@ -1,7 +1,7 @@
 //! The transport layer, RFC 4253: identification, packets, key exchanges, and the few messages of
 //! its own. It hands every other message up and takes messages to send.
 
-use crate::algorithm::SignatureAlgorithm;
+use crate::algorithm::{CompressionMethod, SignatureAlgorithm};
 use crate::config::TransportConfig;
 use crate::crypto::{Provider, Seal};
 use crate::error::{Error, Limit, Misbehaviour, Timer, decoding};
@@ -40,8 +40,8 @@ pub(crate) enum Urgent {
     KexInit(Vec<u8>),
     /// Any other message.
     Message(Vec<u8>),
-    /// NEWKEYS, after which the sealer takes over and ordinary messages go on.
-    NewKeys(Vec<u8>, Box<dyn Seal>),
+    /// NEWKEYS, after which the sealer takes over, payloads are compressed so, and ordinary messages go on.
+    NewKeys(Vec<u8>, Box<dyn Seal>, CompressionMethod),
 }
 
 /// Questions of the transport layer.
@@ -351,9 +351,12 @@ impl Transport {
         while self.may_send() && out.len() < limit {
             let Some(payload) = self.control.pop_front() else { break };
             self.control_bytes -= payload.len();
-            self.may_rekey |= payload.first() == Some(&number::USERAUTH_SUCCESS);
             self.observe_sent(now, &payload);
             self.outbound.seal(&payload, out)?;
+            if payload.first() == Some(&number::USERAUTH_SUCCESS) {
+                self.may_rekey = true;
+                self.outbound.begin_compression();
+            }
         }
         Ok(())
     }
@@ -364,7 +367,7 @@ impl Transport {
                 self.observe_sent(now, &payload);
                 self.outbound.seal(&payload, out)
             }
-            Urgent::NewKeys(payload, sealer) => {
+            Urgent::NewKeys(payload, sealer, compression) => {
                 self.observe_sent(now, &payload);
                 self.outbound.seal(&payload, out)?;
                 self.observe(now, &Step::NewKeys { by: self.role });
@@ -374,7 +377,7 @@ impl Transport {
                     // the time of the login goes on.
                     self.timers.stop(Timer::FirstKex);
                 }
-                self.outbound.rekey(sealer, self.strict, self.provider.as_ref())
+                self.outbound.rekey(sealer, compression, self.strict, self.provider.as_ref())
             }
         }
     }
@@ -429,8 +432,12 @@ impl Transport {
     /// The login is done: the connection layer opens, and rekeying begins to count.
     pub(crate) fn set_authenticated(&mut self, now: Instant) {
         self.authenticated = true;
+        self.inbound.begin_compression();
         // A server waits until SUCCESS has left: KEXINIT would overtake it.
-        self.may_rekey = self.role == Role::Client;
+        if self.role == Role::Client {
+            self.may_rekey = true;
+            self.outbound.begin_compression();
+        }
         if let Some(time) = self.config.rekey.time {
             self.timers.set(Timer::RekeyDue, now + time);
         }

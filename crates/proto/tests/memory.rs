@@ -2,7 +2,8 @@
 //! H10. One test at a time, because the count is of the whole process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
-use nacre_proto::algorithm::{CipherAlgorithm, MacAlgorithm};
+use flate2::{Compress, Compression, FlushCompress};
+use nacre_proto::algorithm::{CipherAlgorithm, CompressionMethod, MacAlgorithm};
 use nacre_proto::{Role, Stream};
 use nacre_testkit::raw::{Raw, Setup};
 use nacre_testkit::sample;
@@ -355,4 +356,66 @@ fn t18_messages_with_lying_lengths_cost_a_machine_nothing() {
             }
         }
     }
+}
+
+/// A machine that inflates what it is sent.
+fn inflating() -> Raw {
+    let mut setup = quiet();
+    setup.config.compression = CompressionMethod::ALL.to_vec();
+    let mut raw = Raw::client(setup);
+    raw.offer.compression[0] = "zlib@openssh.com".into();
+    raw.log_in();
+    raw
+}
+
+#[test]
+fn t15_a_bomb_costs_less_than_a_megabyte() {
+    let _alone = alone();
+    let mut raw = inflating();
+    let mut stream = Compress::new(Compression::best(), true);
+    let mut bomb = vec![0; 257 * 1024];
+    stream.compress(&vec![0; 250 << 20], &mut bomb, FlushCompress::Sync).unwrap();
+    bomb.truncate(stream.total_out() as usize);
+    let packet = raw.seal(&bomb);
+    drop(bomb);
+    let (bytes, ()) = peak(|| raw.feed(&packet));
+    assert!(raw.end.error.is_some());
+    // The packet itself, what is inflated of it until it is too large, and a copy of either in the test's own end.
+    assert!(bytes < packet.len() + (1 << 20), "{bytes} bytes");
+}
+
+#[test]
+fn t15_streams_of_a_compressed_connection_are_bounded_and_those_of_others_are_not_there() {
+    let _alone = alone();
+    let cost = |compression: [&str; 2]| {
+        let mut setup = quiet();
+        setup.config.compression = CompressionMethod::ALL.to_vec();
+        peak(|| {
+            let mut raw = Raw::client(setup);
+            raw.offer.compression = compression.map(str::to_owned);
+            raw.log_in();
+            raw
+        })
+        .0
+    };
+    let plain = cost(["none", "none"]);
+    let compressed = cost(["zlib@openssh.com", "none"]);
+    assert!(compressed <= plain + 64 * 1024, "inflating costs {}", compressed - plain);
+    let both = cost(["zlib@openssh.com", "zlib@openssh.com"]);
+    println!("inflating costs {}, both ways {}", compressed - plain, both - plain);
+    assert!(both <= plain + 512 * 1024, "both ways cost {}", both - plain);
+    let mut raw = inflating();
+    let mut stream = Compress::new(Compression::best(), true);
+    raw.deflate_with(move |payload| {
+        let before = stream.total_out() as usize;
+        let mut out = vec![0; payload.len() + 1024];
+        stream.compress(payload, &mut out, FlushCompress::Sync).unwrap();
+        out.truncate(stream.total_out() as usize - before);
+        out
+    });
+    let mut ignore = vec![number::IGNORE];
+    ignore.put_string(vec![0; 256 * 1024]);
+    let (bytes, ()) = peak(|| (0..1_000).for_each(|_| raw.send(&ignore)));
+    raw.assert_alive();
+    assert!(bytes < 2 << 20, "{bytes} bytes after 256 MB");
 }

@@ -1,7 +1,7 @@
 //! Whole connections in memory: both ends are ours, time is virtual.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm};
+use nacre_proto::algorithm::{CipherAlgorithm, CompressionMethod, KexMethod, MacAlgorithm};
 use nacre_proto::{RekeyPolicy, Stream};
 use nacre_testkit::Pair;
 use nacre_testkit::pair::Setup;
@@ -83,4 +83,55 @@ fn t19_keys_are_renewed_under_full_load_in_both_directions() {
         setup.server.rekey = RekeyPolicy { bytes: server, time: None };
         stream_megabytes(setup, 8);
     }
+}
+
+fn compressed() -> Setup {
+    let mut setup = Setup::default();
+    setup.client.compression = vec![CompressionMethod::Zlib, CompressionMethod::None];
+    setup.server.compression = CompressionMethod::ALL.to_vec();
+    setup
+}
+
+#[test]
+fn t15_compressed_data_comes_whole_both_ways_under_every_cipher_while_keys_are_renewed() {
+    for cipher in CipherAlgorithm::ALL {
+        for (client, server) in [(None, None), (Some(20_000), None), (None, Some(20_000)), (Some(20_000), Some(20_000))]
+        {
+            let mut setup = compressed();
+            setup.client.ciphers = vec![*cipher];
+            setup.client.rekey = RekeyPolicy { bytes: client, time: None };
+            setup.server.rekey = RekeyPolicy { bytes: server, time: None };
+            let pair = stream_megabytes(setup, 2);
+            let chosen = pair.client.connection.negotiated().unwrap();
+            assert_eq!(chosen.client_to_server.compression, CompressionMethod::Zlib);
+            assert_eq!(chosen.server_to_client.compression, CompressionMethod::Zlib);
+        }
+    }
+}
+
+#[test]
+fn t15_compression_is_used_only_where_both_ends_want_it() {
+    for wanted in [true, false] {
+        let mut setup = compressed();
+        if !wanted {
+            setup.server.compression = vec![CompressionMethod::None];
+        }
+        let mut pair = Pair::logged_in(setup);
+        let (client, server) = pair.open_session();
+        pair.to_server.recorded = Some(Vec::new());
+        let text = vec![b'a'; 200_000];
+        pair.client.connection.channel(client).unwrap().write(Stream::Main, &text);
+        pair.drive();
+        assert!(pair.server.data[&(server.number(), Stream::Main)] == text);
+        assert_eq!(pair.to_server.recorded.as_ref().unwrap().len() < 4_000, wanted);
+    }
+}
+
+#[test]
+fn compressed_data_comes_one_byte_at_a_time() {
+    let mut pair = Pair::logged_in(Setup { chunk: 1, ..compressed() });
+    let (client, server) = pair.open_session();
+    pair.client.connection.channel(client).unwrap().write(Stream::Main, &[7; 3000]);
+    pair.drive();
+    assert_eq!(pair.server.data[&(server.number(), Stream::Main)], vec![7; 3000]);
 }

@@ -56,6 +56,8 @@ pub const MAC_HMAC_SHA2_512: &str = "hmac-sha2-512";
 
 /// RFC 4253 §6.2.
 pub const COMPRESSION_NONE: &str = "none";
+/// OpenSSH PROTOCOL §1.2: zlib from the end of the login on.
+pub const COMPRESSION_ZLIB: &str = "zlib@openssh.com";
 
 /// RFC 8709.
 pub const SSH_ED25519: &str = "ssh-ed25519";

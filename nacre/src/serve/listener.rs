@@ -15,6 +15,7 @@ use nacre_net::privsep::{ConnectionSettings, EndedHow};
 use nacre_net::server::{Order, ServerOwner, Watcher};
 use nacre_net::{Driver, Ended};
 use nacre_proto::Connection;
+use nacre_proto::algorithm::CompressionMethod;
 use nacre_sys::socket;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -337,6 +338,7 @@ pub fn settings(shared: &Shared, ends: Ends) -> ConnectionSettings {
         host_key_algorithms: options.host_key_algorithms.clone(),
         ciphers: options.ciphers.clone(),
         macs: options.macs.clone(),
+        compression: compression(options.compression),
         user_algorithms: here.pubkey_accepted_algorithms.clone(),
         rekey_bytes: Some(here.rekey_limit.bytes).filter(|bytes| *bytes > 0),
         rekey_time: Some(here.rekey_limit.seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
@@ -348,6 +350,12 @@ pub fn settings(shared: &Shared, ends: Ends) -> ConnectionSettings {
         host_keys: shared.host_keys.public().into_iter().map(|key| (key.blob, key.algorithms)).collect(),
         log_level: log::number(log::filter(options.log_level)),
     }
+}
+
+/// A client that asks for compression before nothing gets it where it is on.
+fn compression(on: bool) -> Vec<String> {
+    let methods = CompressionMethod::ALL.iter().filter(|method| on || **method == CompressionMethod::None);
+    methods.map(|method| method.name().to_owned()).collect()
 }
 
 fn admission_config(options: &ServerOptions) -> AdmissionConfig {

@@ -83,7 +83,7 @@ fn effective(args: &SshArgs) -> Result<ClientOptions, Failure> {
 
 /// Makes the call: everything that must happen before threads exist, then the connection.
 fn call(args: &SshArgs) -> Result<u8, Failure> {
-    let options = effective(args)?;
+    let mut options = effective(args)?;
     let log = Log::new(options.log_level, args.log_file.as_deref()).map_err(|error| {
         let file = args.log_file.as_deref().unwrap_or(Path::new("-")).display();
         Failure::with_code(SSH, format!("ssh: {file}: {}", connect::plain(&error)))
@@ -95,6 +95,9 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
     options::check(&options, args).map_err(|text| fatal(&text))?;
     for warning in &options.warnings {
         log.info(&warning.to_string());
+    }
+    if let Some(notice) = options::leave_out_compression(&mut options, args) {
+        log.info(notice);
     }
     let plan = Plan::new(&options, args, nacre_sys::terminal::is_tty(std::io::stdin())).map_err(fatal)?;
     if let Some(notice) = plan.notice {

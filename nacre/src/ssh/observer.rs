@@ -141,8 +141,8 @@ fn line(step: &Step<'_>) -> Option<String> {
 
 fn negotiated(algorithms: &nacre_proto::Negotiated, strict: bool) -> String {
     let direction = |d: &nacre_proto::DirectionAlgorithms| match d.mac {
-        Some(mac) => format!("{} {mac}", d.cipher),
-        None => d.cipher.to_string(),
+        Some(mac) => format!("{} {mac} compression: {}", d.cipher, d.compression),
+        None => format!("{} compression: {}", d.cipher, d.compression),
     };
     let weak = match algorithms.kex.is_post_quantum() {
         true => "",

@@ -7,7 +7,7 @@ use crate::version;
 use crate::world::Machine;
 use nacre_config::client::{ClientOptions, ConfigFile, Invocation, resolve};
 use nacre_config::{Check, Errors, World};
-use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
+use nacre_proto::algorithm::{CipherAlgorithm, CompressionMethod, KexMethod, MacAlgorithm, SignatureAlgorithm};
 use nacre_proto::{Keepalive, RekeyPolicy, TransportConfig};
 use std::path::Path;
 use std::time::Duration;
@@ -90,6 +90,10 @@ pub fn transport(options: &ClientOptions, on_record: &[String]) -> TransportConf
         host_key_algorithms: host_keys,
         ciphers: offer::by_name(&options.ciphers, CipherAlgorithm::from_name),
         macs: offer::by_name(&options.macs, MacAlgorithm::from_name),
+        compression: match options.compression {
+            true => vec![CompressionMethod::Zlib, CompressionMethod::None],
+            false => vec![CompressionMethod::None],
+        },
         rekey: RekeyPolicy {
             bytes: Some(rekey.bytes).filter(|bytes| *bytes > 0),
             time: Some(Duration::from_secs(rekey.seconds)).filter(|time| !time.is_zero()),
@@ -98,6 +102,18 @@ pub fn transport(options: &ClientOptions, on_record: &[String]) -> TransportConf
         keepalive: Some(keepalive).filter(|k| !k.interval.is_zero()),
         ..TransportConfig::default()
     }
+}
+
+/// Leaves compression out where connections of others go through: who sees how long packets are and chooses what
+/// stands beside a secret learns the secret (threat T15). Returns what to tell about it.
+pub fn leave_out_compression(options: &mut ClientOptions, args: &SshArgs) -> Option<&'static str> {
+    let forwards = args.stdio_forward.is_some() || !options.forwards.is_empty();
+    if !forwards || !std::mem::take(&mut options.compression) {
+        return None;
+    }
+    // What goes through a jump is encrypted, and nobody asked for each stop.
+    let told = args.stdio_forward.is_none();
+    told.then_some("Compression is left out beside forwarding: the length of packets would tell what is in them")
 }
 
 /// What is asked for and cannot be done, or must not be.

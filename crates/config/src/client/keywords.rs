@@ -77,7 +77,7 @@ keywords! {
         CanonicalizeFallbackLocal = flag("yes").warn(&["yes", "no"], CANON),
         CanonicalizeHostname = Row::new(Kind::Word(CANONICALIZE)).default("false").warn(&["false"], CANON),
         CheckHostIP = flag("no"),
-        Compression = Row::new(Kind::Word(COMPRESSION)).default("no").warn(&["no"], "nothing is compressed"),
+        Compression = Row::new(Kind::Word(COMPRESSION)).default("no"),
         ControlMaster = Row::new(Kind::Word(CONTROL_MASTER)).default("false")
             .warn(&["false"], "every call makes its own connection"),
         EnableSSHKeysign = flag("no").warn(&["no"], "host-based login is not tried"),

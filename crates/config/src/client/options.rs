@@ -45,6 +45,8 @@ pub struct ClientOptions {
     pub connection_attempts: u32,
     /// TCP keepalive probes.
     pub tcp_keep_alive: bool,
+    /// Ask for compression.
+    pub compression: bool,
     /// Ask the server for a sign of life after this long without one; zero is never.
     pub server_alive_interval: Duration,
     /// Give up after this many unanswered questions.
@@ -345,6 +347,7 @@ impl Builder<'_> {
             connect_timeout: Some(self.span(Keyword::ConnectTimeout)).filter(|span| !span.is_zero()),
             connection_attempts: self.number(Keyword::ConnectionAttempts),
             tcp_keep_alive: self.flag(Keyword::TCPKeepAlive),
+            compression: self.flag(Keyword::Compression),
             server_alive_interval: self.span(Keyword::ServerAliveInterval),
             server_alive_count_max: self.number(Keyword::ServerAliveCountMax),
             ip_qos_interactive: ip_qos.next().flatten(),

@@ -85,7 +85,7 @@ keywords! {
         StrictModes = flag("yes"),
         TCPKeepAlive = flag("yes").alias(&["keepalive"]),
         PermitEmptyPasswords = flag("no").in_match(),
-        Compression = Row::new(Kind::Word(COMPRESSION)).default("no").ignored(),
+        Compression = Row::new(Kind::Word(COMPRESSION)).default("no"),
         GatewayPorts = Row::new(Kind::Word(GATEWAY)).default("no").in_match(),
         UseDNS = flag("no"),
         AllowTcpForwarding = Row::new(Kind::Word(FORWARDING)).default("yes").in_match(),

@@ -51,6 +51,8 @@ pub struct ServerOptions {
     pub penalties: Penalties,
     /// TCP keepalive probes.
     pub tcp_keep_alive: bool,
+    /// Compress for clients that ask for it.
+    pub compression: bool,
     /// Show the message of the day.
     pub print_motd: bool,
     /// Show when the user was last here.
@@ -117,6 +119,7 @@ impl ServerOptions {
             net_block_bits6: bits.next().unwrap_or(64),
             penalties: Penalties::of(&s.words(Keyword::PerSourcePenalties)),
             tcp_keep_alive: s.flag(Keyword::TCPKeepAlive),
+            compression: s.flag(Keyword::Compression),
             print_motd: s.flag(Keyword::PrintMotd),
             print_last_log: s.flag(Keyword::PrintLastLog),
             strict_modes: s.flag(Keyword::StrictModes),

@@ -2,7 +2,7 @@
 
 use crate::packed_fields;
 use crate::server::AnnouncedKey;
-use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, SignatureAlgorithm};
+use nacre_proto::algorithm::{CipherAlgorithm, CompressionMethod, KexMethod, MacAlgorithm, SignatureAlgorithm};
 use nacre_proto::crypto::Provider;
 use nacre_proto::{HostKey, Keepalive, RekeyPolicy, ServerConfig, TransportConfig};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct ConnectionSettings {
     pub ciphers: Vec<String>,
     /// MACs, best first.
     pub macs: Vec<String>,
+    /// Compression, best first.
+    pub compression: Vec<String>,
     /// Signature algorithms taken from users.
     pub user_algorithms: Vec<String>,
     /// Bytes after which keys are renewed.
@@ -50,6 +52,7 @@ packed_fields!(ConnectionSettings {
     host_key_algorithms,
     ciphers,
     macs,
+    compression,
     user_algorithms,
     rekey_bytes,
     rekey_time,
@@ -71,6 +74,7 @@ impl ConnectionSettings {
             host_key_algorithms: known(&self.host_key_algorithms, SignatureAlgorithm::from_name),
             ciphers: known(&self.ciphers, CipherAlgorithm::from_name),
             macs: known(&self.macs, MacAlgorithm::from_name),
+            compression: known(&self.compression, CompressionMethod::from_name),
             rekey: RekeyPolicy { bytes: self.rekey_bytes, time: self.rekey_time },
             keepalive: self.alive_interval.map(|interval| Keepalive { interval, count_max: self.alive_count_max }),
             ..TransportConfig::default()

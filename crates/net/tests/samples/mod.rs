@@ -77,6 +77,7 @@ fn settings() -> ConnectionSettings {
         host_key_algorithms: names("ssh-ed25519"),
         ciphers: names("chacha20-poly1305@openssh.com"),
         macs: Vec::new(),
+        compression: names("none zlib@openssh.com"),
         user_algorithms: names("ssh-ed25519 rsa-sha2-512"),
         rekey_bytes: Some(1 << 30),
         rekey_time: None,

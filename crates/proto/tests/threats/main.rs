@@ -10,6 +10,7 @@ mod c_channels;
 mod c_cut;
 mod c_windows;
 mod h_client;
+mod t_compress;
 mod t_kex;
 mod t_matrix;
 mod t_packets;

@@ -18,6 +18,8 @@ pub struct Offer {
     pub ciphers: Vec<String>,
     /// MACs, for both directions.
     pub macs: Vec<String>,
+    /// Compression from client to server, and back.
+    pub compression: [String; 2],
     /// Announce strict key exchange.
     pub strict: bool,
     /// Announce that EXT_INFO is taken.
@@ -36,6 +38,7 @@ impl Offer {
             host_keys: SignatureAlgorithm::PLAIN.iter().map(|a| a.name().to_owned()).collect(),
             ciphers: one(CipherAlgorithm::Aes256Gcm.name()),
             macs: one(MacAlgorithm::HmacSha256Etm.name()),
+            compression: ["none".to_owned(), "none".to_owned()],
             strict: true,
             ext_info: true,
             follows: false,
@@ -56,7 +59,7 @@ impl Offer {
         for text in [kex, host_keys, ciphers, ciphers, macs, macs] {
             out.put_string(text);
         }
-        for text in ["none", "none", "", ""] {
+        for text in [&self.compression[0], &self.compression[1], "", ""] {
             out.put_string(text);
         }
         out.put_bool(self.follows);

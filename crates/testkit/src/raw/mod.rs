@@ -215,6 +215,11 @@ impl Raw {
         self.sending.seal(payload)
     }
 
+    /// From now on messages are sent as this makes them.
+    pub fn deflate_with(&mut self, deflate: impl FnMut(&[u8]) -> Vec<u8> + 'static) {
+        self.sending.deflate = Some(Box::new(deflate));
+    }
+
     /// A forged packet, without sending it: any length, any padding length, any body after them.
     pub fn forge(&mut self, length: u32, padding: u8, body: &[u8]) -> Vec<u8> {
         self.sending.forge(length, padding, body)

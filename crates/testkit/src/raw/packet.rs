@@ -5,11 +5,15 @@ use nacre_proto::crypto::{Open, PacketShape, Seal};
 /// RFC 4253 §6 before the first NEWKEYS.
 const PLAIN: PacketShape = PacketShape { block_len: 8, length_in_block: true, head_len: 4, tag_len: 0 };
 
+/// What makes a compressed payload.
+type Deflate = Box<dyn FnMut(&[u8]) -> Vec<u8>>;
+
 /// What the raw peer sends.
 #[derive(Default)]
 pub struct Sending {
     sealer: Option<Box<dyn Seal>>,
     sequence: u32,
+    pub deflate: Option<Deflate>,
 }
 
 impl Sending {
@@ -28,6 +32,8 @@ impl Sending {
 
     /// A packet to the letter.
     pub fn seal(&mut self, payload: &[u8]) -> Vec<u8> {
+        let deflated = self.deflate.as_mut().map(|deflate| deflate(payload));
+        let payload = deflated.as_deref().unwrap_or(payload);
         let shape = self.shape();
         let counted = 1 + payload.len() + if shape.length_in_block { 4 } else { 0 };
         let mut padding = shape.block_len - counted % shape.block_len;
