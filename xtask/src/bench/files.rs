@@ -4,16 +4,14 @@ use super::Bench;
 use super::bulk::Direction;
 use super::distance::relay;
 use super::median;
+use super::memory::most_during;
 use super::parties::{Make, output};
 use super::report::{Better, Figure};
 use super::servers::Server;
-use crate::process::family;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -158,24 +156,8 @@ fn memory(
         let target = folder.join("copy");
         let mut child =
             copy(bench, *make, reached, load, direction, &target).spawn().map_err(|error| error.to_string())?;
-        let ended = AtomicBool::new(false);
-        let roots = [child.id(), reached.server.pid()];
-        let most = thread::scope(|scope| {
-            let watcher = scope.spawn(|| {
-                let mut most = [0.0f64; 2];
-                while !ended.load(Ordering::Relaxed) {
-                    for (most, root) in most.iter_mut().zip(roots) {
-                        *most = most.max(family(root).into_iter().map(resident).sum());
-                    }
-                    thread::sleep(Duration::from_millis(10));
-                }
-                most
-            });
-            let status = child.wait();
-            ended.store(true, Ordering::Relaxed);
-            (status, watcher.join())
-        });
-        let (Ok(status), Ok(most)) = most else { return Err("the watcher failed".to_owned()) };
+        let (status, most) = most_during([child.id(), reached.server.pid()], || child.wait())?;
+        let status = status.map_err(|error| error.to_string())?;
         if !status.success() {
             return Err(format!("{}: {status}", make.name()));
         }
@@ -185,13 +167,6 @@ fn memory(
         }
     }
     Ok(figures)
-}
-
-/// MiB of a process that are nobody else's and not a file's (proc(5), `RssAnon`).
-fn resident(pid: u32) -> f64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
 fn copy(bench: &Bench, make: Make, reached: &Reached<'_>, load: &Load, direction: Direction, target: &Path) -> Command {

@@ -1,4 +1,4 @@
-//! Memory of a server for each connection that is logged in and idle.
+//! Memory: of a server for each connection that is logged in and idle, and the most of it while something is done.
 
 use super::Bench;
 use super::parties::Make;
@@ -7,6 +7,8 @@ use super::servers::Server;
 use crate::process::family;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 /// How long connections have to come to rest before they count as idle.
@@ -56,4 +58,32 @@ fn memory(server: &Server) -> Result<f64, String> {
         sum += number.ok_or_else(|| format!("/proc/{pid}/smaps_rollup says nothing of Pss"))?;
     }
     Ok(sum)
+}
+
+/// Does `work` and says what came of it, and how many MiB the processes below each of `roots` had at most meanwhile.
+pub fn most_during<T>(roots: [u32; 2], work: impl FnOnce() -> T) -> Result<(T, [f64; 2]), String> {
+    let ended = AtomicBool::new(false);
+    let (done, most) = thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut most = [0.0f64; 2];
+            while !ended.load(Ordering::Relaxed) {
+                for (most, root) in most.iter_mut().zip(roots) {
+                    *most = most.max(family(root).into_iter().map(resident).sum());
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            most
+        });
+        let done = work();
+        ended.store(true, Ordering::Relaxed);
+        (done, watcher.join())
+    });
+    Ok((done, most.map_err(|_| "the watcher failed")?))
+}
+
+/// MiB of a process that are nobody else's and not a file's (proc(5), `RssAnon`).
+fn resident(pid: u32) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }

@@ -8,6 +8,7 @@ mod cpu;
 mod distance;
 mod echo;
 mod files;
+mod forward;
 mod handshakes;
 mod limit;
 mod machine;
@@ -54,6 +55,7 @@ const MEASUREMENTS: &[(&str, &str, Measurement)] = &[
     ("limit", "one sealed stream over loopback: the most this machine can do", limit::measure),
     ("bulk", "much data down and up, by cipher: speed and processor time of both ends", bulk::measure),
     ("files", "one large file, many small ones, and one over a long way: speed and memory", files::measure),
+    ("forward", "connections through a tunnel: one with much data, and many at once", forward::measure),
     ("connect", "connect, log in, run `true`, leave", connect::measure),
     ("handshakes", "key exchanges a second that a server does", handshakes::measure),
     ("memory", "memory of a server for each idle connection", memory::measure),
