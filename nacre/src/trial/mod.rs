@@ -30,14 +30,16 @@ pub fn run(args: TryArgs) -> Result<ExitCode, Failure> {
     stage.data()?;
     stage.title("7. A file", "it appears under its name only when it is whole, and is checked by its hash")?;
     stage.file()?;
-    stage.title("8. A terminal", "a shell as you would type in it")?;
+    stage.title("8. A tunnel", "a connection through the server to a port that only it may see")?;
+    stage.tunnel()?;
+    stage.title("9. A terminal", "a shell as you would type in it")?;
     stage.terminal()?;
-    stage.title("9. A stranger", "another key is refused, and a changed host key raises the alarm")?;
+    stage.title("10. A stranger", "another key is refused, and a changed host key raises the alarm")?;
     stage.stranger()?;
-    stage.title("10. The end", "the server is told to stop")?;
+    stage.title("11. The end", "the server is told to stop")?;
     stage.stop()?;
     output::print(
-        "\nAll of it worked. Now for real:\n  nacre serve          # serve this account; prints the command that connects\n  nacre ssh user@host  # a shell on another machine\n  nacre scp FILE user@host:  # a file there; --resume goes on where a cut one stopped\n  nacre --help\n",
+        "\nAll of it worked. Now for real:\n  nacre serve          # serve this account; prints the command that connects\n  nacre ssh user@host  # a shell on another machine\n  nacre scp FILE user@host:  # a file there; --resume goes on where a cut one stopped\n  nacre ssh -L 8080:127.0.0.1:80 user@host  # its port 80 at your 8080\n  nacre --help\n",
     )?;
     Ok(ExitCode::SUCCESS)
 }

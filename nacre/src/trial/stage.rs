@@ -84,7 +84,7 @@ impl Stage {
 
     /// Runs `nacre ssh` with these words after the destination.
     fn ssh(&self, options: &[&str], words: &[&str], input: Stdio) -> Result<Output, Failure> {
-        let shown = format!("ssh -p {} {} {}", self.port, self.destination(), words.join(" "));
+        let shown = [&["ssh", "-p", &self.port.to_string()], options, &[&self.destination()], words].concat().join(" ");
         let mut all: Vec<String> = vec!["ssh".to_owned()];
         all.extend(options.iter().map(|o| (*o).to_owned()));
         all.extend(self.client_options());
@@ -240,6 +240,27 @@ impl Stage {
     /// Step 8.
     ///
     /// # Errors
+    /// What is said behind the server does not come through.
+    pub fn tunnel(&self) -> Result<(), Failure> {
+        let problem = |error: std::io::Error| Failure::new(format!("a port behind the server: {error}"));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(problem)?;
+        let behind = listener.local_addr().map_err(problem)?.to_string();
+        let said = "hello from behind the server\n";
+        // It waits for one connection, or ends with the tour.
+        std::thread::spawn(move || listener.accept().and_then(|(mut stream, _)| stream.write_all(said.as_bytes())));
+        let out = self.ssh(&["-W", &behind], &[], Stdio::null())?;
+        expect(out.status, 0, &out)?;
+        quote(&String::from_utf8_lossy(&out.stdout))?;
+        if out.stdout == said.as_bytes() {
+            Ok(())
+        } else {
+            Err(Failure::new("what was said behind the server was lost"))
+        }
+    }
+
+    /// Step 9.
+    ///
+    /// # Errors
     /// The session has no terminal.
     pub fn terminal(&self) -> Result<(), Failure> {
         let out = self.ssh(&["-tt"], &["tty && stty size && echo \"TERM is $TERM\""], Stdio::null())?;
@@ -249,7 +270,7 @@ impl Stage {
         if text.contains("/dev/pts/") { Ok(()) } else { Err(Failure::new("the session had no terminal")) }
     }
 
-    /// Step 9.
+    /// Step 10.
     ///
     /// # Errors
     /// A wrong key is let in, or a changed host key is not noticed.
@@ -279,7 +300,7 @@ impl Stage {
         std::fs::write(self.path("known_hosts"), line).map_err(|e| Failure::new(e.to_string()))
     }
 
-    /// Step 10.
+    /// Step 11.
     ///
     /// # Errors
     /// The server does not end when told to.
