@@ -41,6 +41,13 @@ pub(super) struct State {
 }
 
 impl State {
+    /// The number of a question whose answer goes to `sender`.
+    fn question(&mut self, sender: oneshot::Sender<Reply>) -> u32 {
+        let question = self.number();
+        self.questions.insert(question, sender);
+        question
+    }
+
     /// A number for a question, a session or a listener, never given twice.
     pub(super) fn number(&mut self) -> u32 {
         self.next = self.next.wrapping_add(1);
@@ -53,13 +60,13 @@ pub struct RemoteLink {
     socket: AsyncMessageSocket,
     state: Mutex<State>,
     order: watch::Sender<Order>,
-    questions: Arc<Semaphore>,
+    questions: Semaphore,
 }
 
 impl RemoteLink {
     /// Takes the socket over.
     pub fn new(socket: AsyncMessageSocket) -> Arc<Self> {
-        let (order, questions) = (watch::Sender::new(Order::Run), Arc::new(Semaphore::new(MAX_QUESTIONS)));
+        let (order, questions) = (watch::Sender::new(Order::Run), Semaphore::new(MAX_QUESTIONS));
         Arc::new(Self { socket, state: Mutex::default(), order, questions })
     }
 
@@ -120,32 +127,17 @@ impl RemoteLink {
         self.socket.send(&message.to_bytes(), &[])
     }
 
-    /// Asks something; `None` when no answer will ever come.
-    pub(super) fn ask(self: &Arc<Self>, message: impl FnOnce(u32) -> ToMonitor) -> Answer<Option<Reply>> {
-        let (sender, receiver) = oneshot::channel();
-        let question = {
-            let mut state = self.state();
-            let question = state.number();
-            state.questions.insert(question, sender);
-            question
-        };
-        let message = message(question);
-        // At once if that can be: what is told next, such as a signal for a session, comes behind it.
-        let room = self.questions.clone().try_acquire_owned().ok();
-        let told = room.as_ref().map(|_room| self.tell(&message));
+    /// Asks something, once there is room for a question; `None` when no answer will ever come.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        message: impl FnOnce(u32) -> ToMonitor + Send + 'static,
+    ) -> Answer<Option<Reply>> {
         let link = self.clone();
         Box::pin(async move {
-            let _room = match told {
-                Some(told) => {
-                    told.ok()?;
-                    room
-                }
-                None => {
-                    let room = link.questions.clone().acquire_owned().await.ok();
-                    link.tell(&message).ok()?;
-                    room
-                }
-            };
+            let _room = link.questions.acquire().await.ok()?;
+            let (sender, receiver) = oneshot::channel();
+            let question = link.state().question(sender);
+            link.tell(&message(question)).ok()?;
             receiver.await.ok()
         })
     }
