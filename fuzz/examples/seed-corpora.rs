@@ -53,6 +53,7 @@ fn forwards() {
         ForwardOpen::ForwardedTcpip { address: String::new(), port: 8080, originator },
         ForwardOpen::DirectStreamlocal { path: b"/run/socket".to_vec() },
         ForwardOpen::ForwardedStreamlocal { path: b"/tmp/\xff".to_vec() },
+        ForwardOpen::AuthAgent,
     ];
     for open in opens {
         let mut rest = Vec::new();

@@ -71,6 +71,7 @@ fn h11_channels_that_nobody_asked_for_are_refused() {
     let notes = server.notes();
     assert_eq!(notes.iter().filter(|note| note.starts_with("open refused: 1")).count(), opens.len(), "{notes:?}");
     assert!(!notes.contains(&"open granted".to_owned()), "{notes:?}");
+    assert!(done.err.contains("Warning: ssh server tried agent forwarding.\n"), "{}", done.err);
 }
 
 #[test]

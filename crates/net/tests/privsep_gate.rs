@@ -57,7 +57,7 @@ fn start(session: u32) -> ToMonitor {
 }
 
 fn start_with(session: u32, change: impl FnOnce(&mut SessionRequests)) -> ToMonitor {
-    let mut requests = SessionRequests { pty: None, env: Vec::new(), start: Start::Shell };
+    let mut requests = SessionRequests { pty: None, env: Vec::new(), agent: false, start: Start::Shell };
     change(&mut requests);
     ToMonitor::Start { question: 1, session, requests }
 }

@@ -12,14 +12,15 @@ use std::time::Instant;
 /// Why a peer in this role may not open channels of this type, when it may not: servers do not connect through
 /// clients, and clients listen for nobody (threat H11).
 pub(crate) fn wrong_role(opener: Role, kind: &[u8]) -> Option<&'static str> {
-    let is = |names: [&str; 2]| names.iter().any(|name| name.as_bytes() == kind);
+    let is = |names: &[&str]| names.iter().any(|name| name.as_bytes() == kind);
     match opener {
-        Role::Server if is([names::CHANNEL_DIRECT_TCPIP, names::CHANNEL_DIRECT_STREAMLOCAL]) => {
+        Role::Server if is(&[names::CHANNEL_DIRECT_TCPIP, names::CHANNEL_DIRECT_STREAMLOCAL]) => {
             Some("a server does not connect through its client")
         }
-        Role::Client if is([names::CHANNEL_FORWARDED_TCPIP, names::CHANNEL_FORWARDED_STREAMLOCAL]) => {
+        Role::Client if is(&[names::CHANNEL_FORWARDED_TCPIP, names::CHANNEL_FORWARDED_STREAMLOCAL]) => {
             Some("a client listens for nobody")
         }
+        Role::Client if is(&[names::CHANNEL_AUTH_AGENT]) => Some("a server has no agent for its client"),
         _ => None,
     }
 }

@@ -48,6 +48,8 @@ pub enum ForwardOpen {
         /// Its path as the request to listen named it.
         path: Vec<u8>,
     },
+    /// `auth-agent@openssh.com`: somebody connected to the socket that stands for your agent.
+    AuthAgent,
 }
 
 /// A global request to listen for the peer, or to stop.
@@ -138,6 +140,7 @@ impl ForwardOpen {
                 r.string("reserved")?;
                 Self::ForwardedStreamlocal { path }
             }
+            names::CHANNEL_AUTH_AGENT => Self::AuthAgent,
             _ => return Ok(None),
         };
         r.finish()?;
@@ -151,6 +154,7 @@ impl ForwardOpen {
             Self::ForwardedTcpip { .. } => names::CHANNEL_FORWARDED_TCPIP,
             Self::DirectStreamlocal { .. } => names::CHANNEL_DIRECT_STREAMLOCAL,
             Self::ForwardedStreamlocal { .. } => names::CHANNEL_FORWARDED_STREAMLOCAL,
+            Self::AuthAgent => names::CHANNEL_AUTH_AGENT,
         }
     }
 
@@ -173,6 +177,7 @@ impl ForwardOpen {
                 out.put_string(path);
                 out.put_string("");
             }
+            Self::AuthAgent => {}
         }
     }
 }

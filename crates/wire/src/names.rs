@@ -120,6 +120,10 @@ pub const CHANNEL_FORWARDED_TCPIP: &str = "forwarded-tcpip";
 pub const CHANNEL_DIRECT_STREAMLOCAL: &str = "direct-streamlocal@openssh.com";
 /// OpenSSH PROTOCOL §2.4.
 pub const CHANNEL_FORWARDED_STREAMLOCAL: &str = "forwarded-streamlocal@openssh.com";
+/// OpenSSH PROTOCOL §2.10 (draft-ietf-sshm-ssh-agent §5): a connection to the client's agent.
+pub const CHANNEL_AUTH_AGENT: &str = "auth-agent@openssh.com";
+/// The session request that has the server take connections for the client's agent.
+pub const AUTH_AGENT_REQ: &str = "auth-agent-req@openssh.com";
 /// RFC 4254 §7.1.
 pub const TCPIP_FORWARD: &str = "tcpip-forward";
 /// RFC 4254 §7.1.

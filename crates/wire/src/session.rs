@@ -1,6 +1,6 @@
 //! The requests of a session channel, RFC 4254 §6 and OpenSSH's, as one owned type.
 
-use crate::{DecodeError, DecodeErrorKind, Reader, WriteExt};
+use crate::{DecodeError, DecodeErrorKind, Reader, WriteExt, names};
 
 /// The longest terminal name taken, in bytes.
 pub const MAX_TERM_BYTES: usize = 256;
@@ -85,6 +85,8 @@ pub enum SessionRequest {
         /// Text for people; clean it before showing.
         message: Vec<u8>,
     },
+    /// `auth-agent-req@openssh.com`: take connections for the client's agent.
+    AuthAgentReq,
     /// OpenSSH PROTOCOL §2.1: the peer will read no more.
     Eow,
     /// OpenSSH's liveness probe; it always wants a reply and any reply will do.
@@ -176,6 +178,7 @@ impl SessionRequest {
                 Self::ExitSignal { name, core_dumped, message }
             }
             b"eow@openssh.com" => Self::Eow,
+            _ if kind == names::AUTH_AGENT_REQ.as_bytes() => Self::AuthAgentReq,
             b"keepalive@openssh.com" => Self::Keepalive,
             _ => {
                 r.rest();
@@ -200,6 +203,7 @@ impl SessionRequest {
             Self::Break { .. } => b"break",
             Self::ExitStatus { .. } => b"exit-status",
             Self::ExitSignal { .. } => b"exit-signal",
+            Self::AuthAgentReq => names::AUTH_AGENT_REQ.as_bytes(),
             Self::Eow => b"eow@openssh.com",
             Self::Keepalive => b"keepalive@openssh.com",
             Self::Unknown { kind } => kind,
@@ -229,7 +233,7 @@ impl SessionRequest {
                 out.put_string(message);
                 out.put_string("");
             }
-            Self::Shell | Self::Eow | Self::Keepalive | Self::Unknown { .. } => {}
+            Self::Shell | Self::AuthAgentReq | Self::Eow | Self::Keepalive | Self::Unknown { .. } => {}
         }
     }
 }
@@ -253,6 +257,7 @@ mod tests {
             SessionRequest::Break { length: 500 },
             SessionRequest::ExitStatus { status: 255 },
             SessionRequest::ExitSignal { name: "KILL".into(), core_dumped: false, message: b"gone".to_vec() },
+            SessionRequest::AuthAgentReq,
             SessionRequest::Eow,
             SessionRequest::Keepalive,
         ]

@@ -7,7 +7,7 @@ mod confirm;
 mod launch;
 mod service;
 mod shell;
-mod socket;
+pub(crate) mod socket;
 mod vault;
 
 use crate::cli::agent::{AgentAction, AgentArgs};

@@ -64,7 +64,7 @@ fn refused(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// A folder with a name that nobody can guess, in `$TMPDIR` or /tmp.
-fn new_folder() -> Result<PathBuf, Failure> {
+pub fn new_folder() -> Result<PathBuf, Failure> {
     let place = std::env::temp_dir();
     for _ in 0..MAX_TRIES {
         let random = nacre_crypto::random_bytes::<8>().map_err(failure)?;

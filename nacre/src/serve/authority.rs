@@ -2,7 +2,7 @@
 //! threads.
 
 use super::audit::{ForwardSpec, WatchedAcceptor, WatchedProcess};
-use super::forward;
+use super::forward::{self, AgentSocket};
 use super::judge::Judge;
 use nacre_net::Descriptor;
 use nacre_net::server::Authority;
@@ -14,16 +14,32 @@ use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
 use std::future::ready;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 /// The authority over one connection.
-pub struct LocalAuthority(Arc<Judge>);
+pub struct LocalAuthority {
+    judge: Arc<Judge>,
+    /// What sessions are told of the client's agent.
+    agent: Option<PathBuf>,
+}
 
 impl LocalAuthority {
     /// An authority that asks this judge.
     pub fn new(judge: Arc<Judge>) -> Self {
-        Self(judge)
+        Self { judge, agent: None }
+    }
+
+    /// Listens for the client's agent: at once, so that a session that is started next is told of it.
+    fn listen_for_agent(&mut self) -> Result<(u16, forward::Listeners), Refused> {
+        let plan = self.judge.plan_listening(&Place::Agent)?;
+        let home = plan.agent_home.unwrap_or_default();
+        let (socket, listener) = AgentSocket::make(&home).map_err(|error| Refused::failed(error.to_string()))?;
+        let path = socket.path().to_owned();
+        let listeners = forward::Listeners::for_agent(socket, listener)?;
+        self.agent = Some(path);
+        Ok((0, listeners))
     }
 
     /// Asks on a thread of its own, for passwords behind the bound on hashing.
@@ -33,7 +49,7 @@ impl LocalAuthority {
         failed: T,
         question: impl FnOnce(&Judge) -> T + Send + 'static,
     ) -> Answer<T> {
-        let judge = self.0.clone();
+        let judge = self.judge.clone();
         Box::pin(async move {
             let permit = if hashes { judge.shared.hashing.clone().acquire_owned().await.ok() } else { None };
             let asking = spawn_blocking(move || {
@@ -47,11 +63,11 @@ impl LocalAuthority {
 
 impl Authority for LocalAuthority {
     fn sign(&mut self, host_key: Vec<u8>, algorithm: SignatureAlgorithm, data: Vec<u8>) -> Answer<Option<Vec<u8>>> {
-        Box::pin(ready(self.0.shared.host_keys.sign(&host_key, algorithm, &data)))
+        Box::pin(ready(self.judge.shared.host_keys.sign(&host_key, algorithm, &data)))
     }
 
     fn look_up(&mut self, user: Vec<u8>) -> Answer<UserPolicy> {
-        let nobody = self.0.policy_of_nobody(&user);
+        let nobody = self.judge.policy_of_nobody(&user);
         self.ask(false, nobody, move |judge| judge.look_up(&user))
     }
 
@@ -69,19 +85,20 @@ impl Authority for LocalAuthority {
     }
 
     fn logged_in(&mut self, _methods: &[String]) -> Permissions {
-        self.0.logged_in()
+        self.judge.logged_in()
     }
 
     fn start(&mut self, requests: SessionRequests) -> Answer<io::Result<StartedSession>> {
-        let trail = self.0.trail.clone();
+        let trail = self.judge.trail.clone();
         let key = trail.session_asked(None, &requests);
-        let launch = self.0.launch(requests);
+        let launch = self.judge.launch(requests);
+        let agent = self.agent.clone();
         Box::pin(async move {
             let started = async {
                 let launch = launch?;
                 trail.session_decided(key, &launch);
                 let mut opened =
-                    spawn_blocking(move || launch.run()).await.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+                    spawn_blocking(move || launch.run(agent.as_deref())).await.unwrap_or_else(|error| Err(io::Error::other(error)))?;
                 trail.session_started(key, opened.terminal());
                 let file = opened.auth_info.take();
                 let StartedSession { streams, process, preamble } = opened.into_session()?;
@@ -97,7 +114,7 @@ impl Authority for LocalAuthority {
     }
 
     fn connect(&mut self, target: Target) -> Answer<Result<Descriptor, Refused>> {
-        let judge = self.0.clone();
+        let judge = self.judge.clone();
         Box::pin(async move {
             let connected = async {
                 judge.may_connect(&target)?;
@@ -111,9 +128,13 @@ impl Authority for LocalAuthority {
     }
 
     fn listen(&mut self, place: Place) -> Answer<Result<Listening, Refused>> {
-        let judge = self.0.clone();
+        let agent = matches!(place, Place::Agent).then(|| self.listen_for_agent());
+        let judge = self.judge.clone();
         Box::pin(async move {
             let listened = async {
+                if let Some(agent) = agent {
+                    return agent;
+                }
                 let plan = judge.plan_listening(&place)?;
                 forward::listen(&plan).await
             };

@@ -43,6 +43,7 @@ impl Launch {
         &self,
         terminal: Option<(&Path, &str)>,
         auth_info: Option<&Path>,
+        agent: Option<&Path>,
     ) -> Vec<(OsString, OsString)> {
         let mut env = Variables::default();
         env.set_all(&self.env);
@@ -54,6 +55,9 @@ impl Launch {
         self.set_connection(&mut env);
         if let Some(path) = auth_info {
             env.set("SSH_USER_AUTH", path);
+        }
+        if let Some(path) = agent {
+            env.set("SSH_AUTH_SOCK", path);
         }
         if let Some((path, term)) = terminal {
             env.set("SSH_TTY", path);

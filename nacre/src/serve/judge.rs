@@ -277,7 +277,8 @@ impl Judge {
         let key = state.key.clone().unwrap_or_default();
         let (is_root, must_change) = (account.uid == 0, state.force_change);
         let family = self.shared.options().address_family;
-        judge(&Rules { options: &login.options, key: &key, is_root, must_change, family })
+        let (options, home) = (&login.options, account.home.as_path());
+        judge(&Rules { options, key: &key, is_root, home, must_change, family })
     }
 
     /// Decides what really runs, and as whom.
@@ -333,6 +334,7 @@ impl Judge {
             key_environment: key.environment,
             pam_variables: Vec::new(),
             pam_texts: Vec::new(),
+            agent: requests.agent,
         })
     }
 }

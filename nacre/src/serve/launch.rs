@@ -58,6 +58,8 @@ pub struct Launch {
     pub pam_variables: Vec<(Vec<u8>, Vec<u8>)>,
     /// What PAM's modules want the user to read.
     pub pam_texts: Vec<u8>,
+    /// It wants to be told of the client's agent.
+    pub agent: bool,
 }
 
 packed_fields!(Launch {
@@ -80,6 +82,7 @@ packed_fields!(Launch {
     key_environment,
     pam_variables,
     pam_texts,
+    agent,
 });
 
 /// A session that was started, with plain descriptors that do not block.
@@ -139,16 +142,17 @@ impl Opened {
 }
 
 impl Launch {
-    /// Starts it.
+    /// Starts it. `agent` is the socket that stands for the client's agent, if there is one.
     ///
     /// # Errors
     /// No terminal, pipe, process or descriptor is to be had, or the shell cannot be run.
-    pub fn run(self) -> io::Result<Opened> {
+    pub fn run(self, agent: Option<&Path>) -> io::Result<Opened> {
         let auth_info = self.auth_info.as_deref().map(AuthInfo::write).transpose()?;
         let instead = self.instead();
+        let agent = agent.filter(|_| self.agent);
         match &self.pty {
-            Some(pty) => self.run_on_terminal(pty, auth_info, instead),
-            None => self.run_on_pipes(auth_info, instead),
+            Some(pty) => self.run_on_terminal(pty, auth_info, agent, instead),
+            None => self.run_on_pipes(auth_info, agent, instead),
         }
     }
 
@@ -161,6 +165,7 @@ impl Launch {
         &self,
         request: &PtyRequest,
         auth_info: Option<AuthInfo>,
+        agent: Option<&Path>,
         instead: Option<Run>,
     ) -> io::Result<Opened> {
         let pty = Pty::open()?;
@@ -173,7 +178,7 @@ impl Launch {
             width_px: size.width,
             height_px: size.height,
         })?;
-        let env = self.environment(Some((&pty.path, &request.term)), auth_info.as_ref().map(AuthInfo::path));
+        let env = self.environment(Some((&pty.path, &request.term)), auth_info.as_ref().map(AuthInfo::path), agent);
         let greets = instead.is_none() && self.start == Start::Shell;
         let child = spawn::spawn(self.spec(env, ChildStdio::Pty(pty.slave), instead))?;
         let preamble = if greets { self.greeting() } else { Vec::new() };
@@ -181,13 +186,18 @@ impl Launch {
         Ok(Opened { streams, child, preamble, auth_info })
     }
 
-    fn run_on_pipes(&self, auth_info: Option<AuthInfo>, instead: Option<Run>) -> io::Result<Opened> {
+    fn run_on_pipes(
+        &self,
+        auth_info: Option<AuthInfo>,
+        agent: Option<&Path>,
+        instead: Option<Run>,
+    ) -> io::Result<Opened> {
         let stdin = spawn::pipe_to_child()?;
         let stdout = spawn::pipe_from_child()?;
         let stderr = spawn::pipe_from_child()?;
         let stdio = ChildStdio::Fds { stdin: stdin.child, stdout: stdout.child, stderr: stderr.child };
         let streams = OpenedStreams::Pipes([stdin.parent, stdout.parent, stderr.parent]);
-        let env = self.environment(None, auth_info.as_ref().map(AuthInfo::path));
+        let env = self.environment(None, auth_info.as_ref().map(AuthInfo::path), agent);
         let child = spawn::spawn(self.spec(env, stdio, instead))?;
         Ok(Opened { streams, child, preamble: Vec::new(), auth_info })
     }

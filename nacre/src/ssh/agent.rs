@@ -5,7 +5,8 @@ use nacre_agent::{AddIdentity, Answer, Client, Request, SessionBind, SignFlags, 
 use nacre_config::client::{AddKeysToAgent, ClientOptions, IdentityAgent};
 use nacre_crypto::PrivateKey;
 use nacre_proto::algorithm::SignatureAlgorithm;
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -28,9 +29,44 @@ pub struct Agent {
     client: Client,
 }
 
-/// Where the agent listens, if there is to be one.
-pub fn path(options: &ClientOptions) -> Option<PathBuf> {
-    match &options.identity_agent {
+/// What came of telling an agent which host a connection leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// It keeps to that.
+    Yes,
+    /// It does not know of hosts, or does not believe it: then it has no key that is bound to one, or does not show it.
+    No,
+}
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Yes => "the agent knows which host it signs for",
+            Self::No => "the agent does not keep track of hosts",
+        })
+    }
+}
+
+/// Connects to the agent at `path` for whoever is at the other end of a connection: it is told of the host before anybody
+/// else's bytes can reach it.
+///
+/// # Errors
+/// The line that says why there is none.
+pub async fn connect_bound(path: &Path, bind: &SessionBind<'_>) -> Result<(OwnedFd, Bound), String> {
+    let stream = UnixStream::connect(path).await.map_err(|error| super::connect::plain(&error))?;
+    let mut agent = Agent { stream, client: Client::new() };
+    let asked = tokio::time::timeout(LIST_PATIENCE, agent.ask(&Request::SessionBind(*bind))).await;
+    let bound = match asked.map_err(|_| "it does not answer")?? {
+        Answer::Success => Bound::Yes,
+        _ => Bound::No,
+    };
+    let socket = agent.stream.into_std().map_err(|error| super::connect::plain(&error))?;
+    Ok((socket.into(), bound))
+}
+
+/// Where an agent listens, if there is to be one.
+pub fn path(which: &IdentityAgent) -> Option<PathBuf> {
+    match which {
         IdentityAgent::None => None,
         IdentityAgent::Path(path) => Some(PathBuf::from(path)),
         IdentityAgent::Environment => {
@@ -42,7 +78,7 @@ pub fn path(options: &ClientOptions) -> Option<PathBuf> {
 impl Agent {
     /// Connects. `None` when there is no agent, or it does not answer: its keys are then not there.
     pub async fn connect(options: &ClientOptions, log: &Log) -> Option<Self> {
-        let path = path(options)?;
+        let path = path(&options.identity_agent)?;
         match UnixStream::connect(&path).await {
             Ok(stream) => Some(Self { stream, client: Client::new() }),
             Err(error) => {
@@ -72,10 +108,8 @@ impl Agent {
     /// hosts can be used. An agent that does not know this refuses, which harms nothing.
     pub async fn bind(&mut self, bind: &SessionBind<'_>, log: &Log) {
         let bound = tokio::time::timeout(LIST_PATIENCE, self.ask(&Request::SessionBind(*bind))).await;
-        log.debug(|| match bound {
-            Ok(Ok(Answer::Success)) => "the agent knows which host it signs for".to_owned(),
-            _ => "the agent does not keep track of hosts".to_owned(),
-        });
+        let known = if matches!(bound, Ok(Ok(Answer::Success))) { Bound::Yes } else { Bound::No };
+        log.debug(|| known.to_string());
     }
 
     /// Has the agent sign; the signature is known to be of the algorithm.

@@ -152,7 +152,7 @@ impl Login {
         if self.options.pubkey_authentication
             && let Some(mut agent) = Agent::connect(&self.options, &self.log).await
         {
-            if let Some((host_key, signature)) = self.proof.take() {
+            if let Some((host_key, signature)) = self.proof.get() {
                 let bind = SessionBind {
                     host_key: &host_key,
                     session_identifier: session_id,

@@ -158,8 +158,12 @@ async fn connection(
         }
     };
     let address = reached.address;
+    let agent = match plan.start {
+        Some(_) => forward::ForwardedAgent::find(&options, proof.clone(), log.clone()).await,
+        None => forward::ForwardedAgent::none(log.clone()),
+    };
     let login = login::Login::new(Arc::clone(&options), log.clone(), records, address, proof);
-    let owner = ClientOwner::new(Arc::clone(&options), login, plan, front, log.clone());
+    let owner = ClientOwner::new(Arc::clone(&options), login, plan, agent, front, log.clone());
     let (owner, ended) = Driver::new(reached.stream, connection, owner).run().await;
     let story = owner.finish().await;
     let fate = match reached.proxy {

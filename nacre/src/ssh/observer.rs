@@ -19,9 +19,9 @@ type Proved = (Vec<u8>, Vec<u8>);
 pub struct HostProof(Arc<Mutex<Option<Proved>>>);
 
 impl HostProof {
-    /// The host key and the signature, once.
-    pub fn take(&self) -> Option<Proved> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// The host key and the signature.
+    pub fn get(&self) -> Option<Proved> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

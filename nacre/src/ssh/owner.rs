@@ -2,7 +2,7 @@
 //! decides when the connection ends.
 
 use super::ask::{self, Interrupted};
-use super::forward::{self, Tunnels, Verdict};
+use super::forward::{self, ForwardedAgent, Tunnels, Verdict};
 use super::host_key::Checked;
 use super::host_key_update::HostKeyUpdate;
 use super::log::Log;
@@ -101,12 +101,13 @@ impl ClientOwner {
         options: Arc<ClientOptions>,
         login: Login,
         plan: Plan,
+        agent: ForwardedAgent,
         background: Option<Foreground>,
         log: Log,
     ) -> Self {
         Self {
             updates: HostKeyUpdate::new(&options, log.clone()),
-            tunnels: Tunnels::new(Arc::clone(&options), log.clone()),
+            tunnels: Tunnels::new(Arc::clone(&options), agent, log.clone()),
             options,
             log,
             plan: Some(plan),
@@ -307,7 +308,8 @@ impl ClientOwner {
             Err(error) => self.log.error(&format!("signals cannot be caught: {error}")),
         }
         let Some(plan) = self.plan.take() else { return };
-        let verdict = self.tunnels.start(port, plan.stdio_forward.as_ref());
+        let trusted = self.login.as_ref().and_then(Login::checked) != Some(Checked::Distrusted);
+        let verdict = self.tunnels.start(port, plan.stdio_forward.as_ref(), trusted);
         self.on_verdict(port, verdict);
         if self.end.is_some() {
             return;
@@ -331,7 +333,7 @@ impl ClientOwner {
             return self.on_verdict(port, verdict);
         }
         let Some(session) = self.session.as_mut().filter(|session| session.is(channel)) else { return };
-        match session.start(port, &self.options) {
+        match session.start(port, &self.options, self.tunnels.wants_agent()) {
             Ok(()) => {
                 self.started = true;
                 self.leave_the_front();

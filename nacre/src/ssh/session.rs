@@ -8,6 +8,7 @@ use nacre_config::client::ClientOptions;
 use nacre_net::{Descriptor, Port, Pump, PumpEvent};
 use nacre_proto::{LocalChannel, Stream};
 use nacre_sys::stdio;
+use nacre_wire::names;
 use nacre_wire::session::SessionRequest;
 use nacre_wire::text::clean_line;
 use std::fs::File;
@@ -83,12 +84,15 @@ impl Session {
     }
 
     /// The channel stands: asks for everything at once, without waiting for answers, and connects
-    /// standard input and output.
+    /// standard input and output. With `agent` also for the agent to be forwarded.
     ///
     /// # Errors
     /// The line to show.
-    pub fn start(&mut self, port: &mut Port<'_>, options: &ClientOptions) -> Result<(), String> {
+    pub fn start(&mut self, port: &mut Port<'_>, options: &ClientOptions, agent: bool) -> Result<(), String> {
         let mut requests = Vec::new();
+        if agent {
+            requests.push((SessionRequest::AuthAgentReq, true));
+        }
         if self.plan.terminal {
             requests.push((terminal::request(), true));
         }
@@ -130,6 +134,10 @@ impl Session {
             self.log.info(&format!("PTY allocation request failed on channel {}", self.channel.number()));
             self.leave_terminal();
             self.plan.terminal = false;
+            return None;
+        }
+        if kind == names::AUTH_AGENT_REQ.as_bytes() {
+            self.log.verbose("The server does not forward the agent.");
             return None;
         }
         let kind = clean_line(kind, MAX_TEXT);

@@ -317,8 +317,13 @@ fn with_plain_shell(place: &Scratch) -> Command {
         return nacre();
     }
     let list = std::fs::read_to_string("/etc/passwd").unwrap();
-    let line = |line: &str| match line.rsplit_once(':') {
-        Some((rest, _)) if line.starts_with("root:") => format!("{rest}:/bin/sh\n"),
+    let own_home = place.path("home");
+    let line = |line: &str| match line.rsplitn(3, ':').collect::<Vec<_>>()[..] {
+        // A test that makes a home folder has it as the account's.
+        [_, _, rest] if line.starts_with("root:") && own_home.exists() => {
+            format!("{rest}:{}:/bin/sh\n", own_home.display())
+        }
+        [_, home, rest] if line.starts_with("root:") => format!("{rest}:{home}:/bin/sh\n"),
         _ => format!("{line}\n"),
     };
     let passwd = place.write("passwd", &list.lines().map(line).collect::<String>());

@@ -42,6 +42,7 @@ fn plain(start: Start) -> Launch {
         key_environment: Vec::new(),
         pam_variables: Vec::new(),
         pam_texts: Vec::new(),
+        agent: false,
     }
 }
 
@@ -66,6 +67,7 @@ fn full() -> Launch {
         key_environment: vec![("NAME".into(), "value".into())],
         pam_variables: vec![(b"XDG_SESSION_ID".to_vec(), b"\xfe".to_vec())],
         pam_texts: b"Hello \xff\n".to_vec(),
+        agent: true,
         ..plain(Start::Shell)
     }
 }

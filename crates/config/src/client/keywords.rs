@@ -160,7 +160,7 @@ keywords! {
         ChannelTimeout = Row::new(Kind::List).default("none").warn(&["none"], "idle channels stay open"),
         PermitRemoteOpen = Row::new(Kind::Custom(read_permit_remote_open)).default("any"),
         AddKeysToAgent = Row::new(Kind::Custom(read_add_keys_to_agent)).default("false"),
-        ForwardAgent = Row::new(Kind::WordOrText(YES_NO)).default("no").warn(&["no"], "the agent is not forwarded"),
+        ForwardAgent = Row::new(Kind::WordOrText(YES_NO)).default("no"),
         ConnectTimeout = Row::new(Kind::SecondsOrNone).default("none"),
         TunnelDevice = text().default("any:any").warn(&["any:any", "any"], "no tunnel is made"),
         CanonicalizePermittedCNAMEs = Row::new(Kind::List).default("none").warn(&["none"], CANON),

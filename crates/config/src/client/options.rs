@@ -63,6 +63,8 @@ pub struct ClientOptions {
     pub identities_only: bool,
     /// Where the agent is.
     pub identity_agent: IdentityAgent,
+    /// The agent that is forwarded to the other machine, if one is.
+    pub forward_agent: Option<IdentityAgent>,
     /// Whether to give keys to the agent after reading them.
     pub add_keys_to_agent: AddKeysToAgent,
     /// Certificates to show.
@@ -261,10 +263,23 @@ impl Builder<'_> {
         Ok(match text.as_str() {
             "" | "SSH_AUTH_SOCK" => IdentityAgent::Environment,
             "none" => IdentityAgent::None,
-            text => match text.strip_prefix('$').filter(|name| !name.starts_with('{')) {
-                Some(name) => self.world.env(name).map_or(IdentityAgent::None, IdentityAgent::Path),
-                None => IdentityAgent::Path(self.path(Keyword::IdentityAgent, text, tokens)?),
-            },
+            text => self.agent_socket(Keyword::IdentityAgent, text, tokens)?,
+        })
+    }
+
+    /// `$NAME` is the path that the variable holds, anything else the path itself.
+    fn agent_socket(&self, keyword: Keyword, text: &str, tokens: &Tokens) -> Result<IdentityAgent, ConfigError> {
+        Ok(match text.strip_prefix('$').filter(|name| !name.starts_with('{')) {
+            Some(name) => self.world.env(name).map_or(IdentityAgent::None, IdentityAgent::Path),
+            None => IdentityAgent::Path(self.path(keyword, text, tokens)?),
+        })
+    }
+
+    fn forward_agent(&self, tokens: &Tokens) -> Result<Option<IdentityAgent>, ConfigError> {
+        Ok(match self.settings.text(Keyword::ForwardAgent).as_str() {
+            "no" => None,
+            "yes" => Some(self.identity_agent(tokens)?),
+            text => Some(self.agent_socket(Keyword::ForwardAgent, text, tokens)?),
         })
     }
 
@@ -356,6 +371,7 @@ impl Builder<'_> {
             identity_files_set: self.settings.is_set(Keyword::IdentityFile),
             identities_only: self.flag(Keyword::IdentitiesOnly),
             identity_agent: self.identity_agent(&tokens)?,
+            forward_agent: self.forward_agent(&tokens)?,
             add_keys_to_agent: AddKeysToAgent::of(&self.settings.text(Keyword::AddKeysToAgent)),
             certificate_files: self.paths(Keyword::CertificateFile, &tokens)?,
             strict_host_key_checking: StrictHostKeyChecking::of(&self.settings.text(Keyword::StrictHostKeyChecking)),

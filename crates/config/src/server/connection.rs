@@ -88,6 +88,8 @@ pub struct ConnectionOptions {
     pub stream_local_bind_unlink: bool,
     /// Agent forwarding; off with `disable_forwarding`.
     pub allow_agent_forwarding: bool,
+    /// Somebody wrote AllowAgentForwarding down: a forced command does not turn it off.
+    pub allow_agent_forwarding_is_set: bool,
     /// X11 forwarding; off with `disable_forwarding`.
     pub x11_forwarding: bool,
     /// Who may use the client's listeners.
@@ -166,6 +168,7 @@ impl ConnectionOptions {
             stream_local_bind_mask: u32::from_str_radix(&s.text(Keyword::StreamLocalBindMask), 8).unwrap_or(0o177),
             stream_local_bind_unlink: s.flag(Keyword::StreamLocalBindUnlink),
             allow_agent_forwarding: !disable && s.flag(Keyword::AllowAgentForwarding),
+            allow_agent_forwarding_is_set: s.is_set(Keyword::AllowAgentForwarding),
             x11_forwarding: !disable && s.flag(Keyword::X11Forwarding),
             gateway_ports: GatewayPorts::of(&s.text(Keyword::GatewayPorts)),
             permit_open: Permits::of(&s.words(Keyword::PermitOpen), false),

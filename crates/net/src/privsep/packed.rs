@@ -273,7 +273,7 @@ packed_fields!(Refused { prohibited, why });
 packed_fields!(Originator { address, port });
 packed_fields!(WindowSize { columns, rows, width, height });
 packed_fields!(PtyRequest { term, size, modes });
-packed_fields!(SessionRequests { pty, env, start });
+packed_fields!(SessionRequests { pty, env, agent, start });
 packed_fields!(Permissions { pty, max_sessions, signals, accept_env, limits });
 packed_fields!(ConnectionLimits { rekey, keepalive, unused_timeout });
 packed_fields!(RekeyPolicy { bytes, time });
@@ -327,7 +327,7 @@ macro_rules! packed_choices {
 
 packed_choices!(Start, "start" { 0 => Shell, 1 => Exec(command), 2 => Subsystem(name) });
 packed_choices!(Target, "target" { 0 => Tcp { host, port }, 1 => Unix { path } });
-packed_choices!(Place, "place" { 0 => Tcp { address, port }, 1 => Unix { path } });
+packed_choices!(Place, "place" { 0 => Tcp { address, port }, 1 => Unix { path }, 2 => Agent });
 packed_choices!(Exit, "exit" { 0 => Status(code), 1 => Signal { name, core_dumped } });
 packed_choices!(PasswordVerdict, "password verdict" { 0 => Reject, 1 => Accept, 2 => ChangeRequired(text) });
 packed_choices!(KeyboardInteractiveVerdict, "verdict" { 0 => Reject, 1 => Accept, 2 => Ask(request) });

@@ -49,6 +49,8 @@ pub struct SessionRequests {
     pub pty: Option<PtyRequest>,
     /// Variables that were accepted, in order.
     pub env: Vec<(Vec<u8>, Vec<u8>)>,
+    /// It is told of the client's agent, where that is forwarded.
+    pub agent: bool,
     /// What to run.
     pub start: Start,
 }
@@ -182,6 +184,9 @@ pub enum Place {
         /// Its path.
         path: Vec<u8>,
     },
+    /// A socket of our own choice, which stands for the client's agent. Sessions that are started after it was asked for
+    /// are told of it.
+    Agent,
 }
 
 /// A forward that will not be.

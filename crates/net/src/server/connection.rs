@@ -1,7 +1,7 @@
 //! The owner of one server connection: it passes questions to the authority and runs sessions.
 
 use super::authority::{
-    Answer, Authority, Exit, KeyCheck, Listening, Permissions, PtyRequest, Refused, SessionRequests, Start,
+    Answer, Authority, Exit, KeyCheck, Listening, Permissions, Place, PtyRequest, Refused, SessionRequests, Start,
 };
 use super::forwarding::{Forwarding, Wanted};
 use super::host_proof::{self, AnnouncedKey};
@@ -58,6 +58,7 @@ enum Answered {
     Proof(Pending<GrantGlobal>, Vec<Option<Vec<u8>>>),
     Connected(Pending<OpenChannel>, LocalChannel, Result<Descriptor, Refused>),
     Listening(Option<Pending<GrantGlobal>>, ForwardRequest, Result<Listening, Refused>),
+    Agent(Result<Listening, Refused>),
 }
 
 /// The owner of one server connection.
@@ -186,7 +187,7 @@ impl ServerOwner {
                     let answer = self.authority.connect(target);
                     return self.tasks.push(answer, move |result| Answered::Connected(pending, channel, result));
                 }
-                None => reject(reason::open::ADMINISTRATIVELY_PROHIBITED, "a client listens for nobody"),
+                None => reject(reason::open::ADMINISTRATIVELY_PROHIBITED, "not asked for"),
             },
         };
         let _ = port.connection.answer(port.now, pending, answer);
@@ -222,9 +223,19 @@ impl ServerOwner {
             SessionRequest::Shell => return self.start(port, channel, Start::Shell, pending),
             SessionRequest::Exec { command } => return self.start(port, channel, Start::Exec(command), pending),
             SessionRequest::Subsystem { name } => return self.start(port, channel, Start::Subsystem(name), pending),
+            SessionRequest::AuthAgentReq if self.session(channel).is_some_and(Session::take_agent) => {
+                return self.forward_agent(port, pending);
+            }
             other => self.grant(port, channel, other),
         };
         answer(port, pending, granted);
+    }
+
+    /// A session wants the client's agent. The question is on its way before the session can be started.
+    fn forward_agent(&mut self, port: &mut Port<'_>, pending: Option<Pending<GrantRequest>>) {
+        if self.forwarding().wants_agent(port, pending) {
+            self.tasks.push(self.authority.listen(Place::Agent), Answered::Agent);
+        }
     }
 
     /// Requests that are granted or refused at once.
@@ -293,6 +304,7 @@ impl ServerOwner {
             Answered::Listening(pending, request, result) => {
                 self.forwarding().on_listening(port, pending, request, result)
             }
+            Answered::Agent(result) => self.forwarding().on_agent(port, result),
         };
         if let Err(error) = result {
             tracing::debug!(parent: &self.log, "{error}");

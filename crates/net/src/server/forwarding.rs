@@ -6,7 +6,7 @@ use crate::descriptor::Descriptor;
 use crate::driver::Port;
 use crate::forward::{Arrival, Forwards};
 use crate::pump::PumpEvent;
-use nacre_proto::{Error, GrantGlobal, LocalChannel, OpenAnswer, OpenChannel, Pending};
+use nacre_proto::{Error, GrantGlobal, GrantRequest, LocalChannel, OpenAnswer, OpenChannel, Pending};
 use nacre_wire::forward::{ForwardOpen, ForwardRequest};
 use nacre_wire::reason::open as reason;
 use std::collections::HashMap;
@@ -26,7 +26,9 @@ impl Wanted {
         match open {
             ForwardOpen::DirectTcpip { host, port, .. } => Some(Target::Tcp { host, port }),
             ForwardOpen::DirectStreamlocal { path } => Some(Target::Unix { path }),
-            ForwardOpen::ForwardedTcpip { .. } | ForwardOpen::ForwardedStreamlocal { .. } => None,
+            ForwardOpen::ForwardedTcpip { .. } | ForwardOpen::ForwardedStreamlocal { .. } | ForwardOpen::AuthAgent => {
+                None
+            }
         }
     }
 
@@ -42,8 +44,8 @@ impl Wanted {
 
 /// A place that is listened on.
 struct Standing {
-    /// The request that ends it.
-    cancelled_by: ForwardRequest,
+    /// The request that ends it; the agent's stays as long as the connection.
+    cancelled_by: Option<ForwardRequest>,
     listening: Listening,
 }
 
@@ -51,17 +53,30 @@ impl Standing {
     /// What a channel for somebody who came is opened with: places are named as the client named them.
     fn open(&self, arrival: &Arrival) -> Option<ForwardOpen> {
         match &self.cancelled_by {
-            ForwardRequest::CancelTcpip { address, port } => Some(ForwardOpen::ForwardedTcpip {
+            Some(ForwardRequest::CancelTcpip { address, port }) => Some(ForwardOpen::ForwardedTcpip {
                 address: address.clone(),
                 port: *port,
                 originator: arrival.originator.clone(),
             }),
-            ForwardRequest::CancelStreamlocal { path } => {
+            Some(ForwardRequest::CancelStreamlocal { path }) => {
                 Some(ForwardOpen::ForwardedStreamlocal { path: path.clone() })
             }
-            _ => None,
+            Some(ForwardRequest::Tcpip { .. } | ForwardRequest::Streamlocal { .. }) => None,
+            None => Some(ForwardOpen::AuthAgent),
         }
     }
+}
+
+/// How far the client's agent is forwarded.
+#[derive(Default)]
+enum Agent {
+    /// Nobody wants it.
+    #[default]
+    Unasked,
+    /// The authority was asked; these wait for what it says.
+    Asked(Vec<Pending<GrantRequest>>),
+    /// It said so.
+    Answered(bool),
 }
 
 /// The forwards of one connection.
@@ -73,6 +88,7 @@ pub(super) struct Forwarding {
     asked: usize,
     /// Connections whose channels the client has not confirmed yet.
     opening: HashMap<LocalChannel, Descriptor>,
+    agent: Agent,
 }
 
 impl Forwarding {
@@ -120,7 +136,7 @@ impl Forwarding {
                 ForwardRequest::Streamlocal { path } => ForwardRequest::CancelStreamlocal { path },
                 cancel => cancel,
             };
-            self.standing.push(Standing { cancelled_by, listening });
+            self.standing.push(Standing { cancelled_by: Some(cancelled_by), listening });
             success
         });
         match pending {
@@ -129,10 +145,43 @@ impl Forwarding {
         }
     }
 
+    /// A session wants the client's agent. True when the authority is to be asked.
+    pub(super) fn wants_agent(&mut self, port: &mut Port<'_>, pending: Option<Pending<GrantRequest>>) -> bool {
+        match (&mut self.agent, pending) {
+            (Agent::Answered(granted), Some(pending)) => {
+                // An error ends the connection, which keeps it.
+                let _ = port.connection.answer(port.now, pending, *granted);
+            }
+            (Agent::Answered(_), None) => {}
+            (Agent::Asked(waiting), pending) => waiting.extend(pending),
+            (Agent::Unasked, pending) => {
+                self.agent = Agent::Asked(pending.into_iter().collect());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The authority has said whether the agent is forwarded. It is asked once for a connection.
+    pub(super) fn on_agent(
+        &mut self,
+        port: &mut Port<'_>,
+        result: Result<Listening, Refused>,
+    ) -> Result<(), Error> {
+        let granted = result.is_ok();
+        self.standing.extend(result.ok().map(|listening| Standing { cancelled_by: None, listening }));
+        match std::mem::replace(&mut self.agent, Agent::Answered(granted)) {
+            Agent::Asked(waiting) => {
+                waiting.into_iter().try_for_each(|pending| port.connection.answer(port.now, pending, granted))
+            }
+            Agent::Unasked | Agent::Answered(_) => Ok(()),
+        }
+    }
+
     /// Stops listening. False when there is no such place.
     pub(super) fn cancel(&mut self, request: &ForwardRequest) -> bool {
         let before = self.standing.len();
-        self.standing.retain(|standing| standing.cancelled_by != *request);
+        self.standing.retain(|standing| standing.cancelled_by.as_ref() != Some(request));
         self.standing.len() < before
     }
 

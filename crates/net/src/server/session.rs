@@ -41,6 +41,7 @@ pub(super) struct Session {
     pub(super) channel: LocalChannel,
     pty: Option<PtyRequest>,
     env: Vec<(Vec<u8>, Vec<u8>)>,
+    agent: bool,
     stage: Stage,
     /// For the size of the terminal.
     terminal: Option<OwnedFd>,
@@ -62,6 +63,7 @@ impl Session {
             channel,
             pty: None,
             env: Vec::new(),
+            agent: false,
             stage: Stage::Asked,
             terminal: None,
             sources_ended: false,
@@ -92,13 +94,21 @@ impl Session {
         true
     }
 
+    /// Remembers that it wants to be told of the client's agent. Before the start.
+    pub(super) fn take_agent(&mut self) -> bool {
+        let in_time = matches!(self.stage, Stage::Asked);
+        self.agent |= in_time;
+        in_time
+    }
+
     /// What to start, if nothing was started on this channel yet.
     pub(super) fn begin(&mut self, start: Start) -> Option<SessionRequests> {
         if !matches!(self.stage, Stage::Asked) {
             return None;
         }
         self.stage = Stage::Starting;
-        Some(SessionRequests { pty: self.pty.clone(), env: std::mem::take(&mut self.env), start })
+        let (pty, env, agent) = (self.pty.clone(), std::mem::take(&mut self.env), self.agent);
+        Some(SessionRequests { pty, env, agent, start })
     }
 
     /// Keeps input until something runs that reads it. False when nothing ever will.

@@ -29,7 +29,7 @@ fn start(session: u32, pty: bool, start: Start) -> ToMonitor {
     let size = WindowSize { columns: 80, rows: 24, width: 640, height: 480 };
     let pty = pty.then(|| PtyRequest { term: "xterm".into(), size, modes: vec![(1, 3), (53, 1)] });
     let env = vec![(b"LANG".to_vec(), b"C".to_vec()), (b"LC_\xff".to_vec(), Vec::new())];
-    ToMonitor::Start { question: 6, session, requests: SessionRequests { pty, env, start } }
+    ToMonitor::Start { question: 6, session, requests: SessionRequests { pty, env, agent: true, start } }
 }
 
 /// What a net process says.
@@ -65,6 +65,7 @@ pub fn to_monitor() -> Vec<ToMonitor> {
         ToMonitor::Connect { question: 8, target: Target::Unix { path: b"/run/\xff".to_vec() } },
         ToMonitor::Listen { question: 9, listener: 10, place: Place::Tcp { address: String::new(), port: 0 } },
         ToMonitor::Listen { question: 9, listener: 11, place: Place::Unix { path: b"/tmp/s".to_vec() } },
+        ToMonitor::Listen { question: 9, listener: 12, place: Place::Agent },
         ToMonitor::StopListening { listener: u32::MAX },
     ]
 }

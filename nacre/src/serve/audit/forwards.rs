@@ -40,6 +40,7 @@ impl ForwardSpec {
         let kind = match place {
             Place::Tcp { .. } => names::TCPIP_FORWARD,
             Place::Unix { .. } => names::STREAMLOCAL_FORWARD,
+            Place::Agent => names::AUTH_AGENT_REQ,
         };
         Self { kind, target: describe_place(&with_port(place, port)) }
     }
@@ -53,6 +54,7 @@ impl ForwardSpec {
                 Self { kind: names::CHANNEL_FORWARDED_TCPIP, target }
             }
             Place::Unix { .. } => Self { kind: names::CHANNEL_FORWARDED_STREAMLOCAL, target: at },
+            Place::Agent => Self { kind: names::CHANNEL_AUTH_AGENT, target: at },
         }
     }
 

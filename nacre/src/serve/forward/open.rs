@@ -1,16 +1,19 @@
 //! The sockets of forwards, made as the user.
 
+use super::agent_socket::AgentSocket;
 use super::policy::ListenPlan;
 use nacre_net::ForwardListener;
 use nacre_net::forward::Arrival;
 use nacre_net::server::authority::{Acceptor, Refused, Target};
 use nacre_sys::socket;
+use rustix::net::sockopt::socket_peercred;
 use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -20,7 +23,7 @@ use tokio::time::timeout;
 /// How long one address of a host may take to answer, so that those after it get their turn.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Connections that wait to be taken from a listener.
-const BACKLOG: i32 = 128;
+pub const BACKLOG: i32 = 128;
 
 /// Connects to a target, to a host's addresses one after another. The socket does not block.
 ///
@@ -67,6 +70,26 @@ pub struct Listeners {
     /// Whose turn it is.
     next: usize,
     _made: Option<MadeSocket>,
+    /// The agent's socket, which is for the account itself.
+    agent: Option<AgentSocket>,
+}
+
+impl Listeners {
+    /// Takes connections for a client's agent.
+    ///
+    /// # Errors
+    /// The listener cannot be registered.
+    pub fn for_agent(agent: AgentSocket, listener: UnixListener) -> Result<Self, Refused> {
+        let listener = ForwardListener::unix(listener).map_err(|error| Refused::failed(error.to_string()))?;
+        Ok(Self { listeners: vec![listener], next: 0, _made: None, agent: Some(agent) })
+    }
+
+    /// Whether whoever came may: at an agent's socket the account itself and root (threat G5).
+    fn may_come(&self, arrival: &Arrival) -> bool {
+        let own = rustix::process::geteuid().as_raw();
+        let may = |uid: u32| uid == own || uid == 0;
+        self.agent.is_none() || socket_peercred(&arrival.socket).is_ok_and(|peer| may(peer.uid.as_raw()))
+    }
 }
 
 /// The file of a Unix socket, removed with it as long as it is the same.
@@ -115,7 +138,7 @@ async fn listen_tcp(plan: &ListenPlan) -> io::Result<(u16, Listeners)> {
             Err(error) => last = error,
         }
     }
-    if listeners.is_empty() { Err(last) } else { Ok((port, Listeners { listeners, next: 0, _made: None })) }
+    if listeners.is_empty() { Err(last) } else { Ok((port, Listeners { listeners, next: 0, _made: None, agent: None })) }
 }
 
 fn listen_unix(plan: &ListenPlan) -> io::Result<(u16, Listeners)> {
@@ -125,7 +148,7 @@ fn listen_unix(plan: &ListenPlan) -> io::Result<(u16, Listeners)> {
     }
     let listener = socket::listen_unix(path, !plan.mask & 0o777, BACKLOG)?;
     let made = MadeSocket { path: path.to_owned(), identity: identity(path)? };
-    Ok((0, Listeners { listeners: vec![ForwardListener::unix(listener)?], next: 0, _made: Some(made) }))
+    Ok((0, Listeners { listeners: vec![ForwardListener::unix(listener)?], next: 0, _made: Some(made), agent: None }))
 }
 
 impl Acceptor for Listeners {
@@ -136,6 +159,7 @@ impl Acceptor for Listeners {
             let Some(listener) = self.listeners.get_mut(place) else { continue };
             match listener.poll_accept(cx) {
                 Poll::Pending => {}
+                Poll::Ready(Ok(arrival)) if !self.may_come(&arrival) => cx.waker().wake_by_ref(),
                 Poll::Ready(Ok(arrival)) => {
                     self.next = place + 1;
                     return Poll::Ready(Ok(arrival));

@@ -7,6 +7,7 @@ use nacre_net::packed_fields;
 use nacre_net::server::authority::{Place, Refused, Target};
 use nacre_wire::text::clean_line;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 /// Ports below this are the system's: only root listens there.
 const FIRST_UNPRIVILEGED: u16 = 1024;
@@ -26,9 +27,11 @@ pub struct ListenPlan {
     pub mask: u32,
     /// A socket that is in its place is removed.
     pub unlink: bool,
+    /// The home folder of the account, when it is a socket for the client's agent.
+    pub agent_home: Option<PathBuf>,
 }
 
-packed_fields!(ListenPlan { hosts, port, path, mask, unlink });
+packed_fields!(ListenPlan { hosts, port, path, mask, unlink, agent_home });
 
 /// What holds for one login.
 pub struct Rules<'a> {
@@ -38,6 +41,8 @@ pub struct Rules<'a> {
     pub key: &'a KeyOptions,
     /// The account is root's.
     pub is_root: bool,
+    /// The account's home folder.
+    pub home: &'a Path,
     /// The password must be changed and nothing else.
     pub must_change: bool,
     /// Addresses of the other kind are not listened on.
@@ -57,6 +62,7 @@ pub fn describe_place(place: &Place) -> String {
     match place {
         Place::Tcp { address, port } => host_and_port(if address.is_empty() { "*" } else { address }, *port),
         Place::Unix { path } => clean_line(path, MAX_SHOWN),
+        Place::Agent => "the client's agent".to_owned(),
     }
 }
 
@@ -72,7 +78,7 @@ impl Rules<'_> {
     pub fn may_connect(&self, target: &Target) -> Result<(), Refused> {
         match target {
             Target::Tcp { host, port } => {
-                self.switches(self.options.allow_tcp_forwarding.local, "AllowTcpForwarding")?;
+                self.ports_allowed(self.options.allow_tcp_forwarding.local, "AllowTcpForwarding")?;
                 self.not_forced(self.options.allow_tcp_forwarding_is_set, &self.key.permit_open)?;
                 if *port == 0 {
                     return Err(Refused::prohibited("no connection goes to port 0"));
@@ -87,7 +93,7 @@ impl Rules<'_> {
                 )
             }
             Target::Unix { path } => {
-                self.switches(self.options.allow_stream_local_forwarding.local, "AllowStreamLocalForwarding")?;
+                self.ports_allowed(self.options.allow_stream_local_forwarding.local, "AllowStreamLocalForwarding")?;
                 self.unix_allowed(&self.options.permit_open, &self.key.permit_open)?;
                 absolute(path)
             }
@@ -101,7 +107,7 @@ impl Rules<'_> {
     pub fn plan(&self, place: &Place) -> Result<ListenPlan, Refused> {
         match place {
             Place::Tcp { address, port } => {
-                self.switches(self.options.allow_tcp_forwarding.remote, "AllowTcpForwarding")?;
+                self.ports_allowed(self.options.allow_tcp_forwarding.remote, "AllowTcpForwarding")?;
                 self.not_forced(self.options.allow_tcp_forwarding_is_set, &self.key.permit_listen)?;
                 let address = if address == "*" { "" } else { address };
                 let (list, options) = (&self.options.permit_listen, &self.key.permit_listen);
@@ -112,14 +118,44 @@ impl Rules<'_> {
                 Ok(ListenPlan { hosts: self.hosts(address), port: *port, ..ListenPlan::default() })
             }
             Place::Unix { path } => {
-                self.switches(self.options.allow_stream_local_forwarding.remote, "AllowStreamLocalForwarding")?;
+                self.ports_allowed(self.options.allow_stream_local_forwarding.remote, "AllowStreamLocalForwarding")?;
                 self.unix_allowed(&self.options.permit_listen, &self.key.permit_listen)?;
                 absolute(path)?;
                 let options = self.options;
                 let (mask, unlink) = (options.stream_local_bind_mask, options.stream_local_bind_unlink);
                 Ok(ListenPlan { path: path.clone(), mask, unlink, ..ListenPlan::default() })
             }
+            Place::Agent => {
+                self.agent_allowed()?;
+                Ok(ListenPlan { agent_home: Some(self.home.to_owned()), ..ListenPlan::default() })
+            }
         }
+    }
+
+    /// May the client's agent be reached from here?
+    fn agent_allowed(&self) -> Result<(), Refused> {
+        self.switches(self.options.allow_agent_forwarding, "AllowAgentForwarding")?;
+        if !self.key.agent_forwarding {
+            let why = "agent forwarding is off for this key (no-agent-forwarding, restrict, or its certificate)";
+            return Err(Refused::prohibited(why));
+        }
+        // As with ports: a forced command has no use for it unless somebody wrote that it has (threat C7).
+        if self.is_forced() && !self.options.allow_agent_forwarding_is_set && !self.key.restrict {
+            return Err(Refused::prohibited(
+                "agent forwarding is off with a forced command, unless AllowAgentForwarding, or restrict and \
+                 agent-forwarding of the key, allow it",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The switches of ports and Unix sockets, and the key's.
+    fn ports_allowed(&self, allowed: bool, keyword: &str) -> Result<(), Refused> {
+        self.switches(allowed, keyword)?;
+        if !self.key.port_forwarding {
+            return Err(Refused::prohibited("forwarding is off for this key (no-port-forwarding or restrict)"));
+        }
+        Ok(())
     }
 
     /// The switches that turn a kind off, whatever else is said.
@@ -132,9 +168,6 @@ impl Rules<'_> {
         }
         if !allowed {
             return Err(Refused::prohibited(format!("forwarding is off ({keyword})")));
-        }
-        if !self.key.port_forwarding {
-            return Err(Refused::prohibited("forwarding is off for this key (no-port-forwarding or restrict)"));
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 //! belongs to the user and starts it (threat A18). It never held a secret of the server.
 
 use super::helper_forwards::HelperForwards;
-use super::helper_messages::{FromHelper, ToHelper};
+use super::helper_messages::{FromHelper, ListenPlan, ToHelper};
 use crate::serve::auth_info::AuthInfo;
+use crate::serve::forward::AgentSocket;
 use crate::serve::launch::{Launch, Opened, OpenedStreams};
 use nacre_net::privsep::{MAX_MESSAGE, StreamsKind};
 use nacre_net::server::authority::Refused;
@@ -16,6 +17,7 @@ use nacre_sys::spawn::Child;
 use nacre_sys::{privileges, role};
 use std::io;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,12 +47,14 @@ struct Helper {
     running: Vec<Running>,
     /// Started with the first forward.
     forwards: Option<HelperForwards>,
+    /// What sessions are told of the client's agent.
+    agent: Option<PathBuf>,
 }
 
 impl Helper {
     fn begin() -> io::Result<Self> {
         let socket = role::inherited(1)?.pop().ok_or(io::ErrorKind::InvalidInput)?;
-        let helper = Self { monitor: Arc::new(socket.into()), running: Vec::new(), forwards: None };
+        let helper = Self { monitor: Arc::new(socket.into()), running: Vec::new(), forwards: None, agent: None };
         privileges::set_dumpable(false)?;
         match helper.receive()? {
             Some(ToHelper::Become { credentials }) => {
@@ -105,19 +109,32 @@ impl Helper {
                     self.tell(&FromHelper::NotConnected { forward, refused })?;
                 }
             },
-            ToHelper::Listen { forward, plan } => match self.forwards() {
-                Ok(forwards) => forwards.listen(forward, plan),
-                Err(error) => {
+            ToHelper::Listen { forward, plan } => {
+                if let Err(error) = self.listen(forward, plan) {
                     let refused = Refused::failed(error.to_string());
                     self.tell(&FromHelper::NotListening { forward, refused })?;
                 }
-            },
+            }
             ToHelper::StopListening { forward } => {
                 if let Some(forwards) = &self.forwards {
                     forwards.stop(forward);
                 }
             }
             ToHelper::Become { .. } => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        Ok(())
+    }
+
+    /// The agent's socket is made here and now, so that a session that is started next is told of it.
+    fn listen(&mut self, forward: u32, plan: ListenPlan) -> io::Result<()> {
+        match &plan.agent_home {
+            Some(home) => {
+                let (socket, listener) = AgentSocket::make(home)?;
+                let path = socket.path().to_owned();
+                self.forwards()?.listen_for_agent(forward, socket, listener);
+                self.agent = Some(path);
+            }
+            None => self.forwards()?.listen(forward, plan),
         }
         Ok(())
     }
@@ -137,7 +154,7 @@ impl Helper {
     }
 
     fn start(&mut self, session: u32, launch: Launch) -> io::Result<()> {
-        let Opened { streams, child, preamble, auth_info } = match launch.run() {
+        let Opened { streams, child, preamble, auth_info } = match launch.run(self.agent.as_deref()) {
             Ok(opened) => opened,
             Err(error) => return self.tell(&FromHelper::NotStarted { session, why: error.to_string() }),
         };

@@ -1,14 +1,15 @@
 //! The helper's forwards: sockets that are made as the user, on a thread of their own that is started with the first.
 
 use super::helper_messages::{FromHelper, ListenPlan};
-use crate::serve::forward::{connect, listen};
-use nacre_net::server::authority::{Acceptor, Target};
+use crate::serve::forward::{AgentSocket, Listeners, connect, listen};
+use nacre_net::server::authority::{Acceptor, Refused, Target};
 use nacre_sys::messages::MessageSocket;
 use nacre_sys::privileges;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -24,6 +25,7 @@ const BETWEEN_OFFERS: Duration = Duration::from_millis(20);
 enum Job {
     Connect { forward: u32, target: Target },
     Listen { forward: u32, plan: ListenPlan },
+    ListenForAgent { forward: u32, socket: AgentSocket, listener: UnixListener },
     Stop { forward: u32 },
 }
 
@@ -67,6 +69,10 @@ impl HelperForwards {
         self.tell(Job::Listen { forward, plan });
     }
 
+    pub(super) fn listen_for_agent(&self, forward: u32, socket: AgentSocket, listener: UnixListener) {
+        self.tell(Job::ListenForAgent { forward, socket, listener });
+    }
+
     pub(super) fn stop(&self, forward: u32) {
         self.tell(Job::Stop { forward });
     }
@@ -85,12 +91,17 @@ async fn serve(monitor: &Arc<MessageSocket>, mut queue: UnboundedReceiver<Job>) 
     let mut listeners: HashMap<u32, AbortHandle> = HashMap::new();
     while let Some(job) = queue.recv().await {
         let monitor = monitor.clone();
+        // Nobody stops those that never began.
+        listeners.retain(|_, listener| !listener.is_finished());
         match job {
             Job::Connect { forward, target } => drop(tokio::spawn(connect_one(monitor, forward, target))),
             Job::Listen { forward, plan } => {
-                // Nobody stops those that never began.
-                listeners.retain(|_, listener| !listener.is_finished());
-                listeners.insert(forward, tokio::spawn(listen_on(monitor, forward, plan)).abort_handle());
+                let listening = async move { take_arrivals(monitor, forward, listen(&plan).await).await };
+                listeners.insert(forward, tokio::spawn(listening).abort_handle());
+            }
+            Job::ListenForAgent { forward, socket, listener } => {
+                let made = Listeners::for_agent(socket, listener).map(|listeners| (0, listeners));
+                listeners.insert(forward, tokio::spawn(take_arrivals(monitor, forward, made)).abort_handle());
             }
             Job::Stop { forward } => {
                 if let Some(listener) = listeners.remove(&forward) {
@@ -108,8 +119,8 @@ async fn connect_one(monitor: Arc<MessageSocket>, forward: u32, target: Target) 
     }
 }
 
-async fn listen_on(monitor: Arc<MessageSocket>, forward: u32, plan: ListenPlan) {
-    let (port, mut listeners) = match listen(&plan).await {
+async fn take_arrivals(monitor: Arc<MessageSocket>, forward: u32, made: Result<(u16, Listeners), Refused>) {
+    let (port, mut listeners) = match made {
         Ok(listening) => listening,
         Err(refused) => return tell(&monitor, &FromHelper::NotListening { forward, refused }, &[]).await,
     };

@@ -3,12 +3,15 @@
 //! What is listened on here stands in [`listen`], what the server listens on for us in [`remote`]; whoever speaks SOCKS
 //! is heard out in [`greeting`]. Bytes flow in `nacre_net::Forwards`, which this only feeds.
 
+mod agent;
 mod command;
 mod greeting;
 mod listen;
 mod reach;
 mod remote;
 pub mod socks;
+
+pub use agent::ForwardedAgent;
 
 use super::log::Log;
 use greeting::{Greeting, Heard};
@@ -76,6 +79,7 @@ pub struct Tunnels {
     greetings: Vec<Greeting>,
     opening: BTreeMap<LocalChannel, Opening>,
     remotes: Remotes,
+    agent: ForwardedAgent,
     stdio: Stdio,
     /// What each channel is, for the person.
     told: BTreeMap<LocalChannel, String>,
@@ -83,8 +87,9 @@ pub struct Tunnels {
 
 impl Tunnels {
     /// None yet.
-    pub fn new(options: Arc<ClientOptions>, log: Log) -> Self {
+    pub fn new(options: Arc<ClientOptions>, agent: ForwardedAgent, log: Log) -> Self {
         Self {
+            agent,
             remotes: Remotes::new(Arc::clone(&options), log.clone()),
             options,
             log,
@@ -97,10 +102,27 @@ impl Tunnels {
         }
     }
 
-    /// The login is done: listens here and asks the server to.
-    pub fn start(&mut self, port: &mut Port<'_>, stdio: Option<&Endpoint>) -> Verdict {
+    /// Whether sessions ask for the agent to be forwarded.
+    pub fn wants_agent(&self) -> bool {
+        self.agent.is_wanted()
+    }
+
+    /// The login is done: listens here and asks the server to. A host that is not `trusted`, because its key is not the one
+    /// on record, gets neither agent nor ports.
+    pub fn start(&mut self, port: &mut Port<'_>, stdio: Option<&Endpoint>, trusted: bool) -> Verdict {
         let mut failed = false;
-        for (kind, forward) in self.options.forwards.clone() {
+        let mut forwards = self.options.forwards.clone();
+        if !trusted {
+            self.agent.distrust();
+            if !forwards.is_empty() {
+                self.log.error("Port forwarding is disabled to avoid man-in-the-middle attacks.");
+                forwards.clear();
+                if self.options.exit_on_forward_failure {
+                    return Verdict::Fatal("Error: forwarding disabled due to host key check failure".to_owned());
+                }
+            }
+        }
+        for (kind, forward) in forwards {
             match kind {
                 ForwardKind::Remote => self.remotes.add(forward),
                 ForwardKind::Local | ForwardKind::Dynamic => failed |= !self.listen(forward),
@@ -146,7 +168,7 @@ impl Tunnels {
 
     /// Whether connections go through, or are about to: a session that is over waits for them.
     pub fn is_busy(&self) -> bool {
-        !self.joined.is_empty() || !self.opening.is_empty() || self.remotes.is_busy()
+        !self.joined.is_empty() || !self.opening.is_empty() || self.remotes.is_busy() || self.agent.is_busy()
     }
 
     /// The server opened a channel that we asked for. False when it is not one of these.
@@ -210,6 +232,9 @@ impl Tunnels {
         open: &ForwardOpen,
         pending: Pending<nacre_proto::OpenChannel>,
     ) {
+        if *open == ForwardOpen::AuthAgent {
+            return self.agent.on_open(port, channel, pending);
+        }
         match self.remotes.on_open(port, channel, open, pending) {
             Some(told) => drop(self.told.insert(channel, told)),
             None => {
@@ -263,6 +288,9 @@ impl Tunnels {
     pub fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
         let mut moved = self.accept(cx, port);
         moved |= self.hear(cx, port);
+        let told = &mut self.told;
+        let stands = |channel| drop(told.insert(channel, "from the server -> the agent".to_owned()));
+        moved |= self.agent.poll(cx, port, &mut self.joined, stands);
         moved | self.remotes.poll(cx, port, &mut self.joined)
     }
 

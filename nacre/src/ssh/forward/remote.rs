@@ -191,7 +191,7 @@ impl Remotes {
                     many => many.iter().find(same).copied(),
                 }
             }
-            ForwardOpen::DirectTcpip { .. } | ForwardOpen::DirectStreamlocal { .. } => None,
+            ForwardOpen::DirectTcpip { .. } | ForwardOpen::DirectStreamlocal { .. } | ForwardOpen::AuthAgent => None,
         }
     }
 
