@@ -88,7 +88,8 @@ fn either_client_brings_either_agent_to_our_server() {
     for whose in [Whose::Ours, Whose::OpenSsh] {
         let agent = agent(whose, &server.place);
         for which in CLIENTS {
-            let done = call(which, &server, &agent, &["-A"], "ssh-add -l && nacre=$SSH_AUTH_SOCK && stat -L -c %a $nacre");
+            let done =
+                call(which, &server, &agent, &["-A"], "ssh-add -l && nacre=$SSH_AUTH_SOCK && stat -L -c %a $nacre");
             assert!(done.out.contains("(ED25519)\n600\n"), "{which} {whose:?}: {done:?}\n{}", server.log());
             let done = call(which, &server, &agent, &["-A"], &onwards(&server, &server.place.path("known2")));
             assert_eq!(done.out, "arrived\n", "{which} {whose:?}: {done:?}\n{}", server.log());
@@ -201,7 +202,8 @@ fn a07_a_certificate_must_permit_it() {
     let agent = agent(Whose::OpenSsh, &server.place);
     server.place.write("keys", "");
     let words = ["-I", "a test", "-n", &user];
-    for (more, expected) in [(vec!["-O", "clear"], false), (vec!["-O", "clear", "-O", "permit-agent-forwarding"], true)] {
+    for (more, expected) in [(vec!["-O", "clear"], false), (vec!["-O", "clear", "-O", "permit-agent-forwarding"], true)]
+    {
         certify(&server.place, "ca", &id, &[&words[..], &more].concat());
         for which in CLIENTS {
             let done = call(which, &server, &agent, &["-A"], "echo [$SSH_AUTH_SOCK]");

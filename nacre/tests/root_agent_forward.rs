@@ -46,7 +46,11 @@ fn a18_g05_the_socket_is_the_users_alone() {
         finish(ssh.env("SSH_AUTH_SOCK", &agent.socket).arg(command), b"")
     };
     let done = call("ssh-add -l; for i in 1 2 3 4 5 6 7 8; do ssh-add -L & done; wait");
-    assert!(done.out.contains("(ED25519)") && done.out.matches("ssh-ed25519").count() == 8, "{done:?}\n{}", server.log());
+    assert!(
+        done.out.contains("(ED25519)") && done.out.matches("ssh-ed25519").count() == 8,
+        "{done:?}\n{}",
+        server.log()
+    );
     server.logs("Forwarding auth-agent-req@openssh.com for carol");
     server.logs("Forwarding auth-agent@openssh.com for carol");
     eventually("the end of the sockets", || sockets(&server).is_empty());

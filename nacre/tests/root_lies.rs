@@ -155,7 +155,11 @@ fn password(text: &str) -> ToMonitor {
 
 fn start(session: u32, command: &str) -> ToMonitor {
     let start = Start::Exec(command.as_bytes().to_vec());
-    ToMonitor::Start { question: 4, session, requests: SessionRequests { pty: None, env: Vec::new(), agent: false, start } }
+    ToMonitor::Start {
+        question: 4,
+        session,
+        requests: SessionRequests { pty: None, env: Vec::new(), agent: false, start },
+    }
 }
 
 fn with(message: ToMonitor, change: impl FnOnce(&mut SessionRequests)) -> ToMonitor {

@@ -214,7 +214,9 @@ fn show_session(request: &SessionRequest) -> String {
             name.as_bytes().show(),
             message.as_slice().show()
         ),
-        SessionRequest::Shell | SessionRequest::Eow | SessionRequest::Keepalive => String::new(),
+        SessionRequest::Shell | SessionRequest::AuthAgentReq | SessionRequest::Eow | SessionRequest::Keepalive => {
+            String::new()
+        }
         SessionRequest::Unknown { kind } => panic!("no part is called {}", kind.escape_ascii()),
     }
 }

@@ -97,8 +97,9 @@ impl Authority for LocalAuthority {
             let started = async {
                 let launch = launch?;
                 trail.session_decided(key, &launch);
-                let mut opened =
-                    spawn_blocking(move || launch.run(agent.as_deref())).await.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+                let mut opened = spawn_blocking(move || launch.run(agent.as_deref()))
+                    .await
+                    .unwrap_or_else(|error| Err(io::Error::other(error)))?;
                 trail.session_started(key, opened.terminal());
                 let file = opened.auth_info.take();
                 let StartedSession { streams, process, preamble } = opened.into_session()?;

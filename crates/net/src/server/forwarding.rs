@@ -163,11 +163,7 @@ impl Forwarding {
     }
 
     /// The authority has said whether the agent is forwarded. It is asked once for a connection.
-    pub(super) fn on_agent(
-        &mut self,
-        port: &mut Port<'_>,
-        result: Result<Listening, Refused>,
-    ) -> Result<(), Error> {
+    pub(super) fn on_agent(&mut self, port: &mut Port<'_>, result: Result<Listening, Refused>) -> Result<(), Error> {
         let granted = result.is_ok();
         self.standing.extend(result.ok().map(|listening| Standing { cancelled_by: None, listening }));
         match std::mem::replace(&mut self.agent, Agent::Answered(granted)) {

@@ -138,7 +138,11 @@ async fn listen_tcp(plan: &ListenPlan) -> io::Result<(u16, Listeners)> {
             Err(error) => last = error,
         }
     }
-    if listeners.is_empty() { Err(last) } else { Ok((port, Listeners { listeners, next: 0, _made: None, agent: None })) }
+    if listeners.is_empty() {
+        Err(last)
+    } else {
+        Ok((port, Listeners { listeners, next: 0, _made: None, agent: None }))
+    }
 }
 
 fn listen_unix(plan: &ListenPlan) -> io::Result<(u16, Listeners)> {

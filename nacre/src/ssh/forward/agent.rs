@@ -120,11 +120,7 @@ impl ForwardedAgent {
 
 async fn reach(path: &Path, session_id: &[u8], proof: &HostProof) -> Result<(OwnedFd, Bound), String> {
     let (host_key, signature) = proof.get().ok_or("the host has proved nothing")?;
-    let bind = SessionBind {
-        host_key: &host_key,
-        session_identifier: session_id,
-        signature: &signature,
-        is_forwarding: true,
-    };
+    let bind =
+        SessionBind { host_key: &host_key, session_identifier: session_id, signature: &signature, is_forwarding: true };
     agent::connect_bound(path, &bind).await
 }
