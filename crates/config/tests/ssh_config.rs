@@ -111,12 +111,14 @@ fn the_tokens_of_a_proxy_command() {
 #[test]
 fn a20_what_is_skipped_is_told_once() {
     let warnings = |config: &str| with(config).unwrap().warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
-    for line in ["ForwardAgent yes", "ForwardX11 yes", "ControlMaster auto", "Tunnel yes"] {
+    for line in ["ForwardX11 yes", "VerifyHostKeyDNS yes", "ControlMaster auto", "Tunnel yes"] {
         let got = warnings(line);
         assert!(got.len() == 1 && got[0].contains("/config: line 1: ") && got[0].contains("not done yet"), "{got:?}");
     }
     for line in [
         "ForwardAgent no",
+        "ForwardAgent yes",
+        "ForwardAgent $NAME",
         "ForwardX11 no",
         "ControlMaster no",
         "ControlPath none",
@@ -131,7 +133,7 @@ fn a20_what_is_skipped_is_told_once() {
     ] {
         assert!(warnings(line).is_empty(), "{line}: {:?}", warnings(line));
     }
-    assert_eq!(warnings("Match final all\nForwardAgent yes").len(), 1);
+    assert_eq!(warnings("Match final all\nTunnel yes").len(), 1);
     let left_out = warnings("Ciphers aes128-cbc,aes128-ctr");
     assert!(left_out[0].contains("aes128-cbc cannot be used"), "{left_out:?}");
 }
