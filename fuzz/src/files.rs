@@ -1,6 +1,7 @@
 //! The text files, and what an agent says.
 
 use nacre_agent::{Answer, Client, Request, Signature, next_frame};
+use nacre_config::allowed_signers::AllowedSigners;
 use nacre_config::authorized_keys::AuthorizedKeys;
 use nacre_config::known_hosts::{self, KnownHosts};
 use nacre_config::{AlgorithmSets, Check, LocalAccount, MatchContext, World, WorldError, client, server};
@@ -137,6 +138,17 @@ pub fn authorized_keys(data: &[u8]) {
         let _ = entry.options.permits_source(Some("host.example"), Ipv4Addr::LOCALHOST.into());
     }
     for refused in &keys.refused {
+        assert!(!refused.error.to_string().contains(char::is_control));
+    }
+}
+
+/// An allowed_signers file.
+pub fn allowed_signers(data: &[u8]) {
+    let signers = AllowedSigners::parse(data);
+    for entry in &signers.entries {
+        let _ = (entry.names("me@example.org"), entry.counts_for("file"), entry.counts_at(0, |_| 3_600));
+    }
+    for refused in &signers.refused {
         assert!(!refused.error.to_string().contains(char::is_control));
     }
 }

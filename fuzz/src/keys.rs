@@ -1,7 +1,8 @@
 //! Keys: what can be read can be written, and is then the same key.
 
 use nacre_crypto::{
-    Certificate, CertificateKind, PrivateKey, PublicKey, base64_encode, fingerprint_sha256, public_half,
+    Certificate, CertificateKind, PrivateKey, PublicKey, RevocationList, SshSignature, base64_encode,
+    fingerprint_sha256, public_half,
 };
 
 /// A private key file as it lies on the disk.
@@ -71,4 +72,36 @@ pub fn certificate(data: &[u8]) {
     let _ = certificate.user_limits(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
     let inside = nacre_proto::certificate::plain_key(certificate.blob());
     assert_eq!(certificate.key().blob(), &*inside);
+}
+
+/// A key revocation list: what was read is written and read as the same.
+pub fn revocation_list(data: &[u8]) {
+    let Ok(list) = RevocationList::read(data) else { return };
+    let again = RevocationList::read(&list.write(list.generated())).expect("a list that was written can be read");
+    assert_eq!(again, list);
+    for key in list.keys() {
+        assert!(list.revokes_key(key));
+    }
+}
+
+/// A signature of a file: what was read is put together again and is the same; it signs nothing that it was not made for.
+pub fn ssh_signature(data: &[u8]) {
+    let Some(signature) = SshSignature::from_armour(data).ok().or_else(|| SshSignature::decode(data).ok()) else {
+        return;
+    };
+    let digest = vec![0; signature.hash().length()];
+    assert!(signature.verify("fuzz", &digest).is_err() || signature.namespace() == "fuzz");
+    let _ = signature.verify(signature.namespace(), &digest);
+    assert_eq!(signature.certificate().is_some(), signature.key().blob() != signature.shown());
+}
+
+/// A public key in another program's form is a key that a line can hold.
+pub fn foreign_public_key(data: &[u8]) {
+    let forms = [PublicKey::read_rfc4716(data), PublicKey::read_spki(data), PublicKey::read_pkcs1(data)];
+    for key in forms.into_iter().flatten() {
+        assert_eq!(PublicKey::parse_line(&key.to_line()).expect("a line that was written can be read"), key);
+        if let Ok(text) = key.write_spki() {
+            assert_eq!(PublicKey::read_spki(text.as_bytes()).expect("a key that was written can be read"), key);
+        }
+    }
 }

@@ -14,8 +14,11 @@ mod sftp;
 
 pub use agent::agent_requests;
 pub use cores::{client_after_login, client_before_login, ident, inflate, server_after_login, server_before_login};
-pub use files::{agent_frames, authorized_keys, known_hosts, ssh_config, sshd_config};
-pub use keys::{certificate, openssh_private_key, pem, private_key_file, public_key_line};
+pub use files::{agent_frames, allowed_signers, authorized_keys, known_hosts, ssh_config, sshd_config};
+pub use keys::{
+    certificate, foreign_public_key, openssh_private_key, pem, private_key_file, public_key_line, revocation_list,
+    ssh_signature,
+};
 pub use messages::wire_messages;
 pub use privsep::{privsep_from_helper, privsep_from_monitor, privsep_to_helper, privsep_to_monitor};
 pub use sftp::{sftp_replies, sftp_requests};
@@ -37,6 +40,10 @@ pub const TARGETS: &[Target] = &[
     ("pem", pem, 5_000),
     ("public_key_line", public_key_line, 20_000),
     ("certificate", certificate, 10_000),
+    ("revocation_list", revocation_list, 10_000),
+    ("ssh_signature", ssh_signature, 5_000),
+    ("foreign_public_key", foreign_public_key, 10_000),
+    ("allowed_signers", allowed_signers, 10_000),
     ("known_hosts", known_hosts, 5_000),
     ("authorized_keys", authorized_keys, 20_000),
     ("ssh_config", ssh_config, 5_000),

@@ -116,6 +116,14 @@ pub fn write(
     existing: Existing,
 ) -> Result<(), KeyFileError> {
     let text = key.write_openssh(protection).map_err(|error| KeyFileError::Key { path: path.to_owned(), error })?;
+    write_text(path, &text, existing)
+}
+
+/// Writes the text of a private key, mode 0600.
+///
+/// # Errors
+/// The name is taken and is to be kept, or writing fails.
+pub fn write_text(path: &Path, text: &str, existing: Existing) -> Result<(), KeyFileError> {
     atomic::write(path, text.as_bytes(), 0o600, existing)
         .map_err(|error| KeyFileError::Io { path: path.to_owned(), error })
 }

@@ -16,12 +16,14 @@ pub mod explain;
 pub mod failure;
 pub mod keyfile;
 pub mod keygen;
+pub mod keyscan;
 pub mod links;
 pub mod man;
 pub mod output;
 pub mod passwd;
 pub mod prompt;
 pub mod query;
+pub mod revocations;
 pub mod scp;
 pub mod serve;
 pub mod sftp;
@@ -62,6 +64,7 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::Explain(args) => return explain::run(&args),
         Invocation::Try(args) => return trial::run(args),
         Invocation::Keygen(args) => keygen::run(&args)?,
+        Invocation::Keyscan(args) => return keyscan::run(&args),
         Invocation::Agent(args) => return agent::run(&args),
         Invocation::Add(args) => return add::run(&args),
         Invocation::Passwd(args) => passwd::run(&args)?,

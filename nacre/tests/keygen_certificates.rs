@@ -138,7 +138,7 @@ fn a07_what_makes_no_sense_is_not_signed() {
     let cases: &[(&[&str], &str)] = &[
         (&["-s", &ca, &plain], "-I"),
         (&["-s", &ca, "-I", "x"], "at least one public key file"),
-        (&["-s", &ca, "-I", "x", "-U", &plain], "-U is not done yet"),
+        (&["-s", &ca, "-I", "x", "-U", &plain], "SSH_AUTH_SOCK"),
         (&["-s", &ca, "-I", "x", "-V", "tomorrow", &plain], "-V tomorrow"),
         (&["-s", &ca, "-I", "x", "-V", "+1d:-1d", &plain], "never be valid"),
         (&["-s", &ca, "-I", "x", "-n", "a,,b", &plain], "a name is empty"),

@@ -128,7 +128,7 @@ fn keygen_shows_and_changes() {
     assert_eq!(keygen(&["-y"]).action, KeygenAction::Public);
     assert_eq!(keygen(&["-p"]).action, KeygenAction::ChangePassphrase);
     assert_eq!(keygen(&["-c", "-C", "x"]).action, KeygenAction::ChangeComment);
-    let find = |fingerprints| KeygenAction::FindHost { host: "[h]:2".into(), fingerprints };
+    let find = |fingerprints| KeygenAction::FindHost { host: "[h]:2".into(), fingerprints, hashed: false };
     assert_eq!(keygen(&["-F", "[h]:2"]).action, find(false));
     assert_eq!(keygen(&["-lF[h]:2"]).action, find(true));
     assert_eq!(keygen(&["-R", "h"]).action, KeygenAction::RemoveHost("h".into()));
@@ -151,7 +151,14 @@ fn keygen_mistakes_exit_1() {
         (&["ssh-keygen", "-a", "0"], "keygen: -a needs a number, not '0'"),
         (&["ssh-keygen", "-N"], "keygen: -N needs a value"),
         (&["ssh-keygen", "file"], "keygen: 'file' is one word too many"),
-        (&["ssh-keygen", "-w"], "keygen: unknown option -w"),
+        (&["ssh-keygen", "-W"], "keygen: unknown option -W"),
+        (&["ssh-keygen", "-D", "x"], "keygen: -D: PKCS#11 tokens are not supported"),
+        (&["ssh-keygen", "-m", "x"], "keygen: -m x: RFC4716, PKCS8 and PEM are known"),
+        (&["ssh-keygen", "-g"], "keygen: -g stands with -r only"),
+        (
+            &["ssh-keygen", "-t", "ed25519-sk"],
+            "keygen: security keys (FIDO) are not made or read; they can log in, and sign elsewhere",
+        ),
     ] {
         assert_eq!(refused(line, 1), want);
     }

@@ -235,19 +235,60 @@ fn a07_revoked_keys_and_cas() {
 }
 
 #[test]
-fn a07_a_binary_revocation_list_stops_the_start() {
+fn a07_key_revocation_lists_of_openssh() {
+    let server = server(&format!("{TRUSTED}RevokedKeys {{DIR}}/revoked\n"));
+    let user = own_name();
+    sign(&server, "ca", &["-n", &user]);
+    let place = &server.place;
+    let revoke = |args: &[&str], lines: &str| {
+        place.write("spec", lines);
+        let mut keygen = program("ssh-keygen");
+        keygen.args(["-q", "-k", "-f"]).arg(place.path("new")).args(args).arg(place.path("spec"));
+        let done = finish(keygen.current_dir(place.root()), b"");
+        assert_eq!(done.code, 0, "{}", done.err);
+        fs::rename(place.path("new"), place.path("revoked")).unwrap();
+    };
+    let (ca, id) = (place.read("ca.pub"), place.read("id.pub"));
+    revoke(&["-s", "ca.pub"], "serial: 41\nserial: 43-99\nid: another");
+    is_in(&server);
+    revoke(&["-s", "other.pub"], "serial: 42\nid: the id");
+    is_in(&server);
+    for (args, lines, why) in [
+        (&["-s", "ca.pub"][..], "serial: 42", "serial number 42 is revoked"),
+        (&["-s", "none"], "id: the id", "key ID is revoked"),
+        (&[], &format!("sha1: {ca}"), "CA of the certificate is revoked"),
+        (&[], &format!("sha256: {id}"), "the key is revoked"),
+    ] {
+        revoke(args, lines);
+        is_out(&server, why);
+    }
+    // What cannot be read to its end revokes everything.
+    revoke(&[], &place.read("other.pub"));
+    is_in(&server);
+    let whole = fs::read(place.path("revoked")).unwrap();
+    fs::write(place.path("revoked"), &whole[..whole.len() - 1]).unwrap();
+    is_out(&server, "damaged key revocation list");
+    // Plain keys too.
+    fs::remove_file(place.path("id-cert.pub")).unwrap();
+    fs::copy(place.path("id.pub"), place.path("keys")).unwrap();
+    fs::write(place.path("revoked"), &whole).unwrap();
+    is_in(&server);
+    revoke(&[], &id);
+    is_out(&server, "the key is revoked");
+}
+
+#[test]
+fn a07_a_damaged_revocation_list_stops_the_start() {
     let place = Scratch::new();
     make_key(&place, "host");
-    let done =
-        finish(program("ssh-keygen").args(["-q", "-k", "-f"]).arg(place.path("krl")).arg(place.path("host.pub")), b"");
-    assert_eq!(done.code, 0, "{}", done.err);
+    place.write("krl", "SSHKRL\n\0\0\0\0\x02");
     place.write("config", &format!("HostKey {0}/host\nRevokedKeys {0}/krl\n", place.root().display()));
     let mut serve = common::nacre();
     serve.args(["serve", "--user-mode", "-t", "-f"]).arg(place.path("config"));
     let done = finish(&mut serve, b"");
     assert_ne!(done.code, 0);
     assert!(done.err.contains("line 2") || done.err.contains(":2"), "{}", done.err);
-    assert!(done.err.contains("key revocation list"), "{}", done.err);
+    assert!(done.err.contains("key revocation list of format 2"), "{}", done.err);
 }
 
 #[test]

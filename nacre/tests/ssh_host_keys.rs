@@ -226,6 +226,39 @@ fn h05_a_revoked_key_is_refused_whatever_else_is_said() {
 }
 
 #[test]
+fn h05_a_file_of_revoked_keys_counts_first() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    place.write("known_hosts", &line(&peer, &place, "host_ed25519"));
+    let option = format!("RevokedHostKeys={}", place.path("revoked").display());
+    let call = |more: &str| strict(&peer, &place, &["StrictHostKeyChecking=no", &option, more]);
+    let key = place.read("host_ed25519.pub");
+    let list = |key: &str| {
+        let mut keygen = program("ssh-keygen");
+        let out = keygen.args(["-qkf", "revoked", key]).current_dir(place.root()).output().unwrap();
+        assert!(out.status.success());
+    };
+    let refused = |why: &str| {
+        for more in ["LogLevel=INFO", "NoHostAuthenticationForLocalhost=yes"] {
+            let done = call(more);
+            assert_eq!((done.code, done.text().as_str()), (255, ""), "{why}");
+            assert!(done.err.contains(why), "{why}: {}", done.err);
+        }
+    };
+    refused("cannot be read");
+    place.write("revoked", &place.read("id.pub"));
+    assert_eq!(call("LogLevel=INFO").text(), "in\n");
+    place.write("revoked", &key);
+    refused("the key is revoked");
+    list("id.pub");
+    assert_eq!(call("LogLevel=INFO").text(), "in\n");
+    list("host_ed25519.pub");
+    refused("the key is revoked");
+    place.write("revoked", "SSHKRL\n\0");
+    refused("damaged key revocation list");
+}
+
+#[test]
 fn h02_records_that_cannot_be_read_end_it() {
     let place = place();
     let peer = Peer::sshd(&place, "");

@@ -4,6 +4,7 @@
 //! environment variable, `Match exec`) goes through one trait, [`World`], which the caller implements.
 
 pub mod algorithms;
+pub mod allowed_signers;
 pub mod authorized_keys;
 pub mod blob;
 pub mod cidr;

@@ -42,6 +42,19 @@ pub enum HashKind {
 }
 
 impl HashKind {
+    /// The name it has in files, `sha512` for example.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// The one with this name.
+    pub fn by_name(name: &[u8]) -> Option<Self> {
+        [Self::Sha256, Self::Sha512].into_iter().find(|kind| kind.name().as_bytes() == name)
+    }
+
     /// Bytes of a hash.
     pub fn length(self) -> usize {
         match self {

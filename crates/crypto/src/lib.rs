@@ -16,6 +16,8 @@ mod password;
 mod private;
 mod provider;
 mod public;
+mod revocation;
+mod sshsig;
 mod totp;
 mod verify;
 
@@ -29,5 +31,7 @@ pub use digest::{HashKind, Hasher, ct_eq, hmac_sha1, sha1, sha256};
 pub use password::{PasswordError, burn_password, hash_password, verify_password};
 pub use private::{DEFAULT_ROUNDS, KeyError, KeyKind, MAX_ROUNDS, PrivateKey, Protection, certified_key, public_half};
 pub use provider::{AwsLc, random_bytes};
-pub use public::{PublicKey, PublicKeyError, fingerprint_sha256};
+pub use public::{ForeignKeyError, PublicKey, PublicKeyError, fingerprint_sha256, write_rfc4716};
+pub use revocation::{RevocationError, RevocationList, Revoked, RevokedCertificates};
+pub use sshsig::{SshSignature, SshSignatureError};
 pub use totp::{TOTP_DIGITS, TOTP_STEP_SECONDS, totp, totp_check};

@@ -5,7 +5,8 @@ use crate::failure::Failure;
 use crate::output;
 use crate::ssh::connect::plain;
 use nacre_agent::{Answer, Client, Request};
-use std::io::{Read, Write};
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use zeroize::Zeroizing;
 
@@ -36,13 +37,21 @@ impl Link {
         if args.verbose > 0 {
             output::complain(&format!("debug1: the agent is at {}", path.display()));
         }
-        match UnixStream::connect(&path) {
-            Ok(stream) => Ok(Self { stream, client: Client::new() }),
+        match Self::connect(&path) {
+            Ok(link) => Ok(link),
             Err(error) => {
                 output::complain(&format!("Error connecting to agent: {}", plain(&error)));
                 Err(Failure::silent(NO_AGENT))
             }
         }
+    }
+
+    /// Connects to the agent whose socket has this name.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub fn connect(path: &OsStr) -> io::Result<Self> {
+        UnixStream::connect(path).map(|stream| Self { stream, client: Client::new() })
     }
 
     /// Asks and waits for the answer. A refusal is an answer.

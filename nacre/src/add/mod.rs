@@ -6,7 +6,7 @@
 mod destinations;
 mod files;
 mod give;
-mod link;
+pub mod link;
 mod list;
 mod lock;
 mod remove;

@@ -10,6 +10,7 @@ pub mod destination;
 pub mod explain;
 mod getopt;
 pub mod keygen;
+pub mod keyscan;
 mod overview;
 pub mod pages;
 pub mod passwd;
@@ -47,6 +48,8 @@ pub enum Invocation {
     Serve(Box<serve::ServeArgs>),
     /// `nacre keygen`.
     Keygen(Box<keygen::KeygenArgs>),
+    /// `nacre keyscan`.
+    Keyscan(Box<keyscan::KeyscanArgs>),
     /// `nacre agent`.
     Agent(Box<agent::AgentArgs>),
     /// `nacre add`.
@@ -91,6 +94,7 @@ pub const OPENSSH_NAMES: &[(&str, &str)] = &[
     ("sftp-server", "sftp-server"),
     ("sshd", "serve"),
     ("ssh-keygen", "keygen"),
+    ("ssh-keyscan", "keyscan"),
     ("ssh-agent", "agent"),
     ("ssh-add", "add"),
 ];
@@ -114,6 +118,7 @@ pub fn table() -> Command {
             sftp::command(),
             sftp_server::command(),
             keygen::command(),
+            keyscan::command(),
             agent::command(),
             add::command(),
             passwd::command(),
@@ -153,7 +158,7 @@ fn subcommand(mut words: Vec<OsString>) -> Result<Invocation, Early> {
         return clap_style(words);
     };
     match first.as_str() {
-        "ssh" | "scp" | "sftp" | "sftp-server" | "serve" | "keygen" | "agent" | "add" | "explain" => {
+        "ssh" | "scp" | "sftp" | "sftp-server" | "serve" | "keygen" | "keyscan" | "agent" | "add" | "explain" => {
             words.remove(0);
             openssh_style(&first, &format!("nacre {first}"), words)
         }
@@ -169,6 +174,7 @@ fn openssh_style(subcommand: &str, name: &str, words: Vec<OsString>) -> Result<I
         "sftp" => Invocation::Sftp(Box::new(sftp::parse(name, words)?)),
         "sftp-server" => Invocation::SftpServer(Box::new(sftp_server::parse(name, words)?)),
         "serve" => Invocation::Serve(Box::new(serve::parse(name, words, name == "sshd")?)),
+        "keyscan" => Invocation::Keyscan(Box::new(keyscan::parse(name, words)?)),
         "agent" => Invocation::Agent(Box::new(agent::parse(name, words)?)),
         "add" => Invocation::Add(Box::new(add::parse(name, words)?)),
         "explain" => Invocation::Explain(Box::new(explain::parse(name, words)?)),

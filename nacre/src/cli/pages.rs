@@ -19,7 +19,7 @@ pub(crate) fn links_command() -> Command {
     Command::new("links")
         .about("Make links so that ssh, scp and OpenSSH's other names call nacre")
         .after_help(
-            "Make links named ssh, sshd, ssh-keygen, ssh-agent, ssh-add, scp, sftp and sftp-server in a folder, \
+            "Make links named ssh, sshd, ssh-keygen, ssh-keyscan, ssh-agent, ssh-add, scp, sftp and sftp-server in a folder, \
              which then behave as those programs do. A file that is not such a link is never touched.",
         )
         .arg(

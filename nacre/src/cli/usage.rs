@@ -15,7 +15,7 @@ pub(crate) fn short(name: &str) -> &str {
 
 /// A usage failure that points to the help of `name`.
 pub(crate) fn failure(message: String, name: &str) -> Failure {
-    let code = if short(name) == "keygen" { 1 } else { USAGE };
+    let code = if matches!(short(name), "keygen" | "keyscan") { 1 } else { USAGE };
     Failure::with_code(code, message).hint(format!("`{name} --help` lists what there is"))
 }
 

@@ -1,12 +1,11 @@
 //! `-L`: certificates as ssh-keygen prints them.
 
-use super::{failure, key_file, show, shown};
+use super::{failure, key_file, show, shown, time};
 use crate::cli::keygen::{KeyType, KeygenArgs};
 use crate::failure::Failure;
 use crate::output;
 use nacre_crypto::{Certificate, CertificateKind, CertificateOption, FOREVER};
 use std::fmt::Write;
-use time::OffsetDateTime;
 
 /// Options whose one string is text.
 const TEXTS: [&str; 2] = ["force-command", "source-address"];
@@ -21,8 +20,6 @@ const FLAGS: [&str; 7] = [
     "verify-required",
 ];
 const INDENT: &str = "                ";
-/// The last second that is shown: the end of the year 9999.
-const LAST_SECOND: i64 = 253_402_300_799;
 
 /// Prints every certificate of a file; `-f -` is standard input.
 pub(super) fn show(args: &KeygenArgs) -> Result<(), Failure> {
@@ -95,26 +92,10 @@ fn option(option: &CertificateOption) -> String {
 pub(super) fn validity(after: u64, before: u64) -> String {
     match (after, before) {
         (0, FOREVER) => "forever".to_owned(),
-        (0, before) => format!("before {}", local(before)),
-        (after, FOREVER) => format!("after {}", local(after)),
-        (after, before) => format!("from {} to {}", local(after), local(before)),
+        (0, before) => format!("before {}", time::long(before)),
+        (after, FOREVER) => format!("after {}", time::long(after)),
+        (after, before) => format!("from {} to {}", time::long(after), time::long(before)),
     }
-}
-
-fn local(seconds: u64) -> String {
-    let seconds = i64::try_from(seconds).unwrap_or(LAST_SECOND).min(LAST_SECOND);
-    let here = seconds.saturating_add(nacre_sys::clock::utc_offset(seconds)).min(LAST_SECOND);
-    let time = OffsetDateTime::from_unix_timestamp(here).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let (date, clock) = (time.date(), time.time());
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        clock.hour(),
-        clock.minute(),
-        clock.second()
-    )
 }
 
 /// The kind as `Signed user key` names it.

@@ -1,5 +1,6 @@
 //! `-s`: certificates for public keys.
 
+use super::agent::AgentKey;
 use super::certificate_options::Options;
 use super::certificate_text::validity;
 use super::{failure, interval, open_private, shown};
@@ -8,7 +9,7 @@ use crate::cli::keygen::{CertifyArgs, KeygenArgs};
 use crate::failure::Failure;
 use crate::{keyfile, output};
 use nacre_crypto::{
-    Certificate, CertificateKind, CertificateRefusal, CertificateRequest, FOREVER, PrivateKey, PublicKey,
+    Certificate, CertificateKind, CertificateRefusal, CertificateRequest, FOREVER, KeyError, PrivateKey, PublicKey,
 };
 use nacre_proto::algorithm::SignatureAlgorithm;
 use std::fs::File;
@@ -31,8 +32,8 @@ pub(super) fn run(args: &KeygenArgs, wanted: &CertifyArgs) -> Result<(), Failure
     let options = Options::read(wanted.host, &wanted.options).map_err(failure)?;
     let principals = principals(&wanted.principals)?;
     let keys = wanted.files.iter().map(|file| public_key(file)).collect::<Result<Vec<_>, _>>()?;
-    let (ca, _) = open_private(args, &wanted.ca)?;
-    let algorithm = algorithm(&ca, wanted.algorithm.as_deref())?;
+    let mut ca = Authority::open(args, wanted)?;
+    let algorithm = algorithm(&ca.key, wanted.algorithm.as_deref())?;
     let mut serial = wanted.serial;
     for (key, file) in keys.iter().zip(&wanted.files) {
         let request = CertificateRequest {
@@ -46,7 +47,7 @@ pub(super) fn run(args: &KeygenArgs, wanted: &CertifyArgs) -> Result<(), Failure
             critical: &options.critical,
             extensions: &options.extensions,
         };
-        let certificate = request.sign(&ca, algorithm).map_err(failure)?;
+        let certificate = ca.sign(&request, algorithm)?;
         refuse_senseless(&certificate)?;
         let path = certificate_path(file);
         atomic::write(&path, format!("{}\n", certificate.to_line()).as_bytes(), 0o644, Existing::Replace)
@@ -95,13 +96,57 @@ fn refuse_senseless(certificate: &Certificate) -> Result<(), Failure> {
     }
 }
 
+/// Who signs: a key in our hands, or one that the agent holds.
+struct Authority {
+    key: PublicKey,
+    hand: Hand,
+}
+
+enum Hand {
+    Key(Box<PrivateKey>),
+    Agent(AgentKey),
+}
+
+impl Authority {
+    fn open(args: &KeygenArgs, wanted: &CertifyArgs) -> Result<Self, Failure> {
+        if !wanted.agent {
+            let (key, _) = open_private(args, &wanted.ca)?;
+            return Ok(Self { key: key.public_key(), hand: Hand::Key(Box::new(key)) });
+        }
+        let key = public_key(&wanted.ca)?;
+        let held = AgentKey::find(key.blob()).map_err(failure)?;
+        let held =
+            held.ok_or_else(|| failure(format!("the agent does not hold the key of {}", wanted.ca.display())))?;
+        Ok(Self { key, hand: Hand::Agent(held) })
+    }
+
+    fn sign(
+        &mut self,
+        request: &CertificateRequest<'_>,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<Certificate, Failure> {
+        let held = match &mut self.hand {
+            Hand::Key(key) => return request.sign(key, algorithm).map_err(failure),
+            Hand::Agent(held) => held,
+        };
+        let mut refused = None;
+        let sign = |data: &[u8]| {
+            held.sign(algorithm, data).map_err(|why| {
+                refused = Some(why);
+                KeyError::Failed
+            })
+        };
+        let signed = request.sign_by(&self.key, sign);
+        signed.map_err(|error| failure(refused.unwrap_or_else(|| error.to_string())))
+    }
+}
+
 /// What an RSA CA signs with can be chosen; others have one algorithm.
-fn algorithm(ca: &PrivateKey, chosen: Option<&str>) -> Result<SignatureAlgorithm, Failure> {
-    let own = ca.algorithms();
-    let usual = own.first().copied().ok_or_else(|| failure("the CA's key signs with nothing"))?;
+fn algorithm(ca: &PublicKey, chosen: Option<&str>) -> Result<SignatureAlgorithm, Failure> {
+    let mut own = SignatureAlgorithm::PLAIN.iter().copied().filter(|algorithm| algorithm.key_type() == ca.key_type());
+    let usual = own.clone().next().ok_or_else(|| failure("the CA's key signs with nothing"))?;
     match chosen {
         Some(name) if usual.is_rsa() => own
-            .into_iter()
             .find(|a| a.name() == name)
             .ok_or_else(|| failure(format!("-t {}: an RSA CA signs with rsa-sha2-512 or rsa-sha2-256", shown(name)))),
         _ => Ok(usual),

@@ -1,6 +1,6 @@
 //! Changing what protects or names a key; the key itself stays.
 
-use super::{check_comment, failure, key_file, open_private, passphrase, shown};
+use super::{check_comment, convert, failure, key_file, open_private, passphrase, shown};
 use crate::atomic::Existing;
 use crate::cli::keygen::{KeyType, KeygenArgs};
 use crate::failure::Failure;
@@ -17,7 +17,8 @@ pub(super) fn passphrase(args: &KeygenArgs) -> Result<(), Failure> {
         Some(text) => passphrase::given(text),
         None => passphrase::ask_new("Enter new passphrase (empty for no passphrase): ")?,
     };
-    keyfile::write(&path, &key, new.protection(args.rounds), Existing::Replace)?;
+    let text = convert::private(args, &key, &new)?;
+    keyfile::write_text(&path, &text, Existing::Replace)?;
     if args.quiet { Ok(()) } else { output::print("Your identification has been saved with the new passphrase.\n") }
 }
 

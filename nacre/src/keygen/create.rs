@@ -1,7 +1,7 @@
 //! Making a key pair, in ssh-keygen's words.
 
 use super::passphrase::{self, Secret};
-use super::{check_comment, failure, key_file, shown, shown_fingerprint};
+use super::{check_comment, convert, failure, key_file, shown, shown_fingerprint};
 use crate::atomic::Existing;
 use crate::cli::keygen::{KeyType, KeygenArgs};
 use crate::failure::Failure;
@@ -33,7 +33,8 @@ pub(super) fn run(args: &KeygenArgs, kind: KeyType) -> Result<(), Failure> {
     let secret = new_passphrase(args, &path)?;
     let mut key = generate(kind)?;
     key.set_comment(comment);
-    keyfile::write(&path, &key, secret.protection(args.rounds), existing).map_err(|error| not_saved(&path, error))?;
+    let text = convert::private(args, &key, &secret)?;
+    keyfile::write_text(&path, &text, existing).map_err(|error| not_saved(&path, error))?;
     let public = key.public_key();
     let public_path = keyfile::write_public(&path, &public)?;
     say(&format!(
@@ -73,7 +74,7 @@ fn label(kind: KeyType) -> &'static str {
 }
 
 /// `user@host`, as far as the system knows either.
-fn usual_comment() -> String {
+pub(super) fn usual_comment() -> String {
     let user = Account::current().map(|account| account.name).unwrap_or_default();
     let comment = format!("{user}@{}", rustix::system::uname().nodename().to_string_lossy());
     if comment.contains(char::is_control) { String::new() } else { comment }
@@ -89,7 +90,7 @@ fn new_passphrase(args: &KeygenArgs, path: &Path) -> Result<Secret, Failure> {
 }
 
 /// Anything at the name counts as existing, a dangling link too.
-fn confirm_overwrite(path: &Path) -> Result<Existing, Failure> {
+pub(super) fn confirm_overwrite(path: &Path) -> Result<Existing, Failure> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Existing::Keep),
         Err(error) => return Err(not_saved(path, KeyFileError::Io { path: path.to_owned(), error })),

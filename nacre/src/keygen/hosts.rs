@@ -20,7 +20,7 @@ const MAX_FILE: u64 = 64 * 1024 * 1024;
 const KEPT_MODE: u32 = 0o644;
 
 /// `-F`: prints the lines, or with `-l` the fingerprints; exit code 1 when there are none.
-pub(super) fn find(args: &KeygenArgs, host: &str, fingerprints: bool) -> Result<(), Failure> {
+pub(super) fn find(args: &KeygenArgs, host: &str, fingerprints: bool, hashed: bool) -> Result<(), Failure> {
     let path = file(args)?;
     let found = find_lines(&read(&path)?, host, hmac_sha1);
     let mut text = String::new();
@@ -32,11 +32,20 @@ pub(super) fn find(args: &KeygenArgs, host: &str, fingerprints: bool) -> Result<
         }
         match fingerprints {
             true => text.push_str(&fingerprint(line, args)),
+            false if hashed => text.push_str(&format!("{}\n", hashed_line(entry)?)),
             false => text.push_str(&format!("{entry}\n")),
         }
     }
     output::print(&text)?;
     if found.is_empty() { Err(Failure::silent(1)) } else { Ok(()) }
+}
+
+/// A line with its names hashed, one line for each.
+fn hashed_line(entry: &str) -> Result<String, Failure> {
+    let salt = nacre_crypto::random_bytes::<20>().map_err(failure)?;
+    let mut salts = (0u8..).map(|count| salt.map(|byte| byte ^ count));
+    let hashed = hash_names(entry.as_bytes(), hmac_sha1, || salts.next().unwrap_or(salt));
+    Ok(String::from_utf8_lossy(&hashed.content).trim_end().to_owned())
 }
 
 /// `HOST TYPE FINGERPRINT`, and the picture with `-v`; nothing for a key that is not understood.

@@ -1,21 +1,34 @@
 //! `nacre keygen`: what ssh-keygen(1) does with keys and with known_hosts.
 
+mod agent;
 mod certificate_options;
 mod certificate_text;
 mod certify;
 mod change;
+mod convert;
 mod create;
+mod host_keys;
 mod hosts;
 mod interval;
+mod load;
 mod passphrase;
+mod revoke;
+mod revoked;
 mod show;
+mod sign;
+mod sshfp;
+mod time;
+mod verify;
 
-use crate::cli::keygen::{FingerprintHash, KeyType, KeygenAction, KeygenArgs};
+use crate::cli::keygen::{FingerprintHash, KeyType, KeygenAction, KeygenArgs, SignatureArgs, SignatureOperation};
 use crate::failure::Failure;
 use crate::keyfile::KeyFileError;
 use crate::{output, prompt, state};
 use nacre_crypto::{PrivateKey, PublicKey};
 use std::path::{Path, PathBuf};
+
+pub(crate) use load::content as read_text;
+pub(crate) use sshfp::named as sshfp_records;
 
 /// Runs the subcommand.
 ///
@@ -28,11 +41,29 @@ pub fn run(args: &KeygenArgs) -> Result<(), Failure> {
         KeygenAction::Public => show::public(args),
         KeygenAction::ChangePassphrase => change::passphrase(args),
         KeygenAction::ChangeComment => change::comment(args),
-        KeygenAction::FindHost { host, fingerprints } => hosts::find(args, host, *fingerprints),
+        KeygenAction::FindHost { host, fingerprints, hashed } => hosts::find(args, host, *fingerprints, *hashed),
         KeygenAction::RemoveHost(host) => hosts::remove(args, host),
         KeygenAction::HashHosts => hosts::hash(args),
         KeygenAction::Certify(wanted) => certify::run(args, wanted),
         KeygenAction::ShowCertificate => certificate_text::show(args),
+        KeygenAction::HostKeys => host_keys::run(args),
+        KeygenAction::Export => convert::export(args),
+        KeygenAction::Import => convert::import(args),
+        KeygenAction::BubbleBabble => show::fingerprint(args),
+        KeygenAction::Sshfp(wanted) => sshfp::run(args, wanted),
+        KeygenAction::Signature(wanted) => signature(args, wanted),
+        KeygenAction::Revoke(wanted) => revoke::run(args, wanted),
+        KeygenAction::CheckRevoked { list, files } => revoked::run(args, *list, files),
+    }
+}
+
+fn signature(args: &KeygenArgs, wanted: &SignatureArgs) -> Result<(), Failure> {
+    match wanted.operation {
+        SignatureOperation::Sign => sign::run(args, wanted),
+        SignatureOperation::Verify => verify::verify(args, wanted, Some(&wanted.identity)),
+        SignatureOperation::CheckNoValidate => verify::verify(args, wanted, None),
+        SignatureOperation::FindPrincipals => verify::find(args, wanted),
+        SignatureOperation::MatchPrincipals => verify::match_principals(args, wanted),
     }
 }
 

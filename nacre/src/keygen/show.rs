@@ -1,7 +1,7 @@
 //! Fingerprints and public halves.
 
 use super::{failure, key_file, open_private, shown, shown_fingerprint};
-use crate::cli::keygen::{KeyType, KeygenArgs};
+use crate::cli::keygen::{KeyType, KeygenAction, KeygenArgs};
 use crate::failure::Failure;
 use crate::{keyfile, output};
 use nacre_crypto::{Certificate, PrivateKey, PublicKey, public_half};
@@ -59,7 +59,10 @@ fn certificate_in_line(line: &str) -> Option<(PublicKey, String)> {
 
 fn line(key: &PublicKey, label: &str, args: &KeygenArgs) -> String {
     let comment = if key.comment().is_empty() { NO_COMMENT } else { key.comment() };
-    let fingerprint = shown_fingerprint(key, args.fingerprint);
+    let fingerprint = match args.action {
+        KeygenAction::BubbleBabble => key.bubble_babble(),
+        _ => shown_fingerprint(key, args.fingerprint),
+    };
     let art = if args.verbose { format!("{}\n", key.randomart()) } else { String::new() };
     format!("{} {fingerprint} {} ({label})\n{art}", key.bits(), shown(comment))
 }
@@ -79,7 +82,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
 
 /// The public half of a private key file, for which no passphrase is needed. The comment may be
 /// out of reach, or not in the file at all; the `.pub` beside it has it too.
-fn from_private(path: &Path, file: &[u8]) -> Result<PublicKey, Failure> {
+pub(super) fn from_private(path: &Path, file: &[u8]) -> Result<PublicKey, Failure> {
     let beside = File::open(keyfile::public_path(path)).and_then(|file| io::read_to_string(file.take(MAX_FILE)));
     let beside = beside.ok().and_then(|text| text.lines().find_map(key_in_line));
     let opened = PrivateKey::read(file, None).map(|key| key.public_key()).or_else(|_| public_half(file));

@@ -3,6 +3,7 @@
 use super::ask::{self, Echo, Interrupted};
 use super::log::Log;
 use super::records::{self, Records};
+use crate::revocations;
 use nacre_config::client::{ClientOptions, StrictHostKeyChecking};
 use nacre_config::known_hosts::Verdict;
 use nacre_config::origin::Origin;
@@ -60,6 +61,10 @@ impl HostKeys<'_> {
             return Ok(Checked::Refused);
         };
         self.log.debug(|| format!("host key: {} {}", key.key_type(), key.fingerprint_sha256()));
+        if let Some(why) = self.revoked_by_file(blob, certificate.as_ref()) {
+            self.log.error(&format!("The {} host key {}: {why}", key.type_label(), self.fingerprint(&key)));
+            return Ok(Checked::Refused);
+        }
         let local = self.address.is_some_and(|address| address.ip().is_loopback());
         let named = self.options.host_key_alias.is_some();
         if self.options.no_host_authentication_for_localhost && local && !named {
@@ -144,6 +149,12 @@ impl HostKeys<'_> {
         let address = self.address.map(|address| address.ip().to_string());
         let wanted = self.options.check_host_ip && self.options.host_key_alias.is_none();
         address.filter(|address| wanted && *address != self.records.name)
+    }
+
+    /// `RevokedHostKeys`.
+    fn revoked_by_file(&self, blob: &[u8], certificate: Option<&Certificate>) -> Option<String> {
+        let path = self.options.revoked_host_keys.as_ref()?;
+        revocations::refusal("RevokedHostKeys", path, blob, certificate)
     }
 
     fn revoked(&self, key: &PublicKey, origin: &Origin) -> Checked {

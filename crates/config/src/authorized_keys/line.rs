@@ -11,7 +11,7 @@ pub const MAX_LINE: usize = 8 * 1024;
 pub const MAX_FILE: usize = 1024 * 1024;
 
 /// The key types that can log in.
-const KEY_TYPES: [&str; 7] = [
+pub(crate) const KEY_TYPES: [&str; 7] = [
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
     "ecdsa-sha2-nistp384",
@@ -189,7 +189,7 @@ fn no_key(options: Option<&str>, key_type: &str) -> LineError {
 }
 
 /// The next word and what follows the blanks after it.
-fn cut(text: &str) -> (&str, &str) {
+pub(crate) fn cut(text: &str) -> (&str, &str) {
     match text.split_once([' ', '\t']) {
         Some((word, rest)) => (word, rest.trim_start_matches([' ', '\t'])),
         None => (text, ""),
@@ -247,7 +247,7 @@ fn principal(line: &[u8], number: u32) -> Result<Option<Principal>, LineError> {
 }
 
 /// The options field, which ends at the first blank outside double quotes, and the rest.
-fn split_options(text: &str) -> Result<(Option<&str>, &str), LineError> {
+pub(crate) fn split_options(text: &str) -> Result<(Option<&str>, &str), LineError> {
     let mut quoted = false;
     let mut escaped = false;
     for (at, c) in text.char_indices() {

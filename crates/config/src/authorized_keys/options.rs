@@ -297,7 +297,7 @@ fn once(place: &mut Option<String>, name: &'static str, value: String) -> Result
 }
 
 /// Takes a double-quoted value off the front; `\"` is a quote, any other backslash stands for itself.
-fn unquote(text: &str) -> Result<(String, &str), OptionsError> {
+pub(crate) fn unquote(text: &str) -> Result<(String, &str), OptionsError> {
     let mut chars = text.strip_prefix('"').ok_or(OptionsError::Grammar)?.chars();
     let mut out = String::new();
     loop {

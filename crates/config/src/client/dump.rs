@@ -79,6 +79,9 @@ impl ClientOptions {
         if !self.user_known_hosts_files.is_empty() {
             out.insert(Keyword::UserKnownHostsFile, one(&self.user_known_hosts_files.join(" ")));
         }
+        if let Some(path) = &self.revoked_host_keys {
+            out.insert(Keyword::RevokedHostKeys, one(path));
+        }
         if let IdentityAgent::Path(path) = &self.identity_agent {
             out.insert(Keyword::IdentityAgent, one(path));
         }

@@ -140,7 +140,7 @@ keywords! {
         SecurityKeyProvider = text().default("internal").warn(&["internal"], "no library for security keys is loaded"),
         PreferredAuthentications = text(),
         PubkeyAcceptedAlgorithms = Row::new(Kind::Algorithms(Class::UserKey)).alias(&["pubkeyacceptedkeytypes"]),
-        RevokedHostKeys = text().stop(&["none"], "a revoked host key would be accepted"),
+        RevokedHostKeys = text(),
         XAuthLocation = text().ignored(),
         KnownHostsCommand = Row::new(Kind::Rest).warn(&["none"], "only the files are asked for host keys"),
         Tag = text(),

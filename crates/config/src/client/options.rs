@@ -75,6 +75,8 @@ pub struct ClientOptions {
     pub user_known_hosts_files: Vec<String>,
     /// The machine's known_hosts files.
     pub global_known_hosts_files: Vec<String>,
+    /// A file of host keys that are never taken.
+    pub revoked_host_keys: Option<String>,
     /// The name host keys are recorded under instead of the host's, in lower case.
     pub host_key_alias: Option<String>,
     /// Record host names hashed.
@@ -377,6 +379,7 @@ impl Builder<'_> {
             strict_host_key_checking: StrictHostKeyChecking::of(&self.settings.text(Keyword::StrictHostKeyChecking)),
             user_known_hosts_files: self.paths(Keyword::UserKnownHostsFile, &tokens)?,
             global_known_hosts_files: self.paths(Keyword::GlobalKnownHostsFile, &Tokens::new())?,
+            revoked_host_keys: self.paths(Keyword::RevokedHostKeys, &tokens)?.pop(),
             host_key_alias: alias.clone(),
             hash_known_hosts: self.flag(Keyword::HashKnownHosts),
             check_host_ip: self.flag(Keyword::CheckHostIP),

@@ -49,6 +49,19 @@ impl CertificateRequest<'_> {
     /// The CA's key cannot do `algorithm`, a primitive failed, or what was asked for would be refused by every reader:
     /// too many names, an option twice.
     pub fn sign(&self, ca: &PrivateKey, algorithm: SignatureAlgorithm) -> Result<Certificate, KeyError> {
+        self.sign_by(&ca.public_key(), |data| ca.sign(algorithm.plain(), data))
+    }
+
+    /// Has it signed by whoever holds the CA's key: `sign` makes an SSH signature blob (RFC 4253 §6.6) over what it is
+    /// given.
+    ///
+    /// # Errors
+    /// That of `sign`, or what was asked for would be refused by every reader: too many names, an option twice.
+    pub fn sign_by(
+        &self,
+        ca: &PublicKey,
+        sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, KeyError>,
+    ) -> Result<Certificate, KeyError> {
         let mut blob = self.head()?;
         blob.put_u64(self.serial);
         blob.put_u32(match self.kind {
@@ -66,8 +79,8 @@ impl CertificateRequest<'_> {
         blob.put_string(packed(self.critical));
         blob.put_string(packed(self.extensions));
         blob.put_string("");
-        blob.put_string(ca.public_blob());
-        let signature = ca.sign(algorithm.plain(), &blob)?;
+        blob.put_string(ca.blob());
+        let signature = sign(&blob)?;
         blob.put_string(signature);
         let mut made = Certificate::from_blob(&blob).map_err(unusable)?;
         made.key.set_comment(self.key.comment());

@@ -194,6 +194,11 @@ impl Certificate {
         clean_line(&self.key_id, MAX_SHOWN)
     }
 
+    /// The name the CA gave it, byte for byte.
+    pub fn raw_key_id(&self) -> &[u8] {
+        &self.key_id
+    }
+
     /// The users or hosts it is for.
     pub fn principals(&self) -> &[String] {
         &self.principals

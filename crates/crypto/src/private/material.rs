@@ -130,7 +130,7 @@ fn check_rsa_sizes(parts: &RsaParts) -> Result<(), KeyError> {
 }
 
 /// `d mod (prime - 1)`, in time that depends on lengths only.
-fn reduce(d: &[u8], prime: &[u8]) -> Result<Secret, KeyError> {
+pub(super) fn reduce(d: &[u8], prime: &[u8]) -> Result<Secret, KeyError> {
     let read = |bytes: &[u8]| {
         let bits = u32::try_from(bytes.len() * 8).map_err(|_| MISMATCH)?;
         BoxedUint::from_be_slice(bytes, bits.max(8)).map(Zeroizing::new).map_err(|_| MISMATCH)

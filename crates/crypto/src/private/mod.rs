@@ -4,6 +4,7 @@
 mod agent_form;
 mod der;
 mod error;
+mod foreign;
 mod material;
 mod openssh;
 mod openssh_cipher;

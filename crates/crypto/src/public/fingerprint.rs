@@ -1,7 +1,7 @@
 //! Fingerprints of public keys, in the three forms that `ssh-keygen -l` prints.
 
 use super::PublicKey;
-use crate::digest::sha256;
+use crate::digest::{sha1, sha256};
 use base64ct::{Base64Unpadded, Encoding};
 use md5::{Digest, Md5};
 use std::fmt::Write;
@@ -34,6 +34,11 @@ impl PublicKey {
         out
     }
 
+    /// The blob's SHA-1 in words that can be read aloud, as `ssh-keygen -B` shows it (Bubble Babble). For comparing only.
+    pub fn bubble_babble(&self) -> String {
+        bubble_babble(&sha1(&self.blob))
+    }
+
     /// The random art of the SHA-256 fingerprint: 11 lines without a final line end.
     pub fn randomart(&self) -> String {
         let title = format!("[{} {}]", self.type_label(), self.bits());
@@ -53,6 +58,41 @@ impl PublicKey {
 /// `SHA256:` and the Base64 of any blob's SHA-256, certificates and unknown keys included.
 pub fn fingerprint_sha256(blob: &[u8]) -> String {
     format!("SHA256:{}", Base64Unpadded::encode_string(&sha256(blob)))
+}
+
+/// Five letters for two bytes, which a checksum runs through.
+fn bubble_babble(digest: &[u8]) -> String {
+    const VOWELS: [char; 6] = ['a', 'e', 'i', 'o', 'u', 'y'];
+    const CONSONANTS: [char; 17] =
+        ['b', 'c', 'd', 'f', 'g', 'h', 'k', 'l', 'm', 'n', 'p', 'r', 's', 't', 'v', 'z', 'x'];
+    let vowel = |number: u32| VOWELS.get(number as usize % VOWELS.len()).copied().unwrap_or('?');
+    let consonant = |number: u32| CONSONANTS.get(number as usize).copied().unwrap_or('?');
+    let mut sum = 1u32;
+    let mut out = String::from("x");
+    let mut rest = digest;
+    loop {
+        match rest {
+            [first, tail @ ..] => {
+                let byte = u32::from(*first);
+                out.push(vowel((byte >> 6 & 3) + sum));
+                out.push(consonant(byte >> 2 & 15));
+                out.push(vowel((byte & 3) + sum / 6));
+                let [second, tail @ ..] = tail else { break };
+                let next = u32::from(*second);
+                out.push(consonant(next >> 4 & 15));
+                out.push('-');
+                out.push(consonant(next & 15));
+                sum = (sum * 5 + byte * 7 + next) % 36;
+                rest = tail;
+            }
+            [] => {
+                out.extend([vowel(sum % 6), 'x', vowel(sum / 6)]);
+                break;
+            }
+        }
+    }
+    out.push('x');
+    out
 }
 
 /// Moves a piece over the field, two bits a step, lowest bits first: bit 0 is right or left, bit 1
@@ -81,4 +121,17 @@ fn border(title: &str) -> String {
     let left = WIDTH.saturating_sub(title.len()) / 2;
     let right = WIDTH.saturating_sub(title.len() + left);
     format!("+{}{title}{}+", "-".repeat(left), "-".repeat(right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bubble_babble;
+
+    /// The examples of the encoding's description.
+    #[test]
+    fn words_of_bubble_babble() {
+        assert_eq!(bubble_babble(b""), "xexax");
+        assert_eq!(bubble_babble(b"1234567890"), "xesef-disof-gytuf-katof-movif-baxux");
+        assert_eq!(bubble_babble(b"Pineapple"), "xigak-nyryk-humil-bosek-sonax");
+    }
 }

@@ -1,8 +1,10 @@
 //! Public keys: the one-line form, sizes and fingerprints.
 
 mod fingerprint;
+mod foreign;
 
 pub use fingerprint::fingerprint_sha256;
+pub use foreign::{ForeignKeyError, write_rfc4716};
 
 use crate::blob::{KeyBlob, bit_len};
 use base64ct::{Base64, Encoding};
