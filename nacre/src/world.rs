@@ -12,6 +12,9 @@ use std::process::{Command, Stdio};
 /// The largest configuration file read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
+/// Wants the name that a name stands for (netdb.h of Linux).
+const AI_CANONNAME: i32 = 2;
+
 /// This machine, for the account that runs the program.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Machine;
@@ -77,6 +80,14 @@ impl World for Machine {
         let mut run = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()));
         run.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::null());
         run.status().map(|status| status.success()).map_err(|error| WorldError::Other(error.to_string()))
+    }
+
+    fn canonical_name(&self, host: &str) -> Option<String> {
+        let hints = dns_lookup::AddrInfoHints { flags: AI_CANONNAME, ..Default::default() };
+        let mut found = dns_lookup::getaddrinfo(Some(host), None, Some(hints)).ok()?;
+        // The first answer alone carries the name; one without is the name itself.
+        let first = found.next()?.ok()?;
+        Some(first.canonname.unwrap_or_else(|| host.to_owned()))
     }
 
     fn home_of(&self, user: &str) -> Option<String> {

@@ -176,6 +176,21 @@ fn tunnels_come_and_go_by_the_command_line() {
     person.sees("still here");
     person.types("exit 5");
     assert_eq!(person.ends().0, 5);
+    // A command on this side, where that is permitted.
+    let note = place.path("note");
+    let command = format!("!echo run h''ere; echo noted > {}\r", note.display());
+    for permits in ["yes", "no"] {
+        let permit = format!("PermitLocalCommand={permits}");
+        let mut person = self::person(&peer, &place, &["-o", "EnableEscapeCommandline=yes", "-o", &permit, HOST]);
+        person.sees("# ");
+        person.presses(b"\r~C");
+        person.sees("ssh> ");
+        person.presses(command.as_bytes());
+        person.sees(if permits == "yes" { "run here" } else { "Invalid command." });
+        person.types("exit 4");
+        assert_eq!(person.ends().0, 4);
+        assert_eq!(std::fs::remove_file(&note).is_ok(), permits == "yes");
+    }
     let mut person = self::person(&peer, &place, &[HOST]);
     person.sees("# ");
     person.presses(b"\r~C");

@@ -64,6 +64,11 @@ pub enum ErrorKind {
         /// What is wrong.
         reason: String,
     },
+    /// No domain of CanonicalDomains has the host, and CanonicalizeFallbackLocal is `no`.
+    NoCanonicalName {
+        /// The host as typed.
+        host: String,
+    },
     /// OpenSSH knows this and Nacre does not do it yet; carrying on would not be what was asked for.
     NotDoneYet {
         /// The keyword.
@@ -117,6 +122,9 @@ impl fmt::Display for ConfigError {
             ErrorKind::Unreadable { path, reason } => write!(f, "cannot read {}: {}", show(path), show(reason)),
             ErrorKind::TooDeep => f.write_str("too many recursive configuration includes"),
             ErrorKind::BadExpansion { keyword, reason } => write!(f, "{keyword}: {}", show(reason)),
+            ErrorKind::NoCanonicalName { host } => {
+                write!(f, "Could not resolve host \"{}\" in any domain of CanonicalDomains", show(host))
+            }
             ErrorKind::NotDoneYet { keyword, value, reason } => {
                 write!(f, "{keyword} {}: not done yet, and {reason}; take the line out to go on", show(value))
             }

@@ -64,6 +64,10 @@ pub trait World {
     /// # Errors
     /// It could not be run.
     fn exec(&self, command: &str) -> Result<bool, WorldError>;
+    /// The name that a host name stands for, as the resolver tells it; `None` when there is no such host.
+    fn canonical_name(&self, _host: &str) -> Option<String> {
+        None
+    }
     /// The home folder of a named account (`~name`).
     fn home_of(&self, user: &str) -> Option<String>;
     /// The addresses of this machine's interfaces that are up, loopback left out (`Match localnetwork`).

@@ -75,9 +75,62 @@ fn mistakes_name_the_place_and_the_way_out() {
 }
 
 #[test]
-fn a20_what_would_be_wrong_to_skip_stops() {
-    assert!(said("BindInterface eth1").contains("not done yet"));
-    assert!(with("Host other\n  BindInterface eth1").is_ok(), "for another host");
+fn a_command_for_host_keys_is_looked_at_before_it_is_needed() {
+    for (line, why) in [
+        ("KnownHostsCommand keys %H", "absolute path"),
+        ("KnownHostsCommand /bin/keys %Z", "unknown key %Z"),
+        ("LocalCommand echo %f", "unknown key %f"),
+    ] {
+        assert!(said(line).starts_with("line 1: ") && said(line).contains(why), "{line}: {}", said(line));
+        assert!(with(&format!("Host other\n{line}")).is_ok(), "{line} for another host");
+    }
+    let options = with("KnownHostsCommand /bin/keys %H \"%t %I\" %K %f %p %%").unwrap();
+    let command = options.known_hosts_command.unwrap();
+    let words = command.words("ORDER", "[web]:22", None).unwrap();
+    assert_eq!(words, ["/bin/keys", "[web]:22", "NONE ORDER", "NONE", "NONE", "22", "%"]);
+    assert_eq!(with("LocalCommand echo %h %T %%").unwrap().local_command.as_deref(), Some("echo web NONE %"));
+    assert_eq!(with("KnownHostsCommand none\nRevokedHostKeys none").unwrap().revoked_host_keys, None);
+}
+
+/// The name that is connected to, and whether `Match canonical` held.
+fn canonical(host: &'static str, config: &str) -> Result<(String, bool), String> {
+    let config = format!("{config}\nMatch canonical\n  User canonical\nHost web.one.lan\n  Port 2201\n");
+    let options = ask(&Ask { config: &config, host, options: &[], command: "" }).map_err(|error| error.to_string())?;
+    assert_eq!(options.port == 2201, options.host_name == "web.one.lan", "the blocks of the whole name count");
+    Ok((options.host_name, options.user == "canonical"))
+}
+
+#[test]
+fn names_are_made_whole() {
+    let yes = "CanonicalizeHostname yes\nCanonicalDomains one.lan two.lan";
+    let name = |host, config: &str| canonical(host, config).unwrap();
+    let whole = |name: &str, again| (name.to_owned(), again);
+    assert_eq!(name("web", "CanonicalDomains one.lan"), whole("web", false));
+    assert_eq!(name("web", yes), whole("web.one.lan", true));
+    assert_eq!(name("db", yes), whole("db.two.lan", true));
+    assert_eq!(name("nobody", yes), whole("nobody", true));
+    assert_eq!(name("192.0.2.1", yes), whole("192.0.2.1", true));
+    assert_eq!(name("web.one.lan.", yes), whole("web.one.lan", true));
+    // With more dots than that a name is whole.
+    assert_eq!(name("web.one", "CanonicalizeHostname yes\nCanonicalDomains lan"), whole("web.one.lan", true));
+    let none = format!("{yes}\nCanonicalizeMaxDots 0");
+    assert_eq!(name("web.one", &none.replace("one.lan two.lan", "lan")), whole("web.one", true));
+    let strict = format!("{yes}\nCanonicalizeFallbackLocal no");
+    assert!(canonical("nobody", &strict).unwrap_err().contains("Could not resolve host \"nobody\""));
+    // A way through something else is asked to know names itself.
+    let proxied = format!("{yes}\nProxyJump hop");
+    assert_eq!(name("web", &proxied), whole("web", true));
+    assert_eq!(name("web", &proxied.replace("yes", "always")), whole("web.one.lan", true));
+}
+
+#[test]
+fn an_alias_is_followed_where_that_is_permitted() {
+    let yes = "CanonicalizeHostname yes\nCanonicalDomains one.lan";
+    let name = |host, rules: &str| canonical(host, &format!("{yes}\n{rules}")).unwrap().0;
+    assert_eq!(name("www", ""), "www.one.lan");
+    assert_eq!(name("www", "CanonicalizePermittedCNAMEs *.one.lan:*.two.lan"), "web.two.lan");
+    assert_eq!(name("www", "CanonicalizePermittedCNAMEs *.one.lan:*.three.lan *.two.lan:*"), "www.one.lan");
+    assert_eq!(name("www.one.lan", "CanonicalizePermittedCNAMEs *.lan:*.two.lan"), "web.two.lan");
 }
 
 #[test]

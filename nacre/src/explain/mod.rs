@@ -45,7 +45,7 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
         args.config_file.as_deref(),
     );
     let options = options.map_err(|errors| Failure::with_code(SSH, errors.to_string()))?;
-    let log = Log::new(LogLevel::Error, None).map_err(|error| Failure::with_code(SSH, error.to_string()))?;
+    let log = Log::new(LogLevel::Error, None, None).map_err(|error| Failure::with_code(SSH, error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::with_code(SSH, format!("cannot start the runtime: {error}")))?;
     let (recorder, error) = runtime.block_on(explain(&options, args.config_file.as_deref(), &log))?;

@@ -108,7 +108,8 @@ fn is_journal() -> bool {
     rustix::fs::fstat(io::stderr()).is_ok_and(|stat| said == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
-fn facility_number(name: &str) -> u8 {
+/// The number of a facility of the system log (syslog(3)), by its name.
+pub fn facility_number(name: &str) -> u8 {
     let name = name.to_ascii_uppercase();
     match name.as_str() {
         "USER" => 1,

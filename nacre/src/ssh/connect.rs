@@ -152,9 +152,10 @@ fn fits(address: &SocketAddr, family: AddressFamily) -> bool {
 }
 
 async fn connect_one(address: SocketAddr, options: &ClientOptions) -> io::Result<TcpStream> {
-    let local = match &options.bind_address {
-        Some(name) => Some(local_address(name, address).await?),
-        None => None,
+    let local = match (&options.bind_address, &options.bind_interface) {
+        (Some(name), _) => Some(local_address(name, address).await?),
+        (None, Some(interface)) => Some(interface_address(interface, address)?),
+        (None, None) => None,
     };
     let attempt = async {
         let stream = TcpStream::from_std(socket::begin_connect(address, local)?)?;
@@ -176,6 +177,13 @@ async fn connect_one(address: SocketAddr, options: &ClientOptions) -> io::Result
 async fn local_address(name: &str, remote: SocketAddr) -> io::Result<SocketAddr> {
     let mut found = tokio::net::lookup_host((name, 0)).await?;
     found.find(|local| local.is_ipv4() == remote.is_ipv4()).ok_or(io::ErrorKind::AddrNotAvailable.into())
+}
+
+/// `BindInterface`, its address of the remote address's family.
+fn interface_address(name: &str, remote: SocketAddr) -> io::Result<SocketAddr> {
+    let mut found = nacre_sys::interfaces::addresses_of(name).into_iter();
+    let address = found.find(|local| local.is_ipv4() == remote.is_ipv4());
+    address.map(|address| SocketAddr::new(address, 0)).ok_or(io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// Socket options. A connection works without any of them, so a refusal is only told.

@@ -250,7 +250,7 @@ mod tests {
         let options = lines.iter().map(|line| (*line).to_owned()).collect();
         let invocation = Invocation { host: "h".to_owned(), options, ..Invocation::default() };
         let options = resolve(&Machine, &client_sets(), &invocation).unwrap();
-        HostKeyUpdate::new(&options, Log::new(LogLevel::Quiet, None).unwrap())
+        HostKeyUpdate::new(&options, Log::new(LogLevel::Quiet, None, None).unwrap())
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use nacre_config::client::LogLevel;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,22 @@ const LEVELS: [LogLevel; 8] = [
     LogLevel::Debug3,
 ];
 
+/// A level in the system log (syslog(3)).
+fn severity(level: LogLevel) -> u32 {
+    match level {
+        LogLevel::Quiet | LogLevel::Fatal => 2,
+        LogLevel::Error => 3,
+        LogLevel::Info | LogLevel::Verbose => 6,
+        LogLevel::Debug1 | LogLevel::Debug2 | LogLevel::Debug3 => 7,
+    }
+}
+
+fn system_log() -> Option<UnixDatagram> {
+    let socket = UnixDatagram::unbound().ok()?;
+    socket.connect("/dev/log").ok()?;
+    Some(socket)
+}
+
 fn place_of(level: LogLevel) -> u8 {
     LEVELS.iter().zip(0..).find(|(other, _)| **other == level).map_or(0, |(_, place)| place)
 }
@@ -32,20 +49,24 @@ struct Inner {
     /// The place of the level in [`LEVELS`]; a person may change it while the session runs.
     level: AtomicU8,
     file: Option<Mutex<File>>,
+    /// The system log and the facility's number there (`-y`).
+    system: Option<(UnixDatagram, u32)>,
     /// The terminal is in raw mode, so that a line needs its own carriage return.
     raw: AtomicBool,
 }
 
 impl Log {
-    /// Lines up to `level`; with a file they are appended to it and standard error stays free.
+    /// Lines up to `level`; with a file they are appended to it and standard error stays free, and so with the number of a
+    /// facility of the system log, where there is one.
     ///
     /// # Errors
     /// The file cannot be opened for appending.
-    pub fn new(level: LogLevel, file: Option<&Path>) -> io::Result<Self> {
+    pub fn new(level: LogLevel, file: Option<&Path>, facility: Option<u32>) -> io::Result<Self> {
         let open = |path: &Path| OpenOptions::new().append(true).create(true).open(path).map(Mutex::new);
         let file = file.map(open).transpose()?;
+        let system = facility.filter(|_| file.is_none()).and_then(|facility| Some((system_log()?, facility)));
         let level = AtomicU8::new(place_of(level));
-        Ok(Self(Arc::new(Inner { level, file, raw: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner { level, file, system, raw: AtomicBool::new(false) })))
     }
 
     /// Whether lines of this level are wanted.
@@ -64,7 +85,7 @@ impl Log {
 
     /// Whether lines go to standard error.
     pub fn is_on_stderr(&self) -> bool {
-        self.0.file.is_none()
+        self.0.file.is_none() && self.0.system.is_none()
     }
 
     /// The terminal went into raw mode, or came back from it.
@@ -83,6 +104,10 @@ impl Log {
             LogLevel::Debug3 => "debug3: ",
             _ => "",
         };
+        if let Some((socket, facility)) = &self.0.system {
+            let first = format!("<{}>ssh[{}]: {mark}", facility * 8 + severity(level), std::process::id());
+            return text.lines().for_each(|line| drop(socket.send(format!("{first}{line}").as_bytes())));
+        }
         match &self.0.file {
             // One write a call, so that lines of several processes do not mix. A failure is ignored
             // here and below: there is nowhere left to say so.
@@ -129,6 +154,29 @@ impl Log {
     pub fn debug(&self, text: impl FnOnce() -> String) {
         if self.wants(LogLevel::Debug1) {
             self.say(LogLevel::Debug1, &text());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn lines_for_the_system_log_carry_facility_and_severity() {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let level = AtomicU8::new(place_of(LogLevel::Info));
+        let log = Log(Arc::new(Inner { level, file: None, system: Some((ours, 1)), raw: AtomicBool::new(false) }));
+        log.error("one\ntwo");
+        log.debug(|| "not wanted".to_owned());
+        log.info("three");
+        let mut space = [0; 256];
+        for expected in [("<11>", "one"), ("<11>", "two"), ("<14>", "three")] {
+            let length = theirs.recv(&mut space).unwrap();
+            let line = String::from_utf8_lossy(&space[..length]).into_owned();
+            let wanted = format!("{}ssh[{}]: {}", expected.0, std::process::id(), expected.1);
+            assert_eq!(line, wanted);
         }
     }
 }

@@ -14,7 +14,7 @@ use super::records::Records;
 use crate::keyfile;
 use nacre_agent::SessionBind;
 use nacre_config::client::{AddKeysToAgent, ClientOptions};
-use nacre_crypto::PrivateKey;
+use nacre_crypto::{PrivateKey, PublicKey};
 use nacre_proto::HostKeyDecision;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::certificate::plain_key;
@@ -103,6 +103,9 @@ impl Login {
 
     /// Judges the host key.
     pub async fn host_key(&mut self, blob: &[u8]) -> Result<HostKeyDecision, Interrupted> {
+        if let Ok(key) = PublicKey::from_blob(&plain_key(blob), "") {
+            self.records.ask_command(&self.options, &key, &self.log);
+        }
         let (options, records, log) = (&*self.options, &self.records, &self.log);
         let checked = HostKeys { options, records, address: self.address, log }.check(blob).await?;
         self.checked = Some(checked);
@@ -131,7 +134,9 @@ impl Login {
             let attempt = match method {
                 None => return Ok(Attempt::GiveUp),
                 Some(Method::PublicKey) => self.next_key(server).await?,
-                Some(Method::KeyboardInteractive) => Some(Attempt::KeyboardInteractive(String::new())),
+                Some(Method::KeyboardInteractive) => {
+                    Some(Attempt::KeyboardInteractive(self.options.kbd_interactive_devices.clone().unwrap_or_default()))
+                }
                 Some(Method::Password) => self.password().await?,
             };
             if let (Some(attempt), Some(method)) = (attempt, method) {

@@ -15,6 +15,8 @@ mod host_key;
 mod host_key_changes;
 mod host_key_update;
 pub(crate) mod identities;
+mod known_hosts_command;
+mod local_command;
 pub(crate) mod log;
 mod login;
 mod messages;
@@ -31,6 +33,7 @@ mod terminal;
 
 use crate::cli::ssh::{SshAction, SshArgs};
 use crate::failure::{Failure, SSH};
+use crate::serve::log::facility_number;
 use crate::{output, query, version};
 use log::Log;
 use nacre_config::client::{ClientOptions, LogLevel};
@@ -84,7 +87,8 @@ fn effective(args: &SshArgs) -> Result<ClientOptions, Failure> {
 /// Makes the call: everything that must happen before threads exist, then the connection.
 fn call(args: &SshArgs) -> Result<u8, Failure> {
     let mut options = effective(args)?;
-    let log = Log::new(options.log_level, args.log_file.as_deref()).map_err(|error| {
+    let facility = args.to_syslog.then(|| u32::from(facility_number(&options.syslog_facility)));
+    let log = Log::new(options.log_level, args.log_file.as_deref(), facility).map_err(|error| {
         let file = args.log_file.as_deref().unwrap_or(Path::new("-")).display();
         Failure::with_code(SSH, format!("ssh: {file}: {}", connect::plain(&error)))
     })?;

@@ -5,6 +5,7 @@ use super::ask::{self, Interrupted};
 use super::forward::{self, ForwardedAgent, Tunnels, Verdict};
 use super::host_key::Checked;
 use super::host_key_update::HostKeyUpdate;
+use super::local_command;
 use super::log::Log;
 use super::login::Login;
 use super::plan::Plan;
@@ -247,6 +248,11 @@ impl ClientOwner {
                 Some(session) if self.options.enable_escape_commandline => session.open_command_line(),
                 _ => self.log.tell("commandline disabled"),
             },
+            Some(Outcome::Command(line)) if line.starts_with('!') && self.options.permit_local_command => {
+                if let Some(session) = &mut self.session {
+                    session.step_aside(|log| local_command::run(line.trim_start_matches('!'), log));
+                }
+            }
             Some(Outcome::Command(line)) => {
                 let answer = self.tunnels.command(port, &line);
                 self.log.tell(&answer);
@@ -322,6 +328,9 @@ impl ClientOwner {
         match port.connection.open_channel(port.now, names::CHANNEL_SESSION, b"") {
             Ok(channel) => self.session = Some(Session::new(channel, plan, knows_extensions, self.log.clone())),
             Err(error) => return self.end(port, End::Refused(error.to_string())),
+        }
+        if let Some(line) = self.options.local_command.as_deref().filter(|_| self.options.permit_local_command) {
+            local_command::run(line, &self.log);
         }
         if knows_extensions {
             let _ = port.connection.global_request(port.now, names::NO_MORE_SESSIONS, b"", false);

@@ -1,11 +1,12 @@
 //! The files that say which key belongs to which host: read, and appended to.
 
+use super::known_hosts_command;
 use super::log::Log;
 use crate::atomic::{self, Existing};
 use nacre_config::client::ClientOptions;
 use nacre_config::known_hosts::{KnownHosts, Verdict, new_line, record_name};
 use nacre_config::origin::Origin;
-use nacre_crypto::hmac_sha1;
+use nacre_crypto::{PublicKey, hmac_sha1};
 use nacre_proto::algorithm::SignatureAlgorithm;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use std::fs::{self, File, OpenOptions};
@@ -17,10 +18,14 @@ use std::path::{Path, PathBuf};
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 /// How often the file may be replaced by others while we wait for its lock.
 const MAX_TRIES: u32 = 16;
+/// What stands for a file's name in messages about lines of a program.
+const KNOWN_HOSTS_COMMAND: &str = "KnownHostsCommand";
 
 /// What is on record, and under which name the host is looked for.
 pub struct Records {
     known: KnownHosts,
+    /// What KnownHostsCommand told before there was a key: which types to ask the host for.
+    order: KnownHosts,
     /// The files of the user.
     user_files: Vec<String>,
     /// The name without port, as typed or as `HostKeyAlias` has it.
@@ -40,13 +45,18 @@ impl Records {
             Some(alias) => (alias.clone(), 22),
             None => (options.host_name.clone(), options.port),
         };
-        let mut records = Self { known: KnownHosts::default(), user_files: Vec::new(), name, port };
+        let mut records =
+            Self { known: KnownHosts::default(), order: KnownHosts::default(), user_files: Vec::new(), name, port };
         for path in &options.user_known_hosts_files {
             records.add(path)?;
             records.user_files.push(path.clone());
         }
         for path in &options.global_known_hosts_files {
             records.add(path)?;
+        }
+        if let Some(command) = &options.known_hosts_command {
+            let told = known_hosts_command::run(command, &records.name, None, log);
+            records.order.add(KNOWN_HOSTS_COMMAND, &told);
         }
         for warning in &records.known.warnings {
             log.debug(|| warning.to_string());
@@ -65,6 +75,13 @@ impl Records {
         Ok(())
     }
 
+    /// Adds what KnownHostsCommand tells of a key that the host shows.
+    pub fn ask_command(&mut self, options: &ClientOptions, key: &PublicKey, log: &Log) {
+        let Some(command) = &options.known_hosts_command else { return };
+        let told = known_hosts_command::run(command, &self.recorded_name(), Some(key), log);
+        self.known.add(KNOWN_HOSTS_COMMAND, &told);
+    }
+
     /// What is on record about a key.
     pub fn verdict(&self, blob: &[u8]) -> Verdict {
         self.known.lookup_for_connection(&self.name, self.port, blob, hmac_sha1)
@@ -78,7 +95,7 @@ impl Records {
     /// The key types on record for the host; certificates are among them when a CA is trusted for it.
     pub fn key_types(&self) -> Vec<String> {
         let mut types = self.plain_key_types();
-        if self.known.has_authority(&self.name, self.port, hmac_sha1) {
+        if [&self.known, &self.order].iter().any(|known| known.has_authority(&self.name, self.port, hmac_sha1)) {
             types.extend(SignatureAlgorithm::CERTIFICATES.iter().map(|algorithm| algorithm.key_type().to_owned()));
         }
         types
@@ -86,7 +103,9 @@ impl Records {
 
     /// The types of plain keys on record for the host.
     pub fn plain_key_types(&self) -> Vec<String> {
-        self.known.key_types(&self.name, self.port, hmac_sha1)
+        let mut types = self.known.key_types(&self.name, self.port, hmac_sha1);
+        types.extend(self.order.key_types(&self.name, self.port, hmac_sha1));
+        types
     }
 
     /// The line that trusts this key as a CA for the host.

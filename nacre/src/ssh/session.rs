@@ -222,6 +222,14 @@ impl Session {
         }
     }
 
+    /// Does something while the terminal is as it was before the session.
+    pub fn step_aside(&mut self, work: impl FnOnce(&Log)) {
+        match &mut self.terminal {
+            Some(terminal) => terminal.step_aside(work),
+            None => work(&self.log),
+        }
+    }
+
     /// The window has another size.
     pub fn resize(&self, port: &mut Port<'_>) {
         if let Some(terminal) = &self.terminal {

@@ -205,15 +205,22 @@ impl Terminal {
 
     /// Stops this process group as the shell would, and goes on when it is brought back.
     fn suspend(&mut self, port: &mut Port<'_>, channel: LocalChannel) {
+        self.step_aside(|_| {
+            let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        });
+        self.resize(port, channel);
+    }
+
+    /// Does something while the terminal is as it was before.
+    pub fn step_aside(&mut self, work: impl FnOnce(&Log)) {
         if let Some(raw) = &mut self.raw {
             let _ = raw.restore();
         }
         self.log.set_raw(false);
-        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        work(&self.log);
         if let Some(raw) = &mut self.raw {
             let _ = raw.resume();
         }
         self.log.set_raw(self.raw.is_some());
-        self.resize(port, channel);
     }
 }

@@ -53,7 +53,6 @@ const TUNNEL: Words = &[
 const COMPRESSION: Words = &[("yes", "yes"), ("no", "no")];
 
 const X11: &str = "X11 is not forwarded";
-const CANON: &str = "the host name is taken as it is";
 
 const fn flag(default: &'static str) -> Row {
     Row::new(Kind::Word(YES_NO)).default(default)
@@ -74,8 +73,8 @@ keywords! {
         Port = Row::new(Kind::Number(1, 65535)).default("22"),
         AddressFamily = Row::new(Kind::Word(FAMILIES)).default("any"),
         BatchMode = flag("no"),
-        CanonicalizeFallbackLocal = flag("yes").warn(&["yes", "no"], CANON),
-        CanonicalizeHostname = Row::new(Kind::Word(CANONICALIZE)).default("false").warn(&["false"], CANON),
+        CanonicalizeFallbackLocal = flag("yes"),
+        CanonicalizeHostname = Row::new(Kind::Word(CANONICALIZE)).default("false"),
         CheckHostIP = flag("no"),
         Compression = Row::new(Kind::Word(COMPRESSION)).default("no"),
         ControlMaster = Row::new(Kind::Word(CONTROL_MASTER)).default("false")
@@ -96,7 +95,7 @@ keywords! {
             .alias(&["challengeresponseauthentication", "skeyauthentication", "tisauthentication"]),
         NoHostAuthenticationForLocalhost = flag("no"),
         PasswordAuthentication = flag("yes"),
-        PermitLocalCommand = flag("no").warn(&["no"], "no local command is run"),
+        PermitLocalCommand = flag("no"),
         ProxyUseFdpass = flag("no"),
         PubkeyAuthentication = Row::new(Kind::Word(PUBKEY)).default("true").alias(&["dsaauthentication"]),
         RequestTTY = Row::new(Kind::Word(TTY)).default("auto"),
@@ -113,7 +112,7 @@ keywords! {
         UpdateHostKeys = Row::new(Kind::Word(TRUE_FALSE_ASK)).default("true"),
         EnableEscapeCommandline = flag("no"),
         WarnWeakCrypto = Row::new(Kind::WordOrText(YES_NO)).default("yes"),
-        CanonicalizeMaxDots = Row::new(Kind::Number(0, 255)).default("1").warn(&[], CANON),
+        CanonicalizeMaxDots = Row::new(Kind::Number(0, 255)).default("1"),
         ConnectionAttempts = Row::new(Kind::Number(1, 2_147_483_647)).default("1"),
         ForwardX11Timeout = Row::new(Kind::Seconds).default("1200").warn(&["1200"], X11),
         NumberOfPasswordPrompts = Row::new(Kind::Number(0, 1000)).default("3"),
@@ -121,7 +120,7 @@ keywords! {
         ServerAliveInterval = Row::new(Kind::Seconds).default("60"),
         RequiredRSASize = Row::new(Kind::Number(1024, 8192)).default("2048"),
         BindAddress = text(),
-        BindInterface = text().stop(&["none"], "the connection would leave by another interface"),
+        BindInterface = text(),
         Ciphers = Row::new(Kind::Algorithms(Class::Cipher)),
         ControlPath = text(),
         HostKeyAlgorithms = Row::new(Kind::Algorithms(Class::HostKey)),
@@ -129,7 +128,7 @@ keywords! {
         HostbasedAcceptedAlgorithms = text().alias(&["hostbasedkeytypes", "hostbasedacceptedkeytypes"]).ignored(),
         IdentityAgent = text(),
         IgnoreUnknown = text(),
-        KbdInteractiveDevices = text().warn(&[], "the server chooses the device"),
+        KbdInteractiveDevices = text(),
         KexAlgorithms = Row::new(Kind::Algorithms(Class::Kex)),
         CASignatureAlgorithms = Row::new(Kind::Algorithms(Class::CaKey)),
         LocalCommand = Row::new(Kind::Rest),
@@ -142,7 +141,7 @@ keywords! {
         PubkeyAcceptedAlgorithms = Row::new(Kind::Algorithms(Class::UserKey)).alias(&["pubkeyacceptedkeytypes"]),
         RevokedHostKeys = text(),
         XAuthLocation = text().ignored(),
-        KnownHostsCommand = Row::new(Kind::Rest).warn(&["none"], "only the files are asked for host keys"),
+        KnownHostsCommand = Row::new(Kind::Rest),
         Tag = text(),
         VersionAddendum = Row::new(Kind::Rest),
         RefuseConnection = Row::new(Kind::Rest),
@@ -150,7 +149,7 @@ keywords! {
         LocalForward = Row::new(Kind::Custom(read_local_forward)).append(),
         RemoteForward = Row::new(Kind::Custom(read_remote_forward)).append(),
         IdentityFile = text().alias(&["identityfile2"]).append(),
-        CanonicalDomains = Row::new(Kind::List).default("none").warn(&["none"], CANON),
+        CanonicalDomains = Row::new(Kind::List).default("none"),
         CertificateFile = text().append(),
         GlobalKnownHostsFile = Row::new(Kind::List).default("/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"),
         UserKnownHostsFile = Row::new(Kind::List).default("~/.ssh/known_hosts ~/.ssh/known_hosts2"),
@@ -163,13 +162,13 @@ keywords! {
         ForwardAgent = Row::new(Kind::WordOrText(YES_NO)).default("no"),
         ConnectTimeout = Row::new(Kind::SecondsOrNone).default("none"),
         TunnelDevice = text().default("any:any").warn(&["any:any", "any"], "no tunnel is made"),
-        CanonicalizePermittedCNAMEs = Row::new(Kind::List).default("none").warn(&["none"], CANON),
+        CanonicalizePermittedCNAMEs = Row::new(Kind::List).default("none"),
         ControlPersist = Row::new(Kind::Custom(read_control_persist)).default("no"),
         EscapeChar = Row::new(Kind::Custom(read_escape_char)).default("~"),
         IPQoS = Row::new(Kind::Custom(read_ip_qos)).default("ef none"),
         RekeyLimit = Row::new(Kind::Custom(read_rekey_limit)).default("0 3600"),
         StreamLocalBindMask = Row::new(Kind::Custom(read_mode)).default("0177"),
-        SyslogFacility = Row::new(Kind::Word(FACILITIES)).default("USER").warn(&["USER"], "messages go to stderr"),
+        SyslogFacility = Row::new(Kind::Word(FACILITIES)).default("USER"),
         ObscureKeystrokeTiming = Row::new(Kind::WordOrText(YES_NO)).default("no")
             .warn(&["no"], "keystrokes are sent as they are typed"),
         ProxyCommand = Row::new(Kind::Rest),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::parse::Invocation;
-use super::{Forward, ForwardKind, JumpHost, Keyword, names, tokens};
+use super::{Forward, ForwardKind, JumpHost, Keyword, KnownHostsCommand, names, tokens};
 use crate::algorithms::{self, AlgorithmSets, Class};
 use crate::authorized_keys::PermitTarget;
 use crate::error::{ConfigError, ErrorKind, Errors, Warning};
@@ -171,7 +171,15 @@ pub struct ClientOptions {
     pub proxy_command: Option<String>,
     /// `proxy_command` makes a socket and hands it over, and carries nothing itself.
     pub proxy_use_fdpass: bool,
-    /// The command to run here after the login; only with `permit_local_command`. Its tokens are not filled in.
+    /// The interface to connect from, by the address it has.
+    pub bind_interface: Option<String>,
+    /// The devices to name at keyboard-interactive.
+    pub kbd_interactive_devices: Option<String>,
+    /// A program that tells host keys.
+    pub known_hosts_command: Option<KnownHostsCommand>,
+    /// Where the system log puts messages (`-y`), by its printed word.
+    pub syslog_facility: String,
+    /// The command to run here after the login; only with `permit_local_command`.
     pub local_command: Option<String>,
     /// Whether `local_command` may run.
     pub permit_local_command: bool,
@@ -315,6 +323,20 @@ impl Builder<'_> {
         self.expand(Keyword::ProxyCommand, &text, &tokens.only(tokens::PROXY_COMMAND)).map(Some)
     }
 
+    fn known_hosts_command(&self, tokens: &Tokens) -> Result<Option<KnownHostsCommand>, ConfigError> {
+        let Some(line) = self.settings.text_or_none(Keyword::KnownHostsCommand) else { return Ok(None) };
+        let command = KnownHostsCommand { line, tokens: tokens.clone() };
+        command.words("ORDER", "", None).map_err(|reason| self.error(Keyword::KnownHostsCommand, reason))?;
+        Ok(Some(command))
+    }
+
+    /// With `%T`, which names a tunnel's device: there is none.
+    fn local_command(&self, tokens: &Tokens) -> Result<Option<String>, ConfigError> {
+        let Some(line) = self.settings.text_or_none(Keyword::LocalCommand) else { return Ok(None) };
+        let line = expand::expand(&line, &tokens.clone().with('T', "NONE"), None);
+        line.map(Some).map_err(|reason| self.error(Keyword::LocalCommand, reason))
+    }
+
     fn forwards(&self) -> Vec<(ForwardKind, Forward)> {
         let mut out = Vec::new();
         if self.flag(Keyword::ClearAllForwardings) {
@@ -435,7 +457,11 @@ impl Builder<'_> {
             proxy_command: self.proxy_command(&tokens)?,
             // Never for a jump: its program is ours.
             proxy_use_fdpass: jump.is_empty() && self.flag(Keyword::ProxyUseFdpass),
-            local_command: self.settings.text_or_none(Keyword::LocalCommand),
+            bind_interface: self.settings.text_or_none(Keyword::BindInterface),
+            kbd_interactive_devices: self.settings.text_or_none(Keyword::KbdInteractiveDevices),
+            known_hosts_command: self.known_hosts_command(&tokens)?,
+            syslog_facility: self.settings.text(Keyword::SyslogFacility),
+            local_command: self.local_command(&tokens)?,
             permit_local_command: self.flag(Keyword::PermitLocalCommand),
             user,
             warnings: self.warnings,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::canonical::Canonicalize;
 use super::{ClientOptions, Keyword, matching, names, options};
 use crate::algorithms::AlgorithmSets;
 use crate::error::{ConfigError, ErrorKind, Errors};
@@ -71,6 +72,8 @@ pub fn resolve(world: &dyn World, sets: &AlgorithmSets, invocation: &Invocation)
     if host.parse::<std::net::IpAddr>().is_err() {
         host.make_ascii_lowercase();
     }
+    let canonical = Canonicalize { settings: &parser.settings, world }.name(&host)?;
+    host = canonical.unwrap_or(host);
     if parser.want_final || parser.settings.text(Keyword::CanonicalizeHostname) != "false" {
         parser.final_pass = true;
         parser.host = host.clone();

@@ -45,6 +45,15 @@ impl World for Machine {
         status.map(|s| s.success()).map_err(|e| WorldError::Other(e.to_string()))
     }
 
+    /// Names of a small network: `web.one.lan`, `db.two.lan`, and `www.one.lan`, which is an alias for `web.two.lan`.
+    fn canonical_name(&self, host: &str) -> Option<String> {
+        match host.trim_end_matches('.') {
+            "www.one.lan" => Some("web.two.lan".to_owned()),
+            known @ ("web.one.lan" | "db.two.lan" | "web.two.lan") => Some(known.to_owned()),
+            _ => None,
+        }
+    }
+
     fn home_of(&self, user: &str) -> Option<String> {
         let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
         passwd.lines().find(|l| l.split(':').next() == Some(user)).map(|l| l.split(':').nth(5).unwrap().to_owned())

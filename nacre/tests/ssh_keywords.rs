@@ -1,0 +1,129 @@
+//! Keywords of `ssh_config` that have effects of their own, beside OpenSSH's client where it has them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+#[path = "common/peer.rs"]
+mod peer;
+
+use common::{Scratch, program};
+use peer::{Outcome, Peer, make_key, place, run, set_mode};
+use std::process::Command;
+
+const HOST: &str = "127.0.0.1";
+const CLIENTS: [&str; 2] = ["nacre", "ssh"];
+
+/// One of the clients with the key `id`; nothing is asked.
+fn client(which: &str, peer: &Peer, place: &Scratch, options: &[&str]) -> Command {
+    let mut command = if which == "nacre" { common::nacre() } else { program("ssh") };
+    if which == "nacre" {
+        command.arg("ssh");
+    }
+    command.args(["-F", "none", "-p", &peer.port.to_string(), "-o", "BatchMode=yes", "-i"]).arg(place.path("id"));
+    for option in options.iter().chain(&["GlobalKnownHostsFile=none", "IdentitiesOnly=yes", "User=root"]) {
+        command.args(["-o", option]);
+    }
+    command.env("HOME", place.path("home")).arg(HOST);
+    command
+}
+
+fn call(which: &str, peer: &Peer, place: &Scratch, options: &[&str], command: &str) -> Outcome {
+    let known = format!("UserKnownHostsFile={}", place.path("known_hosts").display());
+    let options: Vec<&str> =
+        options.iter().copied().chain([known.as_str(), "StrictHostKeyChecking=accept-new"]).collect();
+    run(client(which, peer, place, &options).arg(command), b"")
+}
+
+#[test]
+fn a_local_command_runs_where_that_is_permitted() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let note = place.path("note");
+    let command = format!("LocalCommand=echo %h %p %r %T %% >> {}", note.display());
+    for which in CLIENTS {
+        for permits in ["PermitLocalCommand=no", "PermitLocalCommand=yes"] {
+            let done = call(which, &peer, &place, &[&command, permits], "echo there");
+            assert_eq!((done.code, done.text().as_str()), (0, "there\n"), "{which}: {}", done.err);
+        }
+        let noted = std::fs::read_to_string(&note).unwrap();
+        assert_eq!(noted, format!("{HOST} {} root NONE %\n", peer.port), "{which}");
+        std::fs::remove_file(&note).unwrap();
+    }
+    // One that fails changes nothing.
+    let done = call("nacre", &peer, &place, &["LocalCommand=exit 7", "PermitLocalCommand=yes"], "exit 3");
+    assert_eq!(done.code, 3);
+}
+
+#[test]
+fn a_command_tells_host_keys() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    make_key(&place, "wrong", &["-t", "ed25519"]);
+    let (asked, keys) = (place.path("asked"), place.path("keys"));
+    let script = format!("#!/bin/sh\necho \"$@\" >> {}\ncat {}\n", asked.display(), keys.display());
+    let script = place.write("tells", &script);
+    set_mode(&script, 0o755);
+    let line = |key: &str| {
+        let public = place.read(&format!("{key}.pub"));
+        let words: Vec<&str> = public.split(' ').collect();
+        format!("{} {} {}\n", peer.name(), words[0], words[1].trim())
+    };
+    let command = format!("KnownHostsCommand={} %I %H %t %f %K %p", script.display());
+    let options = [command.as_str(), "UserKnownHostsFile=none", "StrictHostKeyChecking=yes"];
+    let mut questions = Vec::new();
+    for which in CLIENTS {
+        place.write("keys", &line("host_ed25519"));
+        let done = run(client(which, &peer, &place, &options).arg("echo in"), b"");
+        assert_eq!((done.code, done.text().as_str()), (0, "in\n"), "{which}: {}", done.err);
+        questions.push(place.read("asked"));
+        std::fs::remove_file(&asked).unwrap();
+        for (told, expected) in [
+            (line("wrong"), "HAS CHANGED"),
+            (String::new(), "strict checking"),
+            (format!("@revoked {}", line("host_ed25519")), "revoked"),
+        ] {
+            place.write("keys", &told);
+            let done = run(client(which, &peer, &place, &options).arg("echo in"), b"");
+            assert_eq!((done.code, done.text().as_str()), (255, ""), "{which} {told}");
+            assert!(which == "ssh" || done.err.contains(expected), "{which}: {}", done.err);
+        }
+        std::fs::remove_file(&asked).unwrap();
+    }
+    assert_eq!(questions[0], questions[1], "both ask the same");
+    // One that fails tells nothing.
+    place.write("keys", &line("host_ed25519"));
+    let failing = place.write("fails", &format!("#!/bin/sh\ncat {}\nexit 1\n", keys.display()));
+    set_mode(&failing, 0o755);
+    let command = format!("KnownHostsCommand={}", failing.display());
+    let done = run(client("nacre", &peer, &place, &[&command, options[1], options[2]]).arg("echo in"), b"");
+    assert!(done.code == 255 && done.err.contains("it ended with exit status: 1"), "{}", done.err);
+}
+
+#[test]
+fn h05_revoked_host_keys_are_never_taken() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    make_key(&place, "other", &["-t", "ed25519"]);
+    let (host, other) = (place.read("host_ed25519.pub"), place.read("other.pub"));
+    for which in CLIENTS {
+        for (list, code) in [(other.clone(), 0), (format!("# gone\n{other}{host}"), 255)] {
+            let list = place.write("revoked", &list);
+            let done = call(which, &peer, &place, &[&format!("RevokedHostKeys={}", list.display())], "exit 0");
+            assert_eq!(done.code, code, "{which}: {}", done.err);
+            assert_eq!(done.err.contains("revoked"), code == 255, "{which}: {}", done.err);
+        }
+        let done = call(which, &peer, &place, &["RevokedHostKeys=/nonexistent/list"], "exit 0");
+        assert_eq!(done.code, 255, "{which}: {}", done.err);
+    }
+}
+
+#[test]
+fn an_interface_to_connect_from() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    for which in CLIENTS {
+        let done = call(which, &peer, &place, &["BindInterface=lo"], "echo $SSH_CLIENT");
+        assert!(done.text().starts_with("127.0.0.1 "), "{which}: {}", done.err);
+        let done = call(which, &peer, &place, &["BindInterface=no-such-one"], "exit 0");
+        assert_eq!(done.code, 255, "{which}: {}", done.err);
+    }
+}
