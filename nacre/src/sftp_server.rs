@@ -1,6 +1,7 @@
 //! `nacre sftp-server`: one client on standard input and output, as whoever started it.
 
-use crate::cli::sftp_server::SftpServerArgs;
+use crate::cli::Early;
+use crate::cli::sftp_server::{self, SftpServerArgs};
 use crate::failure::Failure;
 use crate::output;
 use crate::serve::log::{self, Style, Target};
@@ -10,7 +11,7 @@ use nacre_files::server::{Level, Log, Settings, request_names, serve};
 use nacre_sys::account::Account;
 use nacre_sys::privileges;
 use rustix::fs::Mode;
-use std::ffi::CStr;
+use std::ffi::{CStr, OsString};
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,9 +26,26 @@ const BROKEN: u8 = 11;
 /// # Errors
 /// It cannot begin.
 pub fn run(args: SftpServerArgs) -> Result<ExitCode, Failure> {
+    serve_one(args, &Who::of_this_process()).map(ExitCode::from)
+}
+
+/// [`run`] for a process that was not started with these words but goes on with them; its exit code.
+pub fn serve_called(name: &str, words: Vec<OsString>, who: &Who) -> u8 {
+    let served = match sftp_server::parse(name, words) {
+        Ok(args) => serve_one(args, who),
+        Err(Early::Usage(failure)) => Err(failure),
+        Err(_) => Err(Failure::new("sftp-server: there is nobody here to read a help page")),
+    };
+    served.unwrap_or_else(|failure| {
+        failure.report();
+        1
+    })
+}
+
+fn serve_one(args: SftpServerArgs, who: &Who) -> Result<u8, Failure> {
     if args.list_requests {
         output::print(&request_names().map(|name| format!("{name}\n")).collect::<String>())?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(0);
     }
     // Other processes of the same user could change what a client that is kept inside may do.
     let _ = privileges::set_dumpable(false);
@@ -38,17 +56,16 @@ pub fn run(args: SftpServerArgs) -> Result<ExitCode, Failure> {
     }
     let target = if args.stderr { Target::stderr() } else { Target::syslog(&args.facility) };
     log::start(target, Style { level: log::filter(args.level), json: false, program: "sftp-server" })?;
-    let who = Who::of_this_process();
-    let settings = settings(args, &who)?;
+    let settings = settings(args, who)?;
     tracing::info!("session opened for local user {} from [{}]", who.name, who.client);
     let served = serve(settings, io::stdin(), io::stdout());
     tracing::info!("session closed for local user {} from [{}]", who.name, who.client);
     match served {
-        Ok(_) => Ok(ExitCode::SUCCESS),
-        Err(error) if error.is_gone() => Ok(ExitCode::FAILURE),
+        Ok(_) => Ok(0),
+        Err(error) if error.is_gone() => Ok(1),
         Err(error) if error.is_protocol() => {
             tracing::error!("bad message from {} local user {}: {error}", who.client, who.name);
-            Ok(ExitCode::from(BROKEN))
+            Ok(BROKEN)
         }
         Err(error) => {
             tracing::error!("{error}");
@@ -69,13 +86,18 @@ fn settings(args: SftpServerArgs, who: &Who) -> Result<Settings, Failure> {
 }
 
 /// Who is served, as far as it can be told.
-struct Who {
+pub struct Who {
     name: String,
     home: Option<PathBuf>,
     client: String,
 }
 
 impl Who {
+    /// An account's client at an address.
+    pub fn of(account: &Account, client: &str) -> Self {
+        Self { name: account.name.clone(), home: Some(account.home.clone()), client: client.to_owned() }
+    }
+
     fn of_this_process() -> Self {
         let account = Account::current().ok();
         let name = account.as_ref().map_or_else(|| privileges::effective_uid().to_string(), |a| a.name.clone());

@@ -277,6 +277,14 @@ fn lists_of_users_and_groups() {
 }
 
 #[test]
+fn a_jail_that_cannot_be_entered_lets_nobody_in() {
+    let server = Server::start("Match User bob\nChrootDirectory /var");
+    server.add("bob", "fake horse");
+    assert!(!is_in(&answer(&server, "bob", "fake horse", "", PASSWORD)));
+    server.logs("User bob from 127.0.0.1 not allowed because ChrootDirectory needs a server that root runs");
+}
+
+#[test]
 fn a19_weak_keys_are_refused() {
     let server = Server::start("");
     let weak = server.place.path("weak");

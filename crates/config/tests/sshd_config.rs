@@ -83,7 +83,6 @@ fn mistakes_name_the_place_and_the_way_out() {
 #[test]
 fn a20_what_would_widen_access_stops() {
     for line in [
-        "ChrootDirectory /srv/%u",
         "AuthorizedPrincipalsCommand /usr/bin/names",
         "PubkeyAuthOptions verify-required",
         "ChannelTimeout session:*=10m",
@@ -93,9 +92,13 @@ fn a20_what_would_widen_access_stops() {
         // Below a Match it may apply later: the start is the time to say so.
         assert!(said(&format!("Match User nobody\n{line}")).contains("not done yet"), "{line}");
     }
-    for line in
-        ["ChrootDirectory none", "AuthorizedPrincipalsCommand none", "PubkeyAuthOptions none", "ChannelTimeout none"]
-    {
+    for line in [
+        "ChrootDirectory none",
+        "ChrootDirectory /srv/%u",
+        "AuthorizedPrincipalsCommand none",
+        "PubkeyAuthOptions none",
+        "ChannelTimeout none",
+    ] {
         assert!(with(line).is_ok(), "{line}");
     }
     for line in ["HostbasedAuthentication yes", "GSSAPIAuthentication yes", "PermitTunnel yes"] {
@@ -184,6 +187,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("IPQoS", "cs1 cs2", ""),
     ("RekeyLimit", "1K 1m", "1024 60"),
     ("Compression", "delayed", "yes"),
+    ("ChrootDirectory", "/srv/%u", ""),
     ("PermitOpen", "db:1", ""),
     ("PermitListen", "*:1", ""),
 ];
@@ -416,6 +420,25 @@ fn who_may_log_in() {
     assert_eq!(may("AllowUsers ann\nAllowGroups staff", "ann", &["users"], None, here), Err(Denied::AllowGroups));
     assert_eq!(may("DenyUsers bob\nMatch User ann\nDenyUsers ann", "ann", &[], None, here), Err(Denied::DenyUsers));
     assert!(with("DenyUsers ann@192.0.2.0/33").is_err(), "a mask that cannot be must not become a hole");
+}
+
+#[test]
+fn a15_the_folder_that_is_all_there_is() {
+    let folder = |config: &str, user: &str| for_ann(config).chroot_of(user, 1000, "/home/ann");
+    assert_eq!(folder("", "ann"), Ok(None));
+    assert_eq!(folder("ChrootDirectory none", "ann"), Ok(None));
+    assert_eq!(folder("ChrootDirectory /srv/%u/%U%%", "ann"), Ok(Some("/srv/ann/1000%".to_owned())));
+    assert_eq!(folder("ChrootDirectory %h", "ann"), Ok(Some("/home/ann".to_owned())));
+    assert_eq!(
+        folder("ChrootDirectory /srv\nMatch User ann\nChrootDirectory /jail", "ann"),
+        Ok(Some("/jail".to_owned()))
+    );
+    for sly in ["../x", "a/b", "..", ""] {
+        assert!(folder("ChrootDirectory /srv/%u", sly).is_err(), "{sly:?}");
+    }
+    for odd in ["ChrootDirectory srv", "ChrootDirectory /srv/%q", "ChrootDirectory /srv/%"] {
+        assert!(folder(odd, "ann").is_err(), "{odd}");
+    }
 }
 
 #[test]

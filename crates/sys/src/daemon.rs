@@ -42,5 +42,10 @@ fn continue_in_child() -> io::Result<()> {
 }
 
 pub(crate) fn threads() -> io::Result<usize> {
-    Ok(std::fs::read_dir("/proc/self/task").doing(|| "count threads in /proc/self/task".into())?.count())
+    let doing = || "count threads in /proc/self/task".into();
+    let Some(held) = crate::jail::own_threads() else {
+        return Ok(std::fs::read_dir("/proc/self/task").doing(doing)?.count());
+    };
+    let entries = rustix::fs::Dir::read_from(held).doing(doing)?.collect::<Result<Vec<_>, _>>().doing(doing)?;
+    Ok(entries.iter().filter(|entry| !matches!(entry.file_name().to_bytes(), b"." | b"..")).count())
 }

@@ -10,6 +10,7 @@ pub mod daemon;
 mod error;
 pub mod forked;
 pub mod interfaces;
+pub mod jail;
 pub mod memory;
 pub mod messages;
 pub mod modes;

@@ -97,7 +97,7 @@ impl Authority for LocalAuthority {
             let started = async {
                 let launch = launch?;
                 trail.session_decided(key, &launch);
-                let mut opened = spawn_blocking(move || launch.run(agent.as_deref()))
+                let mut opened = spawn_blocking(move || launch.run(agent.as_deref(), false))
                     .await
                     .unwrap_or_else(|error| Err(io::Error::other(error)))?;
                 trail.session_started(key, opened.terminal());

@@ -92,7 +92,9 @@ impl Question<'_> {
     fn by_principals(&self) -> Result<KeyOptions, String> {
         let home = self.account.home.to_str().ok_or("the home folder is not UTF-8")?;
         let file = self.login.options.authorized_principals_file(&self.account.name, self.account.uid, home);
-        let Some(path) = file.map_err(|error| error.to_string())? else { return self.own_name() };
+        let Some(path) = file.map_err(|error| format!("AuthorizedPrincipalsFile: {error}"))? else {
+            return self.own_name();
+        };
         let nobody = || format!("wrong principal: none that it lists stands in {path}");
         let file = match user_files::read_file_as(self.account, Path::new(&path), MAX_FILE) {
             Ok(file) => file,

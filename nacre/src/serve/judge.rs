@@ -23,6 +23,7 @@ use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{PasswordVerdict, UserPolicy};
 use nacre_wire::names;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Variables taken when `AcceptEnv` says nothing: language and colour, which harm nobody (threat C9).
@@ -279,6 +280,20 @@ impl Judge {
         let family = self.shared.options().address_family;
         let (options, home) = (&login.options, account.home.as_path());
         judge(&Rules { options, key: &key, is_root, home, must_change, family })
+    }
+
+    /// The folder that is all there is for whoever is logged in, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    pub fn jail(&self) -> io::Result<Option<PathBuf>> {
+        let login = self.login();
+        let Some((login, account)) = login.as_ref().and_then(|login| Some((login, login.account.as_ref()?))) else {
+            return Ok(None);
+        };
+        let home = account.home.to_str().ok_or_else(|| io::Error::other("the home folder is not UTF-8"))?;
+        let folder = login.options.chroot_of(&account.name, account.uid, home);
+        folder.map(|path| path.map(PathBuf::from)).map_err(|why| io::Error::other(format!("ChrootDirectory: {why}")))
     }
 
     /// Decides what really runs, and as whom.

@@ -72,7 +72,7 @@ pub fn in_all(
     let files = match login.options.authorized_keys_files(&account.name, account.uid, home) {
         Ok(files) => files,
         Err(error) => {
-            tracing::warn!("{error}");
+            tracing::warn!("AuthorizedKeysFile: {error}");
             return None;
         }
     };

@@ -2,6 +2,7 @@
 //! shown first (RFC 4254 §6).
 
 use super::auth_info::AuthInfo;
+use super::internal_sftp::started_anew;
 use super::rc::Run;
 use nacre_net::Descriptor;
 use nacre_net::packed_fields;
@@ -142,13 +143,17 @@ impl Opened {
 }
 
 impl Launch {
-    /// Starts it. `agent` is the socket that stands for the client's agent, if there is one.
+    /// Starts it. `agent` is the socket that stands for the client's agent, if there is one; `jailed` says that this program
+    /// cannot be run again, because a folder is all there is.
     ///
     /// # Errors
     /// No terminal, pipe, process or descriptor is to be had, or the shell cannot be run.
-    pub fn run(self, agent: Option<&Path>) -> io::Result<Opened> {
+    pub fn run(self, agent: Option<&Path>, jailed: bool) -> io::Result<Opened> {
         let auth_info = self.auth_info.as_deref().map(AuthInfo::write).transpose()?;
         let instead = self.instead();
+        if let Some(words) = self.internal_sftp().filter(|_| jailed && instead.is_none()) {
+            return self.sftp_in_jail(words);
+        }
         let agent = agent.filter(|_| self.agent);
         match &self.pty {
             Some(pty) => self.run_on_terminal(pty, auth_info, agent, instead),
@@ -204,8 +209,8 @@ impl Launch {
 
     /// The account's shell, after what comes before it; or what takes its place.
     fn spec(&self, env: Vec<(OsString, OsString)>, stdio: ChildStdio, instead: Option<Run>) -> SpawnSpec {
-        let (program, arg0, args) =
-            instead.unwrap_or_else(|| self.after_rc(self.internal_sftp().unwrap_or_else(|| self.shell())));
+        let (program, arg0, args) = instead
+            .unwrap_or_else(|| self.after_rc(self.internal_sftp().map(started_anew).unwrap_or_else(|| self.shell())));
         SpawnSpec { program, arg0, args, env, cwd: self.account.home.clone(), stdio, credentials: None, umask: None }
     }
 

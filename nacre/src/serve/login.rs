@@ -89,6 +89,9 @@ impl Login {
         {
             audit::not_allowed(&self.shown, Some(ends), &denied.to_string());
             self.account = None;
+        } else if self.own_passwords && self.options.chroot_directory.is_some() {
+            audit::not_allowed(&self.shown, Some(ends), "ChrootDirectory needs a server that root runs");
+            self.account = None;
         }
     }
 

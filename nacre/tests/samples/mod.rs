@@ -74,7 +74,10 @@ fn full() -> Launch {
 
 /// What a monitor says.
 pub fn to_helper() -> Vec<ToHelper> {
-    let become_one = |groups| ToHelper::Become { credentials: Credentials { uid: 54_401, gid: 54_402, groups } };
+    let become_one = |groups| ToHelper::Become {
+        credentials: Credentials { uid: 54_401, gid: 54_402, groups },
+        jail: Some("/srv/jail".into()),
+    };
     let start = |session, launch| ToHelper::Start { session, launch };
     vec![
         become_one(Vec::new()),
@@ -115,6 +118,7 @@ pub fn from_helper() -> Vec<FromHelper> {
     let exited = |exit| FromHelper::Exited { session: 1, exit };
     vec![
         FromHelper::Ready {},
+        FromHelper::NotReady { why: "enter /srv/jail: it is no folder".into() },
         started(1, StreamsKind::Terminal, Some("/dev/pts/7"), b"The message of the day\r\n"),
         started(1, StreamsKind::Terminal, Some(""), b""),
         started(2, StreamsKind::Pipes, None, b""),

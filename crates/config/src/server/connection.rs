@@ -60,6 +60,8 @@ pub struct ConnectionOptions {
     pub subsystems: Vec<Subsystem>,
     /// The command to run whatever the client asks for.
     pub force_command: Option<String>,
+    /// The folder that is all there is for the user, before tokens are filled in.
+    pub chroot_directory: Option<String>,
     /// Give terminals.
     pub permit_tty: bool,
     /// Run `~/.ssh/rc`.
@@ -154,6 +156,7 @@ impl ConnectionOptions {
             rekey_limit: words::rekey_limit(&s.words(Keyword::RekeyLimit)),
             subsystems: subsystems(s),
             force_command: s.text_or_none(Keyword::ForceCommand),
+            chroot_directory: s.text_or_none(Keyword::ChrootDirectory),
             permit_tty: s.flag(Keyword::PermitTTY),
             permit_user_rc: s.flag(Keyword::PermitUserRC),
             accept_env: s.words(Keyword::AcceptEnv),

@@ -103,7 +103,7 @@ keywords! {
         MACs = Row::new(Kind::Algorithms(Class::Mac)),
         Banner = text("none").in_match(),
         ForceCommand = Row::new(Kind::Rest).default("none").in_match(),
-        ChrootDirectory = text("none").in_match().stop(&["none"], "users would see the whole file system"),
+        ChrootDirectory = text("none").in_match(),
         TrustedUserCAKeys = text("none").in_match(),
         RevokedKeys = text("none").in_match(),
         SecurityKeyProvider = text("internal").ignored(),

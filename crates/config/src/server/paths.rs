@@ -1,4 +1,4 @@
-//! AuthorizedKeysFile and AuthorizedPrincipalsFile: where a user's keys, and names, are (threat A15).
+//! AuthorizedKeysFile and AuthorizedPrincipalsFile: where a user's keys, and names, are (threat A15); ChrootDirectory.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct UnsafeName(pub String);
 
 impl fmt::Display for UnsafeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AuthorizedKeysFile: {}", nacre_wire::text::clean_line(self.0.as_bytes(), 200))
+        f.write_str(&nacre_wire::text::clean_line(self.0.as_bytes(), 200))
     }
 }
 
@@ -43,6 +43,20 @@ impl ConnectionOptions {
         }
     }
 
+    /// The folder that is all there is for a user; `None` when that is the whole file system. Tokens as
+    /// [`Self::authorized_keys_files`] has them.
+    ///
+    /// # Errors
+    /// As [`Self::authorized_keys_files`], and for a path that is not absolute.
+    pub fn chroot_of(&self, user: &str, uid: u32, home: &str) -> Result<Option<String>, UnsafeName> {
+        let Some(template) = &self.chroot_directory else { return Ok(None) };
+        let path = fill_in(template, user, uid, home, str::to_owned)?;
+        match path.starts_with('/') {
+            true => Ok(Some(path)),
+            false => Err(UnsafeName(format!("the folder {path} is not an absolute path"))),
+        }
+    }
+
     /// The files to look for a user's keys in, in order; none with `AuthorizedKeysFile none`. Relative paths start at
     /// the home folder. Tokens: `%h` home, `%u` name, `%U` number, `%%`.
     ///
@@ -55,6 +69,21 @@ impl ConnectionOptions {
 }
 
 fn key_file(template: &str, user: &str, uid: u32, home: &str) -> Result<KeyFile, UnsafeName> {
+    let is_pattern = template.contains(['*', '?', '[']);
+    let guarded = |text: &str| if is_pattern { guard(text) } else { text.to_owned() };
+    let path = fill_in(template, user, uid, home, guarded)?;
+    let path = if path.starts_with('/') { path } else { format!("{}/{path}", guarded(home).trim_end_matches('/')) };
+    Ok(KeyFile { path, is_pattern })
+}
+
+/// Fills tokens in, each value as `guarded` has it.
+fn fill_in(
+    template: &str,
+    user: &str,
+    uid: u32,
+    home: &str,
+    guarded: impl Fn(&str) -> String,
+) -> Result<String, UnsafeName> {
     let sly =
         user.is_empty() || user == "." || user.contains("..") || user.contains(|c: char| c == '/' || c.is_control());
     if template.contains("%u") && sly {
@@ -63,12 +92,8 @@ fn key_file(template: &str, user: &str, uid: u32, home: &str) -> Result<KeyFile,
     if !home.starts_with('/') || home.contains('\0') {
         return Err(UnsafeName(format!("the home folder {home} is not an absolute path")));
     }
-    let is_pattern = template.contains(['*', '?', '[']);
-    let guarded = |text: &str| if is_pattern { guard(text) } else { text.to_owned() };
     let tokens = Tokens::new().with('h', guarded(home)).with('u', guarded(user)).with('U', uid.to_string());
-    let path = expand::expand(template, &tokens, None).map_err(UnsafeName)?;
-    let path = if path.starts_with('/') { path } else { format!("{}/{path}", guarded(home).trim_end_matches('/')) };
-    Ok(KeyFile { path, is_pattern })
+    expand::expand(template, &tokens, None).map_err(UnsafeName)
 }
 
 /// Takes the meaning from glob characters that came from a token.

@@ -9,15 +9,16 @@ use crate::serve::launch::{Launch, Opened, OpenedStreams};
 use nacre_net::privsep::{MAX_MESSAGE, StreamsKind};
 use nacre_net::server::authority::Refused;
 use nacre_net::server::exit_of;
+use nacre_sys::account::Credentials;
 use nacre_sys::become_account::become_account;
 use nacre_sys::messages::MessageSocket;
 use nacre_sys::readiness::wait_readable;
 use nacre_sys::records::Records;
 use nacre_sys::spawn::Child;
-use nacre_sys::{privileges, role};
+use nacre_sys::{jail, privileges, role};
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +33,14 @@ pub fn run() -> ExitCode {
     // However the monitor went, what runs must not stay.
     helper.leave();
     if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The user from now on, and in the jail.
+fn become_user(credentials: &Credentials, jail: Option<&Path>) -> io::Result<()> {
+    // A kernel that keeps the one it has says so by an error, which keeps nobody out.
+    let _ = Records::default().set_loginuid(credentials.uid);
+    jail.map_or(Ok(()), jail::enter)?;
+    become_account(credentials)
 }
 
 /// A session that runs.
@@ -49,22 +58,27 @@ struct Helper {
     forwards: Option<HelperForwards>,
     /// What sessions are told of the client's agent.
     agent: Option<PathBuf>,
+    /// A folder is all there is.
+    jailed: bool,
 }
 
 impl Helper {
     fn begin() -> io::Result<Self> {
         let socket = role::inherited(1)?.pop().ok_or(io::ErrorKind::InvalidInput)?;
-        let helper = Self { monitor: Arc::new(socket.into()), running: Vec::new(), forwards: None, agent: None };
+        let monitor = Arc::new(socket.into());
+        let mut helper = Self { monitor, running: Vec::new(), forwards: None, agent: None, jailed: false };
         privileges::set_dumpable(false)?;
-        match helper.receive()? {
-            Some(ToHelper::Become { credentials }) => {
-                // A kernel that keeps the one it has says so by an error, which keeps nobody out.
-                let _ = Records::default().set_loginuid(credentials.uid);
-                become_account(&credentials)?;
+        let Some(ToHelper::Become { credentials, jail }) = helper.receive()? else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        helper.jailed = jail.is_some();
+        match become_user(&credentials, jail.as_deref()) {
+            Ok(()) => helper.tell(&FromHelper::Ready {})?,
+            Err(error) => {
+                helper.tell(&FromHelper::NotReady { why: error.to_string() })?;
+                return Err(error);
             }
-            _ => return Err(io::ErrorKind::InvalidData.into()),
         }
-        helper.tell(&FromHelper::Ready {})?;
         Ok(helper)
     }
 
@@ -154,7 +168,7 @@ impl Helper {
     }
 
     fn start(&mut self, session: u32, launch: Launch) -> io::Result<()> {
-        let Opened { streams, child, preamble, auth_info } = match launch.run(self.agent.as_deref()) {
+        let Opened { streams, child, preamble, auth_info } = match launch.run(self.agent.as_deref(), self.jailed) {
             Ok(opened) => opened,
             Err(error) => return self.tell(&FromHelper::NotStarted { session, why: error.to_string() }),
         };

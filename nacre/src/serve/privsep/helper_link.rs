@@ -10,6 +10,7 @@ use nacre_sys::role::{Program, RoleSpec};
 use nacre_sys::spawn::Child;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long the helper has to become the user: a name service may be slow to say the groups.
@@ -25,11 +26,11 @@ pub struct HelperLink {
 }
 
 impl HelperLink {
-    /// Starts a helper and waits until it runs as the account.
+    /// Starts a helper and waits until it runs as the account, in its jail if there is one.
     ///
     /// # Errors
     /// It cannot be started, or cannot become the account.
-    pub fn start(program: &Program, name: &str, credentials: Credentials) -> io::Result<Self> {
+    pub fn start(program: &Program, name: &str, credentials: Credentials, jail: Option<PathBuf>) -> io::Result<Self> {
         let (socket, theirs) = MessageSocket::pair()?;
         let child = program.start(RoleSpec {
             arg0: HELPER.into(),
@@ -42,16 +43,16 @@ impl HelperLink {
             ends_with_parent: false,
         })?;
         let link = Self { socket, child };
-        link.tell(&ToHelper::Become { credentials })?;
+        link.tell(&ToHelper::Become { credentials, jail })?;
         let answered = wait_readable(&[link.socket.as_fd()], Some(BECOME_TIMEOUT))?;
-        let ready = answered == [true] && matches!(link.receive(), Ok(Some((FromHelper::Ready {}, _))));
-        if ready { Ok(link) } else { Err(link.failed(name)) }
-    }
-
-    fn failed(self, name: &str) -> io::Error {
-        let _ = self.child.kill_group();
-        let _ = self.child.wait();
-        io::Error::other(format!("cannot become {name}"))
+        let why = match answered.first().filter(|answered| **answered).map(|_| link.receive()) {
+            Some(Ok(Some((FromHelper::Ready {}, _)))) => return Ok(link),
+            Some(Ok(Some((FromHelper::NotReady { why }, _)))) => why,
+            _ => "the helper did not answer".to_owned(),
+        };
+        let _ = link.child.kill_group();
+        let _ = link.child.wait();
+        Err(io::Error::other(format!("cannot become {name}: {why}")))
     }
 
     /// The next message with its descriptors; `None` when the helper is gone.

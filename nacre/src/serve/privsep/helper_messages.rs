@@ -17,6 +17,8 @@ privsep_messages! {
         1 Become {
             /// Whom.
             credentials: Credentials,
+            /// The folder that is all there is from then on.
+            jail: Option<PathBuf>,
         }
         /// Start a session.
         2 Start {
@@ -69,6 +71,11 @@ privsep_messages! {
     FromHelper {
         /// It runs as the account.
         64 Ready {}
+        /// It could not become what it was told; its last message.
+        73 NotReady {
+            /// Why.
+            why: String,
+        }
         /// A session runs; its descriptors come with the message.
         65 Started {
             /// Which session.

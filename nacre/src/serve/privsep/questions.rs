@@ -188,8 +188,8 @@ impl Monitor<'_> {
         if self.helper.is_none() {
             let account = self.judge.login().and_then(|login| login.account.clone());
             let account = account.ok_or_else(|| io::Error::other("nobody is logged in"))?;
-            let credentials = self.credentials(&account)?;
-            self.helper = Some(HelperLink::start(&self.separation.program, &account.name, credentials)?);
+            let (credentials, jail) = (self.credentials(&account)?, self.judge.jail()?);
+            self.helper = Some(HelperLink::start(&self.separation.program, &account.name, credentials, jail)?);
         }
         Ok(())
     }
@@ -270,7 +270,7 @@ impl Monitor<'_> {
             FromHelper::Listening { forward, port } => self.listening(forward, port),
             FromHelper::NotListening { forward, refused } => self.not_listening(forward, refused),
             FromHelper::Arrived { forward, originator } => self.arrived(forward, originator, fds),
-            FromHelper::Ready {} => Err(unasked()),
+            FromHelper::Ready {} | FromHelper::NotReady { .. } => Err(unasked()),
         }
     }
 
