@@ -1,8 +1,9 @@
-//! The project's chores: `cargo xtask layers`, `cargo xtask test`, `cargo xtask bench`.
+//! The project's chores: `cargo xtask layers`, `cargo xtask test`, `cargo xtask openssh-tests`, `cargo xtask bench`.
 
 mod bench;
 mod cargo;
 mod layers;
+mod openssh;
 mod process;
 mod test;
 
@@ -35,28 +36,37 @@ fn command() -> Command {
                 .arg(switch("without-peers", "Go on where OpenSSH or Dropbear cannot be had, saying what was not run")),
         )
         .subcommand(
+            Command::new("openssh-tests")
+                .about("Run OpenSSH's own regression tests (Debian's package openssh-tests) with our programs")
+                .arg(switch("quick", "A small choice of tests that tells much, in minutes"))
+                .arg(named("only", "NAME", "One test (may be repeated)"))
+                .arg(named("swap", "PROGRAM", "One column: ssh, sshd, scp, ..., or all (may be repeated)"))
+                .arg(nacre("The program to test, instead of building it")),
+        )
+        .subcommand(
             Command::new("bench")
                 .about("Measure Nacre beside the OpenSSH of this machine")
                 .after_help(bench::help())
                 .arg(switch("quick", "Less data and fewer runs: minutes become seconds, and figures coarse"))
-                .arg(
-                    Arg::new("only")
-                        .long("only")
-                        .value_name("NAME")
-                        .help("One measurement (may be repeated)")
-                        .action(ArgAction::Append),
-                )
-                .arg(
-                    Arg::new("nacre")
-                        .long("nacre")
-                        .value_name("FILE")
-                        .help("The program to measure, instead of building it"),
-                ),
+                .arg(named("only", "NAME", "One measurement (may be repeated)"))
+                .arg(nacre("The program to measure, instead of building it")),
         )
 }
 
 fn switch(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+}
+
+fn named(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help).action(ArgAction::Append)
+}
+
+fn nacre(help: &'static str) -> Arg {
+    Arg::new("nacre").long("nacre").value_name("FILE").help(help)
+}
+
+fn names(flags: &ArgMatches, name: &str) -> Vec<String> {
+    flags.get_many::<String>(name).unwrap_or_default().cloned().collect()
 }
 
 /// Whether the chore ended well; an error is one that kept it from being done at all.
@@ -70,9 +80,14 @@ fn run(matches: &ArgMatches) -> Result<bool, String> {
             test::run(&root, options)
         }
         Some(("bench", flags)) => {
-            let only = flags.get_many::<String>("only").unwrap_or_default().cloned().collect();
+            let only = names(flags, "only");
             let nacre = flags.get_one::<String>("nacre").map(PathBuf::from);
             bench::run(&root, bench::Options { quick: flags.get_flag("quick"), only, nacre })
+        }
+        Some(("openssh-tests", flags)) => {
+            let (only, swap) = (names(flags, "only"), names(flags, "swap"));
+            let nacre = flags.get_one::<String>("nacre").map(PathBuf::from);
+            openssh::run(&root, openssh::Options { quick: flags.get_flag("quick"), only, swap, nacre })
         }
         _ => Err("no such chore".to_owned()),
     }

@@ -111,7 +111,7 @@ impl Default for AlgorithmSets {
 /// What a list comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resolved {
-    /// The algorithms, best first; never empty.
+    /// The algorithms, best first; empty only for keys of types that nobody here has.
     pub names: Vec<String>,
     /// Names that OpenSSH knows and this program does not have: left out.
     pub left_out: Vec<String>,
@@ -150,7 +150,9 @@ pub fn resolve(spec: &str, table: &AlgorithmTable, class: Class) -> Result<Resol
             }
         }
     }
-    if out.names.is_empty() { Err(allowed()) } else { Ok(out) }
+    // Keys that nobody has are a narrow choice; without the rest there is no connection.
+    let may_be_empty = matches!(class, Class::UserKey | Class::CaKey) && !out.left_out.is_empty();
+    if out.names.is_empty() && !may_be_empty { Err(allowed()) } else { Ok(out) }
 }
 
 /// Adds what one name or wildcard picks.
@@ -166,11 +168,23 @@ fn pick(
     }
     let before = picked.len();
     picked.extend(table.known.iter().filter(|name| pattern::matches(name, item)).cloned());
+    if picked.len() == before {
+        // The key is meant more than SHA-1 is.
+        let successors = RSA_OF_OLD.iter().filter(|(old, _)| pattern::matches(old, item)).flat_map(|(_, new)| new);
+        picked
+            .extend(successors.filter(|new| table.known.iter().any(|name| name == *new)).map(|new| (*new).to_owned()));
+    }
     if picked.len() > before {
         return Some(());
     }
     openssh_knows(class).iter().any(|name| pattern::matches(name, item)).then(|| left_out.push(item.to_owned()))
 }
+
+/// What stands for RSA keys that sign with SHA-1, which nothing here does: the same keys with SHA-2.
+const RSA_OF_OLD: [(&str, [&str; 2]); 2] = [
+    (names::SSH_RSA, [names::RSA_SHA2_512, names::RSA_SHA2_256]),
+    (names::SSH_RSA_CERT, [names::RSA_SHA2_512_CERT, names::RSA_SHA2_256_CERT]),
+];
 
 /// Names that OpenSSH 10.5 or an older one accepts in its files.
 fn openssh_knows(class: Class) -> &'static [&'static str] {
@@ -280,5 +294,16 @@ mod tests {
         let some = resolve("aes128-cbc,aes128-ctr", &table, Class::Cipher).unwrap();
         assert_eq!((some.names.join(","), some.left_out.join(",")), ("aes128-ctr".into(), "aes128-cbc".into()));
         assert!(resolve("aes128-cbc", &table, Class::Cipher).is_err(), "nothing left is an error, never the default");
+    }
+
+    #[test]
+    fn keys_of_old() {
+        let table = AlgorithmTable::new(&["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"], &["ssh-ed25519"]);
+        let of = |spec: &str| resolve(spec, &table, Class::UserKey).map(|resolved| resolved.names.join(","));
+        assert_eq!(of("+ssh-rsa").unwrap(), "ssh-ed25519,rsa-sha2-512,rsa-sha2-256", "the key is meant, not SHA-1");
+        assert_eq!(of("ssh-rsa*").unwrap(), "rsa-sha2-512,rsa-sha2-256");
+        assert_eq!(of("ssh-dss").unwrap(), "", "nobody has such keys");
+        assert!(resolve("ssh-dss", &table, Class::HostKey).is_err());
+        assert!(of("ssh-xyz").is_err());
     }
 }

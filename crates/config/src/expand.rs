@@ -82,6 +82,7 @@ pub fn tilde(text: &str, world: &dyn World) -> Result<String, String> {
     };
     Ok(match path {
         Some(path) => format!("{}/{}", home.trim_end_matches('/'), path.trim_start_matches('/')),
-        None => home,
+        // As OpenSSH prints it.
+        None => format!("{}/", home.trim_end_matches('/')),
     })
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{MEMORY, machine_with};
 use nacre_config::kind::{Keyword as _, Status};
 use nacre_config::server::{
-    self, AllowForwarding, ConfigFile, Denied, Invocation, KeysQuestion, Keyword, Listen, MaxStartups, Overflow,
-    PermitRootLogin, Permits,
+    self, AllowForwarding, CertificateQuestion, ConfigFile, Denied, Invocation, KeysQuestion, Keyword, Listen,
+    MaxStartups, Overflow, PermitRootLogin, Permits,
 };
 use nacre_config::{AlgorithmSets, ConnectionOptions, Errors, MatchContext, Origin, ServerOptions};
 
@@ -82,23 +82,12 @@ fn mistakes_name_the_place_and_the_way_out() {
 
 #[test]
 fn a20_what_would_widen_access_stops() {
-    for line in [
-        "AuthorizedPrincipalsCommand /usr/bin/names",
-        "PubkeyAuthOptions verify-required",
-        "ChannelTimeout session:*=10m",
-        "RDomain vrf1",
-    ] {
+    for line in ["PubkeyAuthOptions verify-required", "ChannelTimeout session:*=10m", "RDomain vrf1"] {
         assert!(said(line).contains("not done yet, and "), "{line}");
         // Below a Match it may apply later: the start is the time to say so.
         assert!(said(&format!("Match User nobody\n{line}")).contains("not done yet"), "{line}");
     }
-    for line in [
-        "ChrootDirectory none",
-        "ChrootDirectory /srv/%u",
-        "AuthorizedPrincipalsCommand none",
-        "PubkeyAuthOptions none",
-        "ChannelTimeout none",
-    ] {
+    for line in ["ChrootDirectory none", "ChrootDirectory /srv/%u", "PubkeyAuthOptions none", "ChannelTimeout none"] {
         assert!(with(line).is_ok(), "{line}");
     }
     for line in ["HostbasedAuthentication yes", "GSSAPIAuthentication yes", "PermitTunnel yes"] {
@@ -168,6 +157,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("SyslogFacility", "LOCAL1", ""),
     ("AuthorizedKeysFile", "/etc/keys/%u", ""),
     ("AuthorizedKeysCommandUser", "nobody", ""),
+    ("AuthorizedPrincipalsCommandUser", "nobody", ""),
     ("Sandbox", "no", ""),
     ("LogFormat", "json", ""),
     ("PermitUserEnvironment", "LANG,LC_*", ""),
@@ -224,7 +214,14 @@ fn a20_every_option_in_and_out_of_match() {
         assert_eq!(of(&below, None), plain, "{name} for nobody");
     }
     // What is applied is in the matrix, or has a test of its own.
-    let apart = ["Match", "Include", "ListenAddress", "PerSourcePenalties", "AuthorizedKeysCommand"];
+    let apart = [
+        "Match",
+        "Include",
+        "ListenAddress",
+        "PerSourcePenalties",
+        "AuthorizedKeysCommand",
+        "AuthorizedPrincipalsCommand",
+    ];
     for keyword in Keyword::ALL.iter().filter(|keyword| keyword.row().status == Status::Applied) {
         let there = MATRIX.iter().any(|(name, ..)| *name == keyword.name()) || apart.contains(&keyword.name());
         assert!(there, "{} is in no test", keyword.name());
@@ -242,6 +239,7 @@ fn a_program_that_tells_keys_gets_what_its_line_says() {
         fingerprint: "SHA256:x",
         peer: "192.0.2.7:4000".parse().unwrap(),
         local: "[2001:db8::1]:22".parse().unwrap(),
+        certificate: None,
     };
     let words = |line: &str| {
         let text = format!("Match User ann\nAuthorizedKeysCommand {line}\nAuthorizedKeysCommandUser nobody\n");
@@ -253,7 +251,21 @@ fn a_program_that_tells_keys_gets_what_its_line_says() {
     let connection = "192.0.2.7 4000 2001:db8::1 22";
     let given = ["ann b", "/home/ann 7", "a  b", "ssh-ed25519", "AAAA", "SHA256:x", connection, "%", "x"];
     assert_eq!(words(all).unwrap()[1..], given);
+    let certificate = CertificateQuestion {
+        id: "ann at work",
+        serial: 7,
+        ca_type: "ecdsa-sha2-nistp256",
+        ca_key: "BBBB",
+        ca_fingerprint: "SHA256:y",
+    };
+    let question = KeysQuestion { certificate: Some(certificate), ..question };
+    let text =
+        "AuthorizedPrincipalsCommand /usr/bin/names %u %i %s %T %K %F %f\nAuthorizedPrincipalsCommandUser nobody\n";
+    let given = ["/usr/bin/names", "ann b", "ann at work", "7", "ecdsa-sha2-nistp256", "BBBB", "SHA256:y", "SHA256:x"];
+    assert_eq!(for_ann(text).principals_command(&question).unwrap().unwrap(), given);
     for (line, why) in [
+        ("AuthorizedPrincipalsCommand /usr/bin/names %u", "AuthorizedPrincipalsCommandUser"),
+        ("AuthorizedKeysCommand /usr/bin/keys %i\nAuthorizedKeysCommandUser nobody", "unknown key %i"),
         ("AuthorizedKeysCommand /usr/bin/keys %u", "AuthorizedKeysCommandUser"),
         ("AuthorizedKeysCommand keys\nAuthorizedKeysCommandUser nobody", "the absolute path"),
         ("AuthorizedKeysCommand /usr/bin/keys %x\nAuthorizedKeysCommandUser nobody", "unknown key %x"),

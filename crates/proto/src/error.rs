@@ -212,7 +212,7 @@ impl std::fmt::Display for Error {
             Self::PeerIncompatible(Incompatibility::NoCommon { what, ours, theirs }) => {
                 write!(f, "no matching {what} found. Their offer: {theirs} (ours: {ours})")
             }
-            Self::Integrity => f.write_str("a packet arrived corrupted (its authentication code does not match)"),
+            Self::Integrity => f.write_str("a packet arrived corrupted (message authentication code incorrect)"),
             Self::Limit(limit) => write!(f, "the peer went over a limit: {limit}"),
             Self::TimedOut(timer) => write!(f, "timed out: {timer}"),
             Self::Disconnected { reason, description } => {

@@ -40,7 +40,7 @@ pub const MAX_USER_NAME: usize = 255;
 /// The longest password taken, in bytes (threat A11).
 pub const MAX_PASSWORD: usize = 1024;
 /// The longest banner shown, in bytes.
-pub const MAX_BANNER: usize = 16 * 1024;
+pub const MAX_BANNER: usize = 128 * 1024;
 /// Channels open at once (threat C4).
 pub const MAX_CHANNELS: usize = 4096;
 /// Channel requests of one channel that wait for an answer.

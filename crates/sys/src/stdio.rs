@@ -90,6 +90,20 @@ pub fn stderr() -> io::Result<Stdio> {
     reopen(io::stderr())
 }
 
+/// A descriptor that does not block, for a process that may not ask what it is. What cannot be opened again, and a socket, get
+/// the flag that others see.
+///
+/// # Errors
+/// As [`reopen`].
+pub fn nonblocking(fd: impl AsFd) -> io::Result<OwnedFd> {
+    let stdio = reopen(fd)?;
+    if matches!(stdio, Stdio::Socket(_) | Stdio::Guarded(_)) {
+        let flags = rustix::fs::fcntl_getfl(&stdio).doing(|| "read the flags of a descriptor".into())?;
+        rustix::fs::fcntl_setfl(&stdio, flags | OFlags::NONBLOCK).doing(|| "keep a descriptor from blocking".into())?;
+    }
+    Ok(stdio.into_fd())
+}
+
 /// Asks the kernel rather than a table of device types: a throw-away epoll says EPERM for what is always ready.
 fn epoll_accepts(fd: &OwnedFd) -> io::Result<bool> {
     let probe = epoll::create(epoll::CreateFlags::CLOEXEC).doing(|| "create an epoll".into())?;

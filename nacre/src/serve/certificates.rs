@@ -1,6 +1,7 @@
 //! Which certificates may log in, and with what limits (sshd(8), sshd_config(5); threat A7).
 
 use super::keys;
+use super::keys_command;
 use super::login::{Ends, Login};
 use super::shared::Shared;
 use nacre_config::authorized_keys::{AuthorizedKeys, AuthorizedPrincipals, Entry, KeyOptions};
@@ -88,17 +89,33 @@ impl Question<'_> {
         }
     }
 
-    /// The names that AuthorizedPrincipalsFile has for the user, or without one the user's own.
+    /// The names that AuthorizedPrincipalsFile or AuthorizedPrincipalsCommand has for the user, or without either the user's own.
     fn by_principals(&self) -> Result<KeyOptions, String> {
         let home = self.account.home.to_str().ok_or("the home folder is not UTF-8")?;
         let file = self.login.options.authorized_principals_file(&self.account.name, self.account.uid, home);
-        let Some(path) = file.map_err(|error| format!("AuthorizedPrincipalsFile: {error}"))? else {
+        let file = file.map_err(|error| format!("AuthorizedPrincipalsFile: {error}"))?;
+        let told = keys_command::principals(self.login, self.account, self.ends, self.certificate);
+        let told = told.map_err(|_| "AuthorizedPrincipalsCommand failed")?;
+        if file.is_none() && told.is_none() {
             return self.own_name();
-        };
-        let nobody = || format!("wrong principal: none that it lists stands in {path}");
-        let file = match user_files::read_file_as(self.account, Path::new(&path), MAX_FILE) {
+        }
+        let mut why = String::new();
+        if let Some(path) = file {
+            match self.principals_in(&path) {
+                Ok(options) => return Ok(options),
+                Err(refused) => why = refused,
+            }
+        }
+        match told {
+            Some((program, bytes)) => self.among(&bytes, &program),
+            None => Err(why),
+        }
+    }
+
+    fn principals_in(&self, path: &str) -> Result<KeyOptions, String> {
+        let file = match user_files::read_file_as(self.account, Path::new(path), MAX_FILE) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(nobody()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(nobody(Path::new(path))),
             Err(error) => return Err(format!("AuthorizedPrincipalsFile {path}: {error}")),
         };
         if let Err(problem) = file.strict_modes
@@ -106,16 +123,20 @@ impl Question<'_> {
         {
             return Err(format!("AuthorizedPrincipalsFile {path}: {problem}"));
         }
-        let names = AuthorizedPrincipals::parse(&file.bytes);
+        self.among(&file.bytes, Path::new(path))
+    }
+
+    /// What the first line that the certificate names allows.
+    fn among(&self, bytes: &[u8], path: &Path) -> Result<KeyOptions, String> {
+        let names = AuthorizedPrincipals::parse(bytes);
         for line in &names.refused {
-            tracing::warn!("{path}:{}: line refused: {}", line.line, line.error);
+            tracing::warn!("{}:{}: line refused: {}", path.display(), line.line, line.error);
         }
         let host = self.login.host.as_deref();
         let permitted = names.entries.into_iter().find(|entry| {
-            self.certificate.names_user(&entry.name)
-                && keys::permits(&entry.options, host, self.ends, Path::new(&path), entry.line)
+            self.certificate.names_user(&entry.name) && keys::permits(&entry.options, host, self.ends, path, entry.line)
         });
-        permitted.map(|entry| entry.options).ok_or_else(nobody)
+        permitted.map(|entry| entry.options).ok_or_else(|| nobody(path))
     }
 
     fn own_name(&self) -> Result<KeyOptions, String> {
@@ -185,6 +206,10 @@ impl Question<'_> {
             Err("PermitRootLogin keeps it out".to_owned())
         }
     }
+}
+
+fn nobody(path: &Path) -> String {
+    format!("wrong principal: none that it lists stands in {}", path.display())
 }
 
 fn read(path: &str) -> io::Result<String> {

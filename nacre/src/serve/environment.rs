@@ -1,6 +1,7 @@
 //! What a session finds: its variables, and what is shown first.
 
 use super::launch::Launch;
+use super::login::Ends;
 use nacre_config::pattern::{self, ListMatch};
 use std::ffi::OsString;
 use std::fs::File;
@@ -104,10 +105,9 @@ impl Launch {
     }
 
     fn set_connection(&self, env: &mut Variables) {
-        let (peer, local) = (self.peer, self.local);
-        let (peer_ip, local_ip) = (peer.ip().to_canonical(), local.ip().to_canonical());
-        env.set("SSH_CLIENT", format!("{peer_ip} {} {}", peer.port(), local.port()));
-        env.set("SSH_CONNECTION", format!("{peer_ip} {} {local_ip} {}", peer.port(), local.port()));
+        let ((peer, peer_port), (local, local_port)) = (Ends::words(self.peer), Ends::words(self.local));
+        env.set("SSH_CLIENT", format!("{peer} {peer_port} {local_port}"));
+        env.set("SSH_CONNECTION", format!("{peer} {peer_port} {local} {local_port}"));
         if let Some(command) = &self.original_command {
             env.set("SSH_ORIGINAL_COMMAND", OsString::from_vec(command.clone()));
         }

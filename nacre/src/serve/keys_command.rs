@@ -1,10 +1,10 @@
-//! AuthorizedKeysCommand: a program that tells which keys may log in. It runs as an account of its own, gets a clean
-//! environment, and has little time and room (sshd_config(5)).
+//! AuthorizedKeysCommand and AuthorizedPrincipalsCommand: programs that tell which keys may log in, and whom a certificate
+//! must name. They run as accounts of their own, get a clean environment, and have little time and room (sshd_config(5)).
 
 use super::auth_info::key_type;
 use super::login::{Ends, Login};
-use nacre_config::server::KeysQuestion;
-use nacre_crypto::{base64_encode, fingerprint_sha256};
+use nacre_config::server::{CertificateQuestion, KeysQuestion};
+use nacre_crypto::{Certificate, base64_encode, fingerprint_sha256};
 use nacre_proto::certificate::plain_key;
 use nacre_sys::account::{Account, Credentials};
 use nacre_sys::readiness::wait_readable;
@@ -25,38 +25,89 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 /// What the configured program says of a user's keys, as authorized_keys has it, and its name for messages; `None`
 /// when there is no program, or it failed.
 pub fn output(login: &Login, account: &Account, ends: Ends, blob: &[u8]) -> Option<(PathBuf, Vec<u8>)> {
+    let words = ask(account, ends, blob, None, |question| login.options.keys_command(question));
+    let user = login.options.authorized_keys_command_user.as_deref();
+    told("AuthorizedKeysCommand", user, words)?.ok()
+}
+
+/// What the configured program says of whom a certificate must name, as authorized_principals has it, and its name for
+/// messages; `None` when there is no program.
+///
+/// # Errors
+/// It failed, and the log says how.
+pub fn principals(
+    login: &Login,
+    account: &Account,
+    ends: Ends,
+    certificate: &Certificate,
+) -> Result<Option<(PathBuf, Vec<u8>)>, Failed> {
+    let ca = certificate.ca().blob();
+    let (id, ca_type, ca_key, ca_fingerprint) =
+        (certificate.key_id(), key_type(ca), base64_encode(ca), fingerprint_sha256(ca));
+    let more = CertificateQuestion {
+        id: &id,
+        serial: certificate.serial(),
+        ca_type: &ca_type,
+        ca_key: &ca_key,
+        ca_fingerprint: &ca_fingerprint,
+    };
+    let words =
+        ask(account, ends, certificate.blob(), Some(more), |question| login.options.principals_command(question));
+    let user = login.options.authorized_principals_command_user.as_deref();
+    told("AuthorizedPrincipalsCommand", user, words).transpose()
+}
+
+/// A program failed; the log says how.
+#[derive(Debug)]
+pub struct Failed;
+
+/// The program's words for a login, from who fills them in; `None` when there is no program.
+fn ask(
+    account: &Account,
+    ends: Ends,
+    blob: &[u8],
+    certificate: Option<CertificateQuestion<'_>>,
+    fill_in: impl FnOnce(&KeysQuestion<'_>) -> Result<Option<Vec<String>>, String>,
+) -> Result<Option<Vec<String>>, String> {
     let question = KeysQuestion {
         user: &account.name,
         uid: account.uid,
-        home: account.home.to_str()?,
+        home: account.home.to_str().ok_or("the home folder is not UTF-8")?,
         key_type: &key_type(blob),
         key: &base64_encode(blob),
         fingerprint: &fingerprint_sha256(&plain_key(blob)),
         peer: ends.peer,
         local: ends.local,
+        certificate,
     };
-    let words = match login.options.keys_command(&question) {
+    fill_in(&question)
+}
+
+/// Runs the program and gives its name and what it wrote; `None` when there is none.
+fn told(
+    keyword: &str,
+    user: Option<&str>,
+    words: Result<Option<Vec<String>>, String>,
+) -> Option<Result<(PathBuf, Vec<u8>), Failed>> {
+    let words = match words {
         Ok(words) => words?,
         Err(why) => {
-            tracing::error!("AuthorizedKeysCommand: {why}");
-            return None;
+            tracing::error!("{keyword}: {why}");
+            return Some(Err(Failed));
         }
     };
     let [program, args @ ..] = words.as_slice() else { return None };
     let program = PathBuf::from(program);
-    match run(login.options.authorized_keys_command_user.as_deref(), &program, args) {
-        Ok(bytes) => Some((program, bytes)),
-        Err(error) => {
-            tracing::error!("AuthorizedKeysCommand {}: {error}", program.display());
-            None
-        }
-    }
+    Some(run(keyword, user, &program, args).map(|bytes| (program.clone(), bytes)).map_err(|error| {
+        tracing::error!("{keyword} {}: {error}", program.display());
+        Failed
+    }))
 }
 
-fn run(user: Option<&str>, program: &Path, args: &[String]) -> io::Result<Vec<u8>> {
-    let user = user.ok_or_else(|| io::Error::other("there is no AuthorizedKeysCommandUser to run it"))?;
+fn run(keyword: &str, user: Option<&str>, program: &Path, args: &[String]) -> io::Result<Vec<u8>> {
+    let user = user.ok_or_else(|| io::Error::other(format!("there is no {keyword}User to run it")))?;
     let account = Account::by_name(user)?
-        .ok_or_else(|| io::Error::other(format!("AuthorizedKeysCommandUser {user}: there is no such account")))?;
+        .ok_or_else(|| io::Error::other(format!("{keyword}User {user}: there is no such account")))?;
     check_program(program)?;
     let deadline = Instant::now() + TIMEOUT;
     let (child, output) = start(&account, program, args)?;

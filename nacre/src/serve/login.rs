@@ -16,7 +16,7 @@ use nacre_wire::text::clean_line;
 use std::net::SocketAddr;
 
 /// The largest banner file sent, in bytes.
-const MAX_BANNER: u64 = 32 * 1024;
+const MAX_BANNER: u64 = nacre_proto::limits::MAX_BANNER as u64;
 
 /// The two ends of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,16 @@ pub struct Ends {
     pub local: SocketAddr,
     /// Its name in the audit log.
     pub id: ConnectionId,
+}
+
+impl Ends {
+    /// The words for an end: its address and port, or OpenSSH's for what is no socket of the network.
+    pub fn words(end: SocketAddr) -> (String, u16) {
+        match end.ip().is_unspecified() && end.port() == 0 {
+            true => ("UNKNOWN".to_owned(), 65535),
+            false => (end.ip().to_canonical().to_string(), end.port()),
+        }
+    }
 }
 
 /// Somebody who wants to log in.
@@ -54,6 +64,8 @@ impl Login {
     /// Looks everything up. It blocks: accounts may live across a network.
     pub fn look_up(shared: &Shared, ends: Ends, host: Option<String>, user: &[u8]) -> Self {
         let shown = clean_line(user, name::MAX_NAME);
+        // OpenSSH's clients may name a style of login behind a colon, of which there is one here.
+        let user = user.split(|byte| *byte == b':').next().unwrap_or_default();
         let name = std::str::from_utf8(user).ok().filter(|n| name::check(n).is_ok()).map(str::to_owned);
         let found = name.as_deref().map(|name| find(shared, name)).unwrap_or_default();
         let groups = found.account.as_ref().and_then(|a| a.group_names().ok()).unwrap_or_default();

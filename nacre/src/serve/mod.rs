@@ -44,6 +44,7 @@ use log::Target;
 use nacre_config::origin::Origin;
 use nacre_config::server::Keyword;
 use nacre_net::StdioStream;
+use nacre_net::admission::Ending;
 use nacre_net::server::{Order, Watcher};
 use nacre_sys::pam::Pam;
 use nacre_sys::{daemon, privileges};
@@ -76,20 +77,31 @@ fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let options = configuration::read(args, &place)?;
     if let ServeAction::PrintConfig { check_keys, connection, why } = &args.action {
         if *check_keys {
-            load_host_keys(&options, &place)?;
+            let mut told = Vec::new();
+            load_host_keys(&options, &place, |line| told.push(line))?;
+            complain(told);
         }
         output::print(&configuration::dump(&options, connection.as_ref(), *why))?;
         return Ok(ExitCode::SUCCESS);
     }
-    for warning in &options.warnings {
-        output::complain(&format!("nacre: {warning}"));
-    }
+    let mut told: Vec<String> = options.warnings.iter().map(ToString::to_string).collect();
     pam_can_be_used(&options, &place)?;
-    let host_keys = load_host_keys(&options, &place)?;
-    if args.action == ServeAction::Test {
-        return Ok(ExitCode::SUCCESS);
+    let host_keys = load_host_keys(&options, &place, |line| told.push(line))?;
+    let is_test = args.action == ServeAction::Test;
+    // Where a client is on standard error, or nobody, the log tells.
+    if is_test || !(args.inetd || args.log_file.is_some()) {
+        complain(std::mem::take(&mut told));
     }
-    start(args, place, options, host_keys)
+    match is_test {
+        true => Ok(ExitCode::SUCCESS),
+        false => start(args, place, options, host_keys, &told),
+    }
+}
+
+fn complain(lines: Vec<String>) {
+    for line in lines {
+        output::complain(&format!("nacre: {line}"));
+    }
 }
 
 /// UsePAM needs root, to whom PAM's modules are open, and the machine's libpam.
@@ -104,9 +116,12 @@ fn pam_can_be_used(options: &nacre_config::server::ServerOptions, place: &Place)
     Pam::load().map(drop).map_err(|error| Failure::new(format!("UsePAM yes: {error}")))
 }
 
-fn load_host_keys(options: &nacre_config::server::ServerOptions, place: &Place) -> Result<HostKeys, Failure> {
-    let tell = |line: String| output::complain(&format!("nacre: {line}"));
-    let mut keys = load_plain_host_keys(options, place, tell)?;
+fn load_host_keys(
+    options: &nacre_config::server::ServerOptions,
+    place: &Place,
+    mut tell: impl FnMut(String),
+) -> Result<HostKeys, Failure> {
+    let mut keys = load_plain_host_keys(options, place, &mut tell)?;
     keys.certify(&options.host_certificates, tell);
     Ok(keys)
 }
@@ -133,6 +148,7 @@ fn start(
     place: Place,
     options: nacre_config::server::ServerOptions,
     host_keys: HostKeys,
+    told: &[String],
 ) -> Result<ExitCode, Failure> {
     let style = style(args, &options);
     let target = match &args.log_file {
@@ -150,6 +166,9 @@ fn start(
     privileges::tighten_umask();
     let _ = privileges::raise_open_files();
     log::start(target, style)?;
+    for line in told {
+        tracing::warn!("{line}");
+    }
     let apart = match place.mode_is_root() {
         true => {
             state::prepare(&place.state)?;
@@ -280,6 +299,9 @@ async fn serve(
             break asked;
         }
         reload(args, place, shared, &mut listener);
+        if let Some(pid_file) = &pid_file {
+            pid_file.write_again();
+        }
     };
     // Sessions of a server with one process cannot outlive it.
     let leaves = asked == Asked::Leave && place.mode_is_root();
@@ -324,8 +346,14 @@ fn serve_single(shared: &Arc<Shared>, apart: Option<&Separation>, single: Single
     let Single { ends, input, output, passed } = single;
     audit::happened(ends, Happening::Accepted);
     if let Some(separation) = apart {
-        privsep::serve(shared, separation, privsep::Connection { ends, input, output }, None);
-        return Ok(ExitCode::SUCCESS);
+        let unusable = |error| Failure::new(format!("the connection to serve: {error}"));
+        // A socket of the network is made ready by who reads it.
+        let ready = |end| nacre_sys::stdio::nonblocking(&end).map_err(unusable);
+        let (input, output) = match output {
+            Some(output) => (ready(input)?, Some(ready(output)?)),
+            None => (input, None),
+        };
+        return Ok(exit_code(privsep::serve(shared, separation, privsep::Connection { ends, input, output }, None)));
     }
     let failed = |error: std::io::Error| Failure::new(format!("the connection to serve: {error}"));
     let runtime = runtime(false)?;
@@ -335,14 +363,21 @@ fn serve_single(shared: &Arc<Shared>, apart: Option<&Separation>, single: Single
             let socket = std::net::TcpStream::from(input);
             socket.set_nonblocking(true)?;
             let stream = tokio::net::TcpStream::from_std(socket)?;
-            serve_one(stream, ends, shared.clone(), Box::new(Nobody), orders).await;
+            Ok(serve_one(stream, ends, shared.clone(), Box::new(Nobody), orders).await)
         } else {
-            serve_one(StdioStream::new()?, ends, shared.clone(), Box::new(Nobody), orders).await;
+            Ok(serve_one(StdioStream::new()?, ends, shared.clone(), Box::new(Nobody), orders).await)
         }
-        Ok(())
     });
     runtime.shutdown_background();
-    served.map(|()| ExitCode::SUCCESS).map_err(failed)
+    served.map(exit_code).map_err(failed)
+}
+
+/// As sshd's for one connection: 255 where nobody logged in.
+fn exit_code(ending: Ending) -> ExitCode {
+    match ending {
+        Ending::LoggedIn => ExitCode::SUCCESS,
+        _ => ExitCode::from(CANNOT_START),
+    }
 }
 
 /// For a connection without a listener to tell: there is none, or the monitor knows by itself.
@@ -358,11 +393,16 @@ struct PidFile(PathBuf);
 
 impl PidFile {
     fn write(path: String) -> Self {
-        let path = PathBuf::from(path);
-        if let Err(error) = std::fs::write(&path, format!("{}\n", std::process::id())) {
-            tracing::error!("PidFile {}: {error}", path.display());
+        let file = Self(PathBuf::from(path));
+        file.write_again();
+        file
+    }
+
+    /// As sshd, which starts anew at SIGHUP: whoever took the file away waits for it.
+    fn write_again(&self) {
+        if let Err(error) = std::fs::write(&self.0, format!("{}\n", std::process::id())) {
+            tracing::error!("PidFile {}: {error}", self.0.display());
         }
-        Self(path)
     }
 }
 

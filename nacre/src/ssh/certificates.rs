@@ -59,13 +59,13 @@ pub fn of_agent(candidate: &Candidate, agent: &mut Vec<Identity>) -> Vec<Candida
     held.map(shown).collect()
 }
 
-/// The certificates of a key file: `FILE-cert.pub` beside it, and those of CertificateFile that are for its key.
+/// The certificates of a key file: `FILE-cert.pub` or `FILE.pub` beside it, and those of CertificateFile that are for its key.
 pub fn of_file(path: &Path, candidate: &Candidate, named: &[Named], log: &Log) -> Vec<Candidate> {
     let beside = beside(path, log);
     let ours = |one: &&Named| match &candidate.public_key {
         Some(key) => one.certificate.key().blob() == key.as_slice(),
         // Who opens the key finds out whether the one beside it is for it.
-        None => beside.as_ref().is_some_and(|beside| beside.path == one.path),
+        None => beside.iter().any(|beside| beside.path == one.path),
     };
     let mut all: Vec<Candidate> = Vec::new();
     for one in named.iter().chain(&beside).filter(ours) {
@@ -74,10 +74,13 @@ pub fn of_file(path: &Path, candidate: &Candidate, named: &[Named], log: &Log) -
     all
 }
 
-fn beside(path: &Path, log: &Log) -> Option<Named> {
+fn beside(path: &Path, log: &Log) -> Vec<Named> {
     let mut name = path.as_os_str().to_owned();
     name.push("-cert.pub");
-    let path = PathBuf::from(name);
+    [PathBuf::from(name), keyfile::public_path(path)].into_iter().filter_map(|path| beside_at(path, log)).collect()
+}
+
+fn beside_at(path: PathBuf, log: &Log) -> Option<Named> {
     match std::fs::metadata(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         _ => {}

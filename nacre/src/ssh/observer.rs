@@ -95,7 +95,9 @@ fn line(step: &Step<'_>) -> Option<String> {
             format!("exchange hash of {} bytes{}", hash.len(), if *first { ", the session identifier too" } else { "" })
         }
         Step::HostKeyProved { algorithm, .. } => format!("the host proved its key with {algorithm}"),
-        Step::NewKeys { by } => format!("new keys in use, {}", whose(by)),
+        // Scripts that want to know of a renewal count OpenSSH's words.
+        Step::NewKeys { by: Role::Client } => "SSH2_MSG_NEWKEYS sent, our new keys are in use".to_owned(),
+        Step::NewKeys { by: Role::Server } => "SSH2_MSG_NEWKEYS received, the server's new keys are in use".to_owned(),
         Step::ExtInfo { by, extensions } => {
             let names: Vec<String> =
                 extensions.iter().map(|(name, value)| format!("{}={}", text(name), text(value))).collect();

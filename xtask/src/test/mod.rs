@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the one command that builds, lints and tests everything.
 
 mod counts;
-mod peers;
+pub mod peers;
 mod step;
 
 use crate::cargo::{cargo, release, target};
@@ -32,9 +32,10 @@ pub fn run(root: &Path, options: Options) -> Result<bool, String> {
     run.fuzz();
     if run.step("release build", 20, cargo(root, &["build", "--release", "--package", "nacre"])) {
         run.interop(&peers, options.long);
+        run.openssh(&peers);
         run.try_it();
     } else {
-        run.left_out.push("interop and nacre try: there is no release build".to_owned());
+        run.left_out.push("interop, OpenSSH's own tests and nacre try: there is no release build".to_owned());
     }
     Ok(run.finish(start.elapsed()))
 }
@@ -109,6 +110,17 @@ impl Run<'_> {
         } else {
             self.step("interop", minutes, command);
         }
+    }
+
+    /// OpenSSH's own regression tests, those that are quick and tell much, with our programs in place of its own.
+    fn openssh(&mut self, peers: &Peers) {
+        if !peers::can_replace_accounts() || peers.missing.contains(&"openssh") {
+            self.left_out.push("OpenSSH's own tests: root runs them, with `unshare` and OpenSSH".to_owned());
+            return;
+        }
+        let mut command = this_program(self.root, "openssh-tests");
+        command.arg("--quick").arg("--nacre").arg(release(self.root, "nacre"));
+        self.step("OpenSSH's own tests", 15, command);
     }
 
     /// The whole product once, as a newcomer would run it.

@@ -93,7 +93,7 @@ fn found(name: &str) -> bool {
 }
 
 /// Installs Debian packages; only root can.
-fn install(packages: &[&str]) -> Result<(), String> {
+pub fn install(packages: &[&str]) -> Result<(), String> {
     if !rustix::process::geteuid().is_root() {
         return Err("only root can install packages".to_owned());
     }

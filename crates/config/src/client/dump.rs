@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{ClientOptions, IdentityAgent, Keyword};
+use super::{ClientOptions, Forward, ForwardKind, IdentityAgent, Keyword, LogLevel, UpdateHostKeys};
 use crate::kind::Keyword as _;
 use crate::origin::Origin;
 
@@ -47,6 +47,12 @@ impl ClientOptions {
         }
         match keyword {
             Keyword::Host | Keyword::Match | Keyword::Include | Keyword::Protocol => Vec::new(),
+            // As with OpenSSH what is turned off has no line, where the word for it is `none`.
+            Keyword::ProxyJump | Keyword::ProxyCommand | Keyword::ControlPath | Keyword::KnownHostsCommand
+                if self.settings.text_or_none(keyword).is_none() =>
+            {
+                Vec::new()
+            }
             _ if self.settings.is_set(keyword) => {
                 self.settings.all(keyword).iter().map(|s| (s.value.to_string(), s.origin.clone())).collect()
             }
@@ -89,13 +95,23 @@ impl ClientOptions {
             let names = super::options::DEFAULT_IDENTITIES;
             out.insert(Keyword::IdentityFile, names.iter().map(|name| format!("~/.ssh/{name}")).collect());
         }
+        if self.log_level == LogLevel::Quiet {
+            out.insert(Keyword::LogLevel, one("SILENT"));
+        }
+        if self.update_host_keys == UpdateHostKeys::No && !self.settings.is_set(Keyword::UpdateHostKeys) {
+            out.insert(Keyword::UpdateHostKeys, one("false"));
+        }
         if !self.proxy_jump.is_empty() {
             out.insert(Keyword::ProxyUseFdpass, one("no"));
         }
-        if self.settings.flag(Keyword::ClearAllForwardings) {
-            for keyword in [Keyword::DynamicForward, Keyword::LocalForward, Keyword::RemoteForward] {
-                out.insert(keyword, Vec::new());
-            }
+        if let Some(path) = &self.control_path {
+            out.insert(Keyword::ControlPath, one(path));
+        }
+        for (keyword, kind) in ForwardKind::KEYWORDS {
+            let lines = self.forwards.iter().filter(|(other, _)| *other == kind);
+            let socks = |forward: &Forward| kind == ForwardKind::Remote && forward.connect.is_none();
+            let line = |forward: &Forward| format!("{forward}{}", if socks(forward) { " [socks]:0" } else { "" });
+            out.insert(keyword, lines.map(|(_, forward)| line(forward)).collect());
         }
         out
     }

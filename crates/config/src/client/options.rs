@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::parse::Invocation;
-use super::{Forward, ForwardKind, JumpHost, Keyword, KnownHostsCommand, names, tokens};
+use super::{Endpoint, Forward, ForwardKind, JumpHost, Keyword, KnownHostsCommand, names, tokens};
 use crate::algorithms::{self, AlgorithmSets, Class};
 use crate::authorized_keys::PermitTarget;
 use crate::error::{ConfigError, ErrorKind, Errors, Warning};
@@ -151,6 +151,8 @@ pub struct ClientOptions {
     pub version_addendum: Option<String>,
     /// A reason to refuse to connect at all (RefuseConnection).
     pub refuse_connection: Option<String>,
+    /// Where connections are shared, if they are.
+    pub control_path: Option<String>,
     /// Forwardings asked for, all three kinds; empty with ClearAllForwardings.
     pub forwards: Vec<(ForwardKind, Forward)>,
     /// A forwarding that cannot be made ends the connection.
@@ -337,20 +339,38 @@ impl Builder<'_> {
         line.map(Some).map_err(|reason| self.error(Keyword::LocalCommand, reason))
     }
 
-    fn forwards(&self) -> Vec<(ForwardKind, Forward)> {
+    /// As with OpenSSH keys are not learned into files that somebody chose unless he says so.
+    fn update_host_keys(&self) -> UpdateHostKeys {
+        let own_files = self.settings.is_set(Keyword::UserKnownHostsFile);
+        match own_files && !self.settings.is_set(Keyword::UpdateHostKeys) {
+            true => UpdateHostKeys::No,
+            false => UpdateHostKeys::of(&self.settings.text(Keyword::UpdateHostKeys)),
+        }
+    }
+
+    fn control_path(&self, tokens: &Tokens) -> Result<Option<String>, ConfigError> {
+        let Some(text) = self.settings.text_or_none(Keyword::ControlPath) else { return Ok(None) };
+        self.path(Keyword::ControlPath, &text, tokens).map(Some)
+    }
+
+    /// The forwardings; tokens stand for something in paths of sockets only.
+    fn forwards(&self, tokens: &Tokens) -> Result<Vec<(ForwardKind, Forward)>, ConfigError> {
         let mut out = Vec::new();
         if self.flag(Keyword::ClearAllForwardings) {
-            return out;
+            return Ok(out);
         }
-        for (keyword, kind) in [
-            (Keyword::LocalForward, ForwardKind::Local),
-            (Keyword::RemoteForward, ForwardKind::Remote),
-            (Keyword::DynamicForward, ForwardKind::Dynamic),
-        ] {
+        for (keyword, kind) in ForwardKind::KEYWORDS {
             let specs = self.settings.all(keyword).iter().map(|setting| setting.value.text());
-            out.extend(specs.filter_map(|spec| Forward::parse(&spec, kind)).map(|forward| (kind, forward)));
+            for mut forward in specs.filter_map(|spec| Forward::parse(&spec, kind)) {
+                for end in [Some(&mut forward.listen), forward.connect.as_mut()].into_iter().flatten() {
+                    if let Endpoint::Unix(path) = end {
+                        *path = self.expand(keyword, path, tokens)?;
+                    }
+                }
+                out.push((kind, forward));
+            }
         }
-        out
+        Ok(out)
     }
 
     pub fn build(mut self) -> Result<ClientOptions, Errors> {
@@ -374,7 +394,7 @@ impl Builder<'_> {
             None => None,
         };
         let spec = self.settings.text(Keyword::HostKeyAlgorithms);
-        let forwards = self.forwards();
+        let forwards = self.forwards(&tokens)?;
         let permitted = self.settings.words(Keyword::PermitRemoteOpen);
         let mut ip_qos = self.settings.words(Keyword::IPQoS).into_iter().map(|word| words::traffic_class(&word));
         let mut options = ClientOptions {
@@ -405,7 +425,7 @@ impl Builder<'_> {
             host_key_alias: alias.clone(),
             hash_known_hosts: self.flag(Keyword::HashKnownHosts),
             check_host_ip: self.flag(Keyword::CheckHostIP),
-            update_host_keys: UpdateHostKeys::of(&self.settings.text(Keyword::UpdateHostKeys)),
+            update_host_keys: self.update_host_keys(),
             no_host_authentication_for_localhost: self.flag(Keyword::NoHostAuthenticationForLocalhost),
             visual_host_key: self.flag(Keyword::VisualHostKey),
             fingerprint_sha256: self.settings.text(Keyword::FingerprintHash) == "SHA256",
@@ -445,6 +465,7 @@ impl Builder<'_> {
             tag: self.settings.text_or_none(Keyword::Tag),
             version_addendum: self.settings.text_or_none(Keyword::VersionAddendum),
             refuse_connection: self.settings.text_or_none(Keyword::RefuseConnection),
+            control_path: self.control_path(&tokens)?,
             forwards,
             exit_on_forward_failure: self.flag(Keyword::ExitOnForwardFailure),
             gateway_ports: self.flag(Keyword::GatewayPorts),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Keyword;
 use crate::authorized_keys::PermitTarget;
 use crate::kind::Value;
 use crate::time;
@@ -65,6 +66,15 @@ pub enum ForwardKind {
     Remote,
     /// `-D`, `DynamicForward`.
     Dynamic,
+}
+
+impl ForwardKind {
+    /// The keyword of each.
+    pub(super) const KEYWORDS: [(Keyword, Self); 3] = [
+        (Keyword::LocalForward, Self::Local),
+        (Keyword::RemoteForward, Self::Remote),
+        (Keyword::DynamicForward, Self::Dynamic),
+    ];
 }
 
 impl Forward {

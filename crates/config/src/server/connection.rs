@@ -110,6 +110,10 @@ pub struct ConnectionOptions {
     pub authorized_keys_command: Option<String>,
     /// The account it runs as.
     pub authorized_keys_command_user: Option<String>,
+    /// The program that tells whom a certificate must name, with its arguments, before tokens are filled in.
+    pub authorized_principals_command: Option<String>,
+    /// The account it runs as.
+    pub authorized_principals_command_user: Option<String>,
     /// The file with the keys of CAs whose certificates users may log in with.
     pub trusted_user_ca_keys: Option<String>,
     /// The file with keys that never log in, nor does what they signed.
@@ -181,6 +185,8 @@ impl ConnectionOptions {
             ip_qos_bulk: ip_qos.next().flatten(),
             authorized_keys_command: s.text_or_none(Keyword::AuthorizedKeysCommand),
             authorized_keys_command_user: s.text_or_none(Keyword::AuthorizedKeysCommandUser),
+            authorized_principals_command: s.text_or_none(Keyword::AuthorizedPrincipalsCommand),
+            authorized_principals_command_user: s.text_or_none(Keyword::AuthorizedPrincipalsCommandUser),
             trusted_user_ca_keys: s.text_or_none(Keyword::TrustedUserCAKeys),
             revoked_keys: s.text_or_none(Keyword::RevokedKeys),
             ca_signature_algorithms: ca_signatures,

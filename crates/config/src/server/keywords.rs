@@ -25,7 +25,6 @@ const RHOSTS: Words = &[("yes", "yes"), ("no", "no"), ("shosts-only", "shosts-on
 const TUNNEL: Words = &[("yes", "yes"), ("no", "no"), ("point-to-point", "point-to-point"), ("ethernet", "ethernet")];
 
 const HOSTBASED: &str = "nobody is let in by the name of their host";
-const PRINCIPALS: &str = "certificates would let in whoever they name, not whom the program names";
 const TOUCH: &str = "security keys would be taken without the proof asked for";
 const MAX: i64 = 2_147_483_647;
 
@@ -111,8 +110,8 @@ keywords! {
         VersionAddendum = Row::new(Kind::Rest).default("none"),
         AuthorizedKeysCommand = Row::new(Kind::Rest).default("none").in_match(),
         AuthorizedKeysCommandUser = text("none").in_match(),
-        AuthorizedPrincipalsCommand = Row::new(Kind::Rest).default("none").in_match().stop(&["none"], PRINCIPALS),
-        AuthorizedPrincipalsCommandUser = text("none").in_match().ignored(),
+        AuthorizedPrincipalsCommand = Row::new(Kind::Rest).default("none").in_match(),
+        AuthorizedPrincipalsCommandUser = text("none").in_match(),
         HostKeyAgent = text("none").warn(&["none"], "host keys are read from their files"),
         PAMServiceName = text("").in_match(),
         SshdSessionPath = text("").ignored(),

@@ -14,7 +14,7 @@ mod values;
 
 pub use access::Denied;
 pub use connection::ConnectionOptions;
-pub use keys_command::KeysQuestion;
+pub use keys_command::{CertificateQuestion, KeysQuestion};
 pub use keywords::Keyword;
 pub use matching::MatchContext;
 pub use options::ServerOptions;

@@ -43,7 +43,7 @@ pub(super) fn read_names(words: &[String]) -> Read {
     }
 }
 
-const METHODS: [&str; 5] = ["publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic"];
+const METHODS: [&str; 6] = ["none", "publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic"];
 
 /// `AuthenticationMethods`: comma-separated lists, or `any`.
 pub(super) fn read_authentication_methods(words: &[String]) -> Read {

@@ -51,8 +51,8 @@ pub(super) struct Session {
     /// Input that came before there was anything to read it: clients do not wait for the answer to
     /// `exec`. Its bytes are not given back, so the channel's first window bounds it.
     early: Backlog,
-    /// The input was over before there was anything to read it.
-    early_eof: bool,
+    /// The client sends no more input.
+    input_ended: bool,
     /// What it runs, for the log.
     pub(super) what: String,
 }
@@ -69,7 +69,7 @@ impl Session {
             sources_ended: false,
             eof_due: None,
             early: Backlog::default(),
-            early_eof: false,
+            input_ended: false,
             what: String::new(),
         }
     }
@@ -120,9 +120,11 @@ impl Session {
         waits
     }
 
-    /// The client sends no more input.
+    /// The client sends no more input. OpenSSH's closes a channel whose halves have both ended, so from here on EOF waits for the
+    /// exit status however long that takes.
     pub(super) fn take_eof(&mut self) {
-        self.early_eof = true;
+        self.input_ended = true;
+        self.eof_due = None;
     }
 
     /// Connects what was started with the channel.
@@ -143,7 +145,7 @@ impl Session {
             }
         };
         port.pumps.attach(port.connection, pump);
-        if self.early_eof {
+        if self.input_ended {
             port.pumps.end_inbound(self.channel);
         }
         self.stage = Stage::Running(started.process);
@@ -197,7 +199,7 @@ impl Session {
     /// All output of the process was sent.
     pub(super) fn sources_ended(&mut self, port: &mut Port<'_>) {
         self.sources_ended = true;
-        self.eof_due = Some(Box::pin(tokio::time::sleep(EOF_GRACE)));
+        self.eof_due = (!self.input_ended).then(|| Box::pin(tokio::time::sleep(EOF_GRACE)));
         self.close_if_done(port);
     }
 

@@ -474,7 +474,8 @@ fn from(ends: Ends) -> String {
 }
 
 fn address(address: SocketAddr) -> String {
-    format!("{} port {}", address.ip().to_canonical(), address.port())
+    let (name, port) = Ends::words(address);
+    format!("{name} port {port}")
 }
 
 /// A text that stays one word, so that a name cannot go on as `from 192.0.2.1 port 22`.
