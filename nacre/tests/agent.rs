@@ -362,6 +362,6 @@ fn a_path_that_is_taken_or_too_long_is_refused_and_left_alone() {
     assert_eq!(place.read("taken"), "mine");
     let run = done(nacre().args(["agent", "-D", "-a"]).arg(place.path(&"x".repeat(120))));
     assert!(run.code == 1 && run.err.contains("at most 107 bytes"), "{}", run.err);
-    let run = done(nacre().args(["agent", "-P", "x"]));
-    assert!(run.code == 1 && run.err.contains("never loaded"), "{}", run.err);
+    let run = done(nacre().args(["agent", "-O", "x"]));
+    assert!(run.code == 1 && run.err.contains("not supported"), "{}", run.err);
 }

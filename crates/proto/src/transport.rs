@@ -499,12 +499,8 @@ fn read_disconnect(payload: &[u8]) -> Result<Error, Error> {
 /// The extensions a server announces: what user keys may sign with, and what else it can do.
 pub(crate) fn server_extensions(user_algorithms: &[SignatureAlgorithm]) -> Vec<(&'static str, Vec<u8>)> {
     // RFC 8308 §3.1 speaks of signatures: what signs for a certificate is its key.
-    let mut list: Vec<&str> = Vec::new();
-    for name in user_algorithms.iter().map(|algorithm| algorithm.plain().name()) {
-        if !list.contains(&name) {
-            list.push(name);
-        }
-    }
+    let signs = user_algorithms.iter().filter(|a| !a.is_certificate());
+    let list: Vec<&str> = signs.map(|a| a.name()).collect();
     vec![
         (names::EXT_SERVER_SIG_ALGS, list.join(",").into_bytes()),
         (names::EXT_PUBLICKEY_HOSTBOUND, b"0".to_vec()),

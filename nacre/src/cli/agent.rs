@@ -73,7 +73,8 @@ pub(crate) fn command() -> Command {
             flag('T', "in-tmp", "Listen in $TMPDIR or /tmp (so it is in any case)"),
             flag('V', "version", "Print the version"),
             value('O', "option", "OPTION", "Refused: options for security keys and tokens").hide(true),
-            value('P', "providers", "PATTERNS", "Refused: libraries of tokens are never loaded").hide(true),
+            value('P', "providers", "PATTERNS", "Taken and without effect: no library of tokens is ever loaded")
+                .hide(true),
             flag('u', "clean", "Refused").hide(true),
             flag('U', "no-clean", "Refused").hide(true),
         ])
@@ -126,7 +127,8 @@ impl Draft {
             't' => self.lifetime = lifetime(text)?,
             'E' => self.fingerprint = super::keygen::hash(text)?,
             'O' => return Err(format!("-O {}: security keys and tokens are not supported", super::printable(text))),
-            'P' => return Err("-P: libraries of tokens are never loaded".to_owned()),
+            // Patterns of libraries that may be loaded: none ever is.
+            'P' => {}
             'u' | 'U' => {
                 return Err(format!("-{letter}: an agent's socket goes when it ends; there is nothing to clean"));
             }
@@ -186,8 +188,7 @@ mod tests {
 
     #[test]
     fn what_has_no_meaning_is_refused_with_a_reason() {
-        for line in [&["-P", "x"][..], &["-O", "x"], &["-u"], &["-k", "-D"], &["-s", "-c"], &["-s", "ls"], &["-t", "x"]]
-        {
+        for line in [&["-O", "x"][..], &["-u"], &["-k", "-D"], &["-s", "-c"], &["-s", "ls"], &["-t", "x"]] {
             assert!(parsed(line).unwrap_err().starts_with("agent: "), "{line:?}");
         }
         assert_eq!(parsed(&["-k", "-c"]).unwrap().shell, Some(Shell::C));

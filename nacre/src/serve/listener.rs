@@ -16,6 +16,7 @@ use nacre_net::server::{Order, ServerOwner, Watcher};
 use nacre_net::{Driver, Ended};
 use nacre_proto::Connection;
 use nacre_proto::algorithm::CompressionMethod;
+use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_sys::socket;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -339,7 +340,8 @@ pub fn settings(shared: &Shared, ends: Ends) -> ConnectionSettings {
         ciphers: options.ciphers.clone(),
         macs: options.macs.clone(),
         compression: compression(options.compression),
-        user_algorithms: here.pubkey_accepted_algorithms.clone(),
+        // All that could be verified, as with OpenSSH: which of it a user may use is known when he has a name.
+        user_algorithms: SignatureAlgorithm::PLAIN.iter().map(|algorithm| algorithm.name().to_owned()).collect(),
         rekey_bytes: Some(here.rekey_limit.bytes).filter(|bytes| *bytes > 0),
         rekey_time: Some(here.rekey_limit.seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
         alive_interval: Some(here.client_alive_interval).filter(|interval| !interval.is_zero()),

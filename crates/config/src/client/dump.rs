@@ -95,6 +95,11 @@ impl ClientOptions {
             let names = super::options::DEFAULT_IDENTITIES;
             out.insert(Keyword::IdentityFile, names.iter().map(|name| format!("~/.ssh/{name}")).collect());
         }
+        if let Some(IdentityAgent::Path(path)) = &self.forward_agent
+            && !self.settings.flag(Keyword::ForwardAgent)
+        {
+            out.insert(Keyword::ForwardAgent, one(path));
+        }
         if self.log_level == LogLevel::Quiet {
             out.insert(Keyword::LogLevel, one("SILENT"));
         }
