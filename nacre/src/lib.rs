@@ -10,6 +10,7 @@ pub mod add;
 pub mod agent;
 pub mod algorithms;
 pub mod atomic;
+pub mod audit;
 pub mod cli;
 pub mod completions;
 pub mod explain;
@@ -62,6 +63,7 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::SftpServer(args) => return sftp_server::run(*args),
         Invocation::Serve(args) => return serve(*args),
         Invocation::Explain(args) => return explain::run(&args),
+        Invocation::Audit(args) => return audit::run(&args),
         Invocation::Try(args) => return trial::run(args),
         Invocation::Keygen(args) => keygen::run(&args)?,
         Invocation::Keyscan(args) => return keyscan::run(&args),

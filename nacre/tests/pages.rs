@@ -7,8 +7,21 @@ use common::{Scratch, nacre, text};
 use std::io::Read;
 use std::process::Stdio;
 
-const COMMANDS: [&str; 12] =
-    ["try", "serve", "ssh", "keygen", "keyscan", "agent", "add", "passwd", "explain", "links", "man", "completions"];
+const COMMANDS: [&str; 13] = [
+    "try",
+    "serve",
+    "ssh",
+    "keygen",
+    "keyscan",
+    "agent",
+    "add",
+    "passwd",
+    "explain",
+    "audit",
+    "links",
+    "man",
+    "completions",
+];
 
 #[test]
 fn help_fits_80_columns_and_names_every_command() {

@@ -6,6 +6,7 @@
 pub mod add;
 pub mod agent;
 mod arg;
+pub mod audit;
 pub mod destination;
 pub mod explain;
 mod getopt;
@@ -58,6 +59,8 @@ pub enum Invocation {
     Passwd(passwd::PasswdArgs),
     /// `nacre explain`.
     Explain(Box<explain::ExplainArgs>),
+    /// `nacre audit`.
+    Audit(Box<audit::AuditArgs>),
     /// `nacre try`.
     Try(explain::TryArgs),
     /// `nacre links DIR`.
@@ -123,6 +126,7 @@ pub fn table() -> Command {
             add::command(),
             passwd::command(),
             explain::command(),
+            audit::command(),
             pages::links_command(),
             pages::man_command(),
             pages::completions_command(),
@@ -158,7 +162,8 @@ fn subcommand(mut words: Vec<OsString>) -> Result<Invocation, Early> {
         return clap_style(words);
     };
     match first.as_str() {
-        "ssh" | "scp" | "sftp" | "sftp-server" | "serve" | "keygen" | "keyscan" | "agent" | "add" | "explain" => {
+        "ssh" | "scp" | "sftp" | "sftp-server" | "serve" | "keygen" | "keyscan" | "agent" | "add" | "explain"
+        | "audit" => {
             words.remove(0);
             openssh_style(&first, &format!("nacre {first}"), words)
         }
@@ -177,6 +182,7 @@ fn openssh_style(subcommand: &str, name: &str, words: Vec<OsString>) -> Result<I
         "keyscan" => Invocation::Keyscan(Box::new(keyscan::parse(name, words)?)),
         "agent" => Invocation::Agent(Box::new(agent::parse(name, words)?)),
         "add" => Invocation::Add(Box::new(add::parse(name, words)?)),
+        "audit" => Invocation::Audit(Box::new(audit::parse(name, words)?)),
         "explain" => Invocation::Explain(Box::new(explain::parse(name, words)?)),
         _ => Invocation::Keygen(Box::new(keygen::parse(name, words)?)),
     })
