@@ -153,9 +153,15 @@ pub(crate) fn fork_sibling() -> io::Result<Option<i32>> {
 /// A child that a process started for this one by [`fork_sibling`](crate::forked::fork_sibling_into).
 ///
 /// # Errors
-/// The errno of pidfd_open.
+/// The errno of pidfd_open. A process that nobody could follow is ended.
 pub fn adopt(pid: i32) -> io::Result<Child> {
-    Ok(Child::new(pid, pidfd_of(pid)?, None))
+    let pidfd = pidfd_of(pid).inspect_err(|_| {
+        // Nobody has waited for it, so the number is still its own.
+        if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    })?;
+    Ok(Child::new(pid, pidfd, None))
 }
 
 /// The name of this process in lists of processes, up to 15 bytes; more is cut off.

@@ -11,11 +11,12 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener as StdListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex as Turn, Notify, Semaphore};
+use tokio::sync::{Mutex as Turn, Notify};
+use tokio::task::AbortHandle;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The most clients at once (threat G1).
@@ -55,7 +56,7 @@ pub async fn serve(listener: StdListener, company: Option<OwnedFd>, settings: Se
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
     let shared = Arc::new(Shared {
-        keeper: Mutex::new(Keeper::new(vault::KeyVault, settings.lifetime)),
+        keeper: Mutex::new(Keeper::new(vault::KeyVault::default(), settings.lifetime)),
         unlocking: Turn::new(()),
         asking: Turn::new(()),
         changed: Notify::new(),
@@ -105,7 +106,7 @@ async fn expire(shared: &Shared) {
 }
 
 async fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
-    let room = Arc::new(Semaphore::new(MAX_CLIENTS));
+    let mut clients = Clients::default();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -119,17 +120,41 @@ async fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
             shared.debug(|| "a client of another user is turned away".to_owned());
             continue;
         }
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
-            shared.debug(|| format!("a client is turned away: there are {MAX_CLIENTS}"));
+        if !clients.make_room() {
+            shared.debug(|| format!("a client is turned away: {MAX_CLIENTS} are busy"));
             continue;
-        };
+        }
         let shared = Arc::clone(shared);
-        tokio::spawn(async move {
-            if let Err(error) = shared.converse(stream).await {
+        let resting: Resting = Arc::new(Mutex::new(Some(Instant::now())));
+        let seen = Arc::clone(&resting);
+        let task = tokio::spawn(async move {
+            if let Err(error) = shared.converse(stream, &seen).await {
                 shared.debug(|| format!("a client is left: {error}"));
             }
-            drop(place);
         });
+        clients.0.push((resting, task.abort_handle()));
+    }
+}
+
+/// Since when a client asks nothing; `None` while it is served.
+type Resting = Arc<Mutex<Option<Instant>>>;
+
+/// Those who are connected.
+#[derive(Default)]
+struct Clients(Vec<(Resting, AbortHandle)>);
+
+impl Clients {
+    /// Makes room for one more: where there is none, who asked nothing for longest is let go. False when all are busy.
+    fn make_room(&mut self) -> bool {
+        self.0.retain(|(_, task)| !task.is_finished());
+        if self.0.len() < MAX_CLIENTS {
+            return true;
+        }
+        let since = |resting: &Resting| *resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = self.0.iter().enumerate().filter_map(|(place, (resting, _))| Some((since(resting)?, place)));
+        let Some((_, place)) = places.min() else { return false };
+        self.0.swap_remove(place).1.abort();
+        true
     }
 }
 
@@ -151,7 +176,7 @@ impl Shared {
     }
 
     /// Answers a client's requests in turn.
-    async fn converse(&self, mut stream: UnixStream) -> io::Result<()> {
+    async fn converse(&self, mut stream: UnixStream, resting: &Resting) -> io::Result<()> {
         let mut session = Session::new();
         let mut inbound = Inbound::new();
         let mut chunk = Zeroizing::new(vec![0; READ_SIZE]);
@@ -162,7 +187,10 @@ impl Shared {
                 frame::put_frame(&mut out, &answer).map_err(io::Error::other)?;
                 stream.write_all(&out).await?;
             }
+            let rest = |since| *resting.lock().unwrap_or_else(PoisonError::into_inner) = since;
+            rest(Some(Instant::now()));
             let count = stream.read(&mut chunk).await?;
+            rest(None);
             if count == 0 {
                 return Ok(());
             }

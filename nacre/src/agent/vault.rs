@@ -7,10 +7,35 @@ use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::certificate::plain_key;
 use nacre_proto::crypto::Provider;
 use nacre_wire::Reader;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Certificates of hosts that are kept read, and the largest of them in bytes.
+const KEPT: usize = 32;
+const LARGEST_KEPT: usize = 16 * 1024;
+
 /// Opens keys and signs with them.
-pub struct KeyVault;
+#[derive(Default)]
+pub struct KeyVault {
+    /// Those read last; reading one verifies its CA's signature, and each key with destinations asks again.
+    read: Mutex<VecDeque<Arc<Certificate>>>,
+}
+
+impl KeyVault {
+    fn certificate(&self, blob: &[u8]) -> Option<Arc<Certificate>> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = read.iter().find(|known| known.blob() == blob) {
+            return Some(Arc::clone(known));
+        }
+        let certificate = Arc::new(Certificate::from_blob(blob).ok()?);
+        if blob.len() <= LARGEST_KEPT {
+            read.truncate(KEPT - 1);
+            read.push_front(Arc::clone(&certificate));
+        }
+        Some(certificate)
+    }
+}
 
 impl Vault for KeyVault {
     type Key = PrivateKey;
@@ -40,7 +65,7 @@ impl Vault for KeyVault {
     }
 
     fn certifies(&self, certificate: &[u8], authority: &[u8], host: &[u8]) -> bool {
-        let (Ok(certificate), Ok(host)) = (Certificate::from_blob(certificate), std::str::from_utf8(host)) else {
+        let (Some(certificate), Ok(host)) = (self.certificate(certificate), std::str::from_utf8(host)) else {
             return false;
         };
         // Before 1970 nothing holds.
@@ -62,4 +87,47 @@ pub fn verifier(passphrase: &[u8]) -> Option<String> {
 /// Whether this is the passphrase, in a time that does not depend on how much of it is right.
 pub fn unlocks(verifier: &str, passphrase: &[u8]) -> bool {
     nacre_crypto::verify_password(verifier, &printable(passphrase)).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use nacre_crypto::{CertificateKind, CertificateRequest};
+
+    fn certificate(ca: &PrivateKey, serial: u64) -> Certificate {
+        let key = PrivateKey::generate(KeyKind::Ed25519, None).unwrap().public_key();
+        let request = CertificateRequest {
+            key: &key,
+            kind: CertificateKind::Host,
+            serial,
+            key_id: "host",
+            principals: &["web.example".to_owned()],
+            valid_after: 0,
+            valid_before: u64::MAX,
+            critical: &[],
+            extensions: &[],
+        };
+        request.sign(ca, SignatureAlgorithm::Ed25519).unwrap()
+    }
+
+    #[test]
+    fn g03_a_hosts_certificate_is_read_once_and_few_are_kept() {
+        let ca = PrivateKey::generate(KeyKind::Ed25519, None).unwrap();
+        let vault = KeyVault::default();
+        let first = certificate(&ca, 0);
+        for _ in 0..2 {
+            assert!(vault.certifies(first.blob(), ca.public_blob(), b"web.example"));
+            assert!(!vault.certifies(first.blob(), ca.public_blob(), b"db.example"));
+            assert!(!vault.certifies(first.blob(), first.blob(), b"web.example"));
+        }
+        let (one, two) = (vault.certificate(first.blob()).unwrap(), vault.certificate(first.blob()).unwrap());
+        assert!(Arc::ptr_eq(&one, &two));
+        for serial in 1..100 {
+            vault.certificate(certificate(&ca, serial).blob()).unwrap();
+        }
+        assert_eq!(vault.read.lock().unwrap().len(), KEPT);
+        assert!(!Arc::ptr_eq(&one, &vault.certificate(first.blob()).unwrap()), "others took its place");
+        assert!(vault.certificate(b"junk").is_none());
+    }
 }

@@ -176,7 +176,7 @@ impl Question<'_> {
 
     fn is_named(&self, entry: &Entry) -> bool {
         match &entry.options.principals {
-            Some(list) => list.split(',').any(|name| self.certificate.names_user(name)),
+            Some(list) => names_of(list).any(|name| self.certificate.names_user(name)),
             None => self.certificate.names_user(&self.account.name),
         }
     }
@@ -222,4 +222,21 @@ fn read(path: &str) -> io::Result<String> {
 /// Whether a file of public keys, one a line, has this one.
 fn lists(text: &str, ca: &PublicKey) -> bool {
     text.lines().filter_map(|line| PublicKey::parse_line(line).ok()).any(|key| key.blob() == ca.blob())
+}
+
+/// The names of a `principals` option. An empty one ends the list, as with OpenSSH.
+fn names_of(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').take_while(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_of;
+
+    #[test]
+    fn a07_an_empty_name_ends_a_list_of_principals() {
+        for (list, names) in [("a", &["a"][..]), ("a,b", &["a", "b"]), ("a,", &["a"]), ("a,,b", &["a"]), (",a", &[])] {
+            assert_eq!(names_of(list).collect::<Vec<_>>(), names, "{list}");
+        }
+    }
 }

@@ -347,7 +347,7 @@ impl ServerOwner {
         }
         let answer = match ForwardRequest::decode(name, data) {
             Ok(Some(request)) => match Wanted::place(&request) {
-                Some(place) if !self.is_draining() && self.forwarding().takes_room() => {
+                Some(place) if !self.is_draining() && self.forwarding().takes_room(&request) => {
                     let answer = self.authority.listen(place);
                     return self.tasks.push(answer, move |result| Answered::Listening(pending, request, result));
                 }

@@ -79,13 +79,39 @@ enum Agent {
     Answered(bool),
 }
 
+/// Places that the authority was asked for and has not answered, each with whether the client has cancelled it since.
+#[derive(Default)]
+struct Asked(Vec<(ForwardRequest, bool)>);
+
+impl Asked {
+    /// The client cancels one. False when none is meant; one whose port the client does not know yet cannot be.
+    fn cancel(&mut self, cancel: &ForwardRequest) -> bool {
+        let meant = self.0.iter_mut().find(|(request, cancelled)| {
+            !cancelled
+                && match (request, cancel) {
+                    (ForwardRequest::Tcpip { address, port }, ForwardRequest::CancelTcpip { address: a, port: p }) => {
+                        (address, port) == (a, p) && *port != 0
+                    }
+                    (ForwardRequest::Streamlocal { path }, ForwardRequest::CancelStreamlocal { path: p }) => path == p,
+                    _ => false,
+                }
+        });
+        meant.map(|(_, cancelled)| *cancelled = true).is_some()
+    }
+
+    /// The authority has answered one. True when nobody wants it any more.
+    fn answered(&mut self, request: &ForwardRequest) -> bool {
+        let place = self.0.iter().position(|(asked, _)| asked == request);
+        place.is_some_and(|place| self.0.remove(place).1)
+    }
+}
+
 /// The forwards of one connection.
 #[derive(Default)]
 pub(super) struct Forwarding {
     carried: Forwards,
     standing: Vec<Standing>,
-    /// Places that the authority was asked for and has not answered.
-    asked: usize,
+    asked: Asked,
     /// Connections whose channels the client has not confirmed yet.
     opening: HashMap<LocalChannel, Descriptor>,
     agent: Agent,
@@ -93,9 +119,11 @@ pub(super) struct Forwarding {
 
 impl Forwarding {
     /// Whether one more place may be asked for; if so it counts from now on.
-    pub(super) fn takes_room(&mut self) -> bool {
-        let has_room = self.standing.len() + self.asked < MAX_LISTENERS;
-        self.asked += usize::from(has_room);
+    pub(super) fn takes_room(&mut self, request: &ForwardRequest) -> bool {
+        let has_room = self.standing.len() + self.asked.0.len() < MAX_LISTENERS;
+        if has_room {
+            self.asked.0.push((request.clone(), false));
+        }
         has_room
     }
 
@@ -128,7 +156,7 @@ impl Forwarding {
         request: ForwardRequest,
         result: Result<Listening, Refused>,
     ) -> Result<(), Error> {
-        self.asked = self.asked.saturating_sub(1);
+        let cancelled = self.asked.answered(&request);
         let answer = result.ok().map(|listening| {
             let success = request.success(listening.port);
             let cancelled_by = match request {
@@ -136,7 +164,10 @@ impl Forwarding {
                 ForwardRequest::Streamlocal { path } => ForwardRequest::CancelStreamlocal { path },
                 cancel => cancel,
             };
-            self.standing.push(Standing { cancelled_by: Some(cancelled_by), listening });
+            // What was cancelled meanwhile was granted all the same, and is over.
+            if !cancelled {
+                self.standing.push(Standing { cancelled_by: Some(cancelled_by), listening });
+            }
             success
         });
         match pending {
@@ -178,7 +209,7 @@ impl Forwarding {
     pub(super) fn cancel(&mut self, request: &ForwardRequest) -> bool {
         let before = self.standing.len();
         self.standing.retain(|standing| standing.cancelled_by.as_ref() != Some(request));
-        self.standing.len() < before
+        self.standing.len() < before || self.asked.cancel(request)
     }
 
     /// The client takes a connection.
@@ -218,7 +249,7 @@ impl Forwarding {
                         }
                     }
                     Poll::Ready(Err(error)) => {
-                        tracing::debug!("a listener for the client: {error}");
+                        tracing::warn!("a listener for the client takes no more connections: {error}");
                         moved = true;
                         return false;
                     }
@@ -227,5 +258,31 @@ impl Forwarding {
             true
         });
         moved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c07_what_is_cancelled_before_it_was_answered_is_not_wanted_any_more() {
+        let tcp = |address: &str, port| ForwardRequest::Tcpip { address: address.into(), port };
+        let cancel = |address: &str, port| ForwardRequest::CancelTcpip { address: address.into(), port };
+        let path = b"/tmp/s".to_vec();
+        let mut forwarding = Forwarding::default();
+        for request in [tcp("", 80), tcp("", 80), tcp("", 0), ForwardRequest::Streamlocal { path: path.clone() }] {
+            assert!(forwarding.takes_room(&request));
+        }
+        assert!(!forwarding.cancel(&cancel("", 81)) && !forwarding.cancel(&cancel("localhost", 80)));
+        assert!(!forwarding.cancel(&cancel("", 0)), "its port is not known yet");
+        assert!(forwarding.cancel(&cancel("", 80)));
+        assert!(forwarding.cancel(&ForwardRequest::CancelStreamlocal { path: path.clone() }));
+        assert!(!forwarding.cancel(&ForwardRequest::CancelStreamlocal { path: path.clone() }), "once");
+        assert!(forwarding.asked.answered(&tcp("", 80)), "the first of them");
+        assert!(!forwarding.asked.answered(&tcp("", 80)), "not the second");
+        assert!(!forwarding.asked.answered(&tcp("", 0)));
+        assert!(forwarding.asked.answered(&ForwardRequest::Streamlocal { path }));
+        assert!(forwarding.asked.0.is_empty());
     }
 }

@@ -18,10 +18,11 @@ impl LocalProcess {
     /// Watches a child.
     ///
     /// # Errors
-    /// No descriptor is left.
+    /// No descriptor is left. The child is ended then: nobody would hear of its end.
     pub fn new(child: Child) -> io::Result<Self> {
-        let pidfd = child.as_fd().try_clone_to_owned()?;
-        Ok(Self { child, ended: Descriptor::nonblocking(pidfd)? })
+        let ended = child.as_fd().try_clone_to_owned().and_then(Descriptor::nonblocking);
+        let ended = ended.inspect_err(|_| drop(child.kill()))?;
+        Ok(Self { child, ended })
     }
 }
 

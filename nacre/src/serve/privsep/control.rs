@@ -70,9 +70,10 @@ impl Monitored {
     /// A monitor that runs, and what it tells by.
     ///
     /// # Errors
-    /// No descriptor is left.
+    /// No descriptor is left. The monitor is ended then: nobody would hear of it or count it.
     pub fn new(control: MessageSocket, process: Child) -> io::Result<Self> {
-        Ok(Self { control: AsyncMessageSocket::new(control)?, process: LocalProcess::new(process)? })
+        let control = AsyncMessageSocket::new(control).inspect_err(|_| drop(process.kill()))?;
+        Ok(Self { control, process: LocalProcess::new(process)? })
     }
 
     /// Follows it to its end. A monitor that dies without a word says `None`.

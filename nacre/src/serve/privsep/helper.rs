@@ -1,7 +1,7 @@
 //! The helper: a process that becomes the user before it does anything else, and then opens what
 //! belongs to the user and starts it (threat A18). It never held a secret of the server.
 
-use super::helper_forwards::HelperForwards;
+use super::helper_forwards::{BETWEEN_OFFERS, HelperForwards, OFFERS};
 use super::helper_messages::{FromHelper, ListenPlan, ToHelper};
 use crate::serve::auth_info::AuthInfo;
 use crate::serve::forward::AgentSocket;
@@ -11,13 +11,13 @@ use nacre_net::server::authority::Refused;
 use nacre_net::server::exit_of;
 use nacre_sys::account::Credentials;
 use nacre_sys::become_account::become_account;
-use nacre_sys::messages::MessageSocket;
+use nacre_sys::messages::{MessageSocket, is_crowded};
 use nacre_sys::readiness::wait_readable;
 use nacre_sys::records::Records;
 use nacre_sys::spawn::Child;
 use nacre_sys::{jail, privileges, role};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -178,11 +178,23 @@ impl Helper {
         match streams {
             OpenedStreams::Terminal { master, path } => {
                 let message = started(StreamsKind::Terminal, Some(path)).to_bytes();
-                self.monitor.send(&message, &[master.as_fd()])
+                self.hand_over(&message, &[master.as_fd()])
             }
             OpenedStreams::Pipes(pipes) => {
                 let message = started(StreamsKind::Pipes, None).to_bytes();
-                self.monitor.send(&message, &pipes.each_ref().map(AsFd::as_fd))
+                self.hand_over(&message, &pipes.each_ref().map(AsFd::as_fd))
+            }
+        }
+    }
+
+    /// Sends descriptors. The kernel bounds how many of a user are on their way at once: those beyond wait, and with them
+    /// what else this process does.
+    fn hand_over(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut offers = 1..OFFERS;
+        loop {
+            match self.monitor.send(message, fds) {
+                Err(error) if is_crowded(&error) && offers.next().is_some() => std::thread::sleep(BETWEEN_OFFERS),
+                result => return result,
             }
         }
     }

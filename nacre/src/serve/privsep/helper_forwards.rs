@@ -3,7 +3,7 @@
 use super::helper_messages::{FromHelper, ListenPlan};
 use crate::serve::forward::{AgentSocket, Listeners, connect, listen};
 use nacre_net::server::authority::{Acceptor, Refused, Target};
-use nacre_sys::messages::MessageSocket;
+use nacre_sys::messages::{MessageSocket, is_crowded};
 use nacre_sys::privileges;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -18,8 +18,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 /// How often a descriptor is offered that the monitor has no room for, and how long is waited between.
-const OFFERS: u32 = 500;
-const BETWEEN_OFFERS: Duration = Duration::from_millis(20);
+pub(super) const OFFERS: u32 = 500;
+pub(super) const BETWEEN_OFFERS: Duration = Duration::from_millis(20);
 
 /// What the thread is told to do.
 enum Job {
@@ -114,31 +114,50 @@ async fn serve(monitor: &Arc<MessageSocket>, mut queue: UnboundedReceiver<Job>) 
 
 async fn connect_one(monitor: Arc<MessageSocket>, forward: u32, target: Target) {
     match connect(&target).await {
-        Ok(socket) => tell(&monitor, &FromHelper::Connected { forward }, &[socket.as_fd()]).await,
-        Err(refused) => tell(&monitor, &FromHelper::NotConnected { forward, refused }, &[]).await,
+        Ok(socket) => {
+            if let Err(error) = tell(&monitor, &FromHelper::Connected { forward }, &[socket.as_fd()]).await {
+                // The client must not wait for what cannot be handed over.
+                let refused = Refused::failed(error.to_string());
+                let _ = tell(&monitor, &FromHelper::NotConnected { forward, refused }, &[]).await;
+            }
+        }
+        Err(refused) => drop(tell(&monitor, &FromHelper::NotConnected { forward, refused }, &[]).await),
     }
 }
 
 async fn take_arrivals(monitor: Arc<MessageSocket>, forward: u32, made: Result<(u16, Listeners), Refused>) {
     let (port, mut listeners) = match made {
         Ok(listening) => listening,
-        Err(refused) => return tell(&monitor, &FromHelper::NotListening { forward, refused }, &[]).await,
+        Err(refused) => return drop(tell(&monitor, &FromHelper::NotListening { forward, refused }, &[]).await),
     };
-    tell(&monitor, &FromHelper::Listening { forward, port }, &[]).await;
-    while let Ok(arrival) = poll_fn(|cx| listeners.poll_accept(cx)).await {
-        let message = FromHelper::Arrived { forward, originator: arrival.originator };
-        tell(&monitor, &message, &[arrival.socket.as_fd()]).await;
+    let _ = tell(&monitor, &FromHelper::Listening { forward, port }, &[]).await;
+    loop {
+        match poll_fn(|cx| listeners.poll_accept(cx)).await {
+            Ok(arrival) => {
+                let message = FromHelper::Arrived { forward, originator: arrival.originator };
+                // Somebody who cannot be handed over is hung up on.
+                let _ = tell(&monitor, &message, &[arrival.socket.as_fd()]).await;
+            }
+            Err(error) => {
+                let refused = Refused::failed(format!("it takes no more connections: {error}"));
+                return drop(tell(&monitor, &FromHelper::NotListening { forward, refused }, &[]).await);
+            }
+        }
     }
 }
 
 /// Tells the monitor. The kernel bounds how many descriptors of a user are on their way at once: those beyond wait.
-async fn tell(monitor: &MessageSocket, message: &FromHelper, fds: &[BorrowedFd<'_>]) {
+///
+/// # Errors
+/// There was no room for all that time, or the kernel refuses; a monitor that is gone is noticed where its messages are
+/// read as well.
+async fn tell(monitor: &MessageSocket, message: &FromHelper, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let bytes = message.to_bytes();
-    for _ in 0..OFFERS {
+    let mut offers = 1..OFFERS;
+    loop {
         match monitor.send(&bytes, fds) {
-            Err(error) if nacre_sys::messages::is_crowded(&error) => tokio::time::sleep(BETWEEN_OFFERS).await,
-            // A monitor that is gone is noticed where its messages are read.
-            _ => return,
+            Err(error) if is_crowded(&error) && offers.next().is_some() => tokio::time::sleep(BETWEEN_OFFERS).await,
+            result => return result,
         }
     }
 }

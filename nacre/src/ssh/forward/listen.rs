@@ -7,7 +7,8 @@ use nacre_net::ForwardListener;
 use nacre_sys::socket;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -20,13 +21,35 @@ pub struct Sockets {
     /// They are listened on.
     pub listeners: Vec<ForwardListener>,
     /// What is to be removed with them.
-    pub path: Option<PathBuf>,
+    pub file: Option<SocketFile>,
+}
+
+/// A socket that we made in the file system.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    /// Its device and number there: something else under the name is not ours to remove.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: PathBuf) -> io::Result<Self> {
+        let identity = identity(&path)?;
+        Ok(Self { path, identity })
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let found = std::fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
 impl Drop for Sockets {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            let _ = std::fs::remove_file(path);
+        if let Some(file) = &self.file
+            && identity(&file.path).is_ok_and(|found| found == file.identity)
+        {
+            let _ = std::fs::remove_file(&file.path);
         }
     }
 }
@@ -46,7 +69,7 @@ fn unix(path: &str, options: &ClientOptions, log: &Log) -> Option<Sockets> {
     let mode = SOCKET_MODE & !options.stream_local_bind_mask;
     let path = PathBuf::from(path);
     match socket::listen_unix(&path, mode, BACKLOG).and_then(ForwardListener::unix) {
-        Ok(listener) => Some(Sockets { listeners: vec![listener], path: Some(path) }),
+        Ok(listener) => Some(Sockets { listeners: vec![listener], file: SocketFile::of(path).ok() }),
         Err(error) => {
             log.error(&format!("unix_listener: cannot bind to path {}: {}", path.display(), plain(&error)));
             None
@@ -115,7 +138,28 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::ssh::options::effective_for;
-    use std::path::Path;
+
+    #[test]
+    fn c13_what_took_the_place_of_our_socket_is_left_alone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        let folder = std::env::temp_dir().join(format!("nacre-listen-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let options = effective_for("h".to_owned(), Vec::new(), String::new(), Some(Path::new("none"))).unwrap();
+        let log = Log::new(nacre_config::client::LogLevel::Quiet, None).unwrap();
+        for replaced in [false, true] {
+            let path = folder.join("socket");
+            let sockets = unix(path.to_str().unwrap(), &options, &log).unwrap();
+            if replaced {
+                // The old file stays under another name, so that its number is not given again.
+                std::fs::rename(&path, folder.join("ours")).unwrap();
+                std::fs::write(&path, "another's").unwrap();
+            }
+            drop(sockets);
+            assert_eq!(path.exists(), replaced);
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 
     fn of(host: Option<&str>, lines: &[&str]) -> Vec<String> {
         let lines = lines.iter().map(|line| (*line).to_owned()).collect();
