@@ -11,6 +11,7 @@ mod keys;
 mod messages;
 mod privsep;
 mod sftp;
+mod socks;
 
 pub use agent::agent_requests;
 pub use cores::{client_after_login, client_before_login, ident, inflate, server_after_login, server_before_login};
@@ -22,6 +23,7 @@ pub use keys::{
 pub use messages::wire_messages;
 pub use privsep::{privsep_from_helper, privsep_from_monitor, privsep_to_helper, privsep_to_monitor};
 pub use sftp::{sftp_replies, sftp_requests};
+pub use socks::socks;
 
 /// A target: its name, its function, and how many changed inputs the bounded run gives it.
 pub type Target = (&'static str, fn(&[u8]), u32);
@@ -52,6 +54,7 @@ pub const TARGETS: &[Target] = &[
     ("agent_requests", agent_requests, 5_000),
     ("sftp_requests", sftp_requests, 20_000),
     ("sftp_replies", sftp_replies, 20_000),
+    ("socks", socks, 20_000),
     ("privsep_to_monitor", privsep_to_monitor, 20_000),
     ("privsep_from_monitor", privsep_from_monitor, 20_000),
     ("privsep_to_helper", privsep_to_helper, 20_000),
