@@ -48,7 +48,7 @@ pub fn run(args: &AuditArgs) -> Result<ExitCode, Failure> {
     let report = match &args.target {
         Target::Host { destination, probe, config_file, settings } => {
             let options = options(&destination.host, settings, config_file.as_deref())?;
-            let log = Log::new(LogLevel::Error, None).map_err(|error| failed(error.to_string()))?;
+            let log = Log::new(LogLevel::Error, None, None).map_err(|error| failed(error.to_string()))?;
             let host = Host { options: &options, config_file: config_file.as_deref(), log: &log };
             runtime.block_on(server(&host, &destination.host, *probe))
         }

@@ -146,7 +146,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("nacre-listen-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let options = effective_for("h".to_owned(), Vec::new(), String::new(), Some(Path::new("none"))).unwrap();
-        let log = Log::new(nacre_config::client::LogLevel::Quiet, None).unwrap();
+        let log = Log::new(nacre_config::client::LogLevel::Quiet, None, None).unwrap();
         for replaced in [false, true] {
             let path = folder.join("socket");
             let sockets = unix(path.to_str().unwrap(), &options, &log).unwrap();
