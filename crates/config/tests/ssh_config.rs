@@ -160,7 +160,7 @@ fn the_tokens_of_a_proxy_command() {
 #[test]
 fn a20_what_is_skipped_is_told_once() {
     let warnings = |config: &str| with(config).unwrap().warnings.iter().map(ToString::to_string).collect::<Vec<_>>();
-    for line in ["ForwardX11 yes", "VerifyHostKeyDNS yes", "ControlMaster auto", "Tunnel yes"] {
+    for line in ["ForwardX11 yes", "VerifyHostKeyDNS yes", "Tunnel yes"] {
         let got = warnings(line);
         assert!(got.len() == 1 && got[0].contains("/config: line 1: ") && got[0].contains("not done yet"), "{got:?}");
     }

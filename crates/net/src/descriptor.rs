@@ -97,6 +97,24 @@ impl Descriptor {
         }
     }
 
+    /// Makes a call that reads in a way of its own, once there is something to read; the call says `WouldBlock` when there
+    /// is not.
+    pub fn poll_read_by<R>(
+        &self,
+        cx: &mut Context<'_>,
+        mut call: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        match &self.0 {
+            Kind::AlwaysReady(stdio) => Poll::Ready(call(stdio.as_fd())),
+            Kind::Watched { fd, .. } => loop {
+                let mut guard = ready!(fd.poll_read_ready(cx))?;
+                if let Ok(result) = guard.try_io(|fd| call(fd.get_ref().0.as_fd())) {
+                    return Poll::Ready(result);
+                }
+            },
+        }
+    }
+
     /// Ready once the descriptor can be read (for a pidfd: once the process has ended).
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.0 {

@@ -17,6 +17,6 @@ mod stdio_stream;
 
 pub use descriptor::Descriptor;
 pub use driver::{Driver, Ended, Owner, Port};
-pub use forward::{ForwardListener, Forwards};
+pub use forward::{Arrival, ForwardListener, Forwards};
 pub use pump::{Pump, PumpEvent, Pumps};
 pub use stdio_stream::StdioStream;

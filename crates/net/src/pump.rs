@@ -222,6 +222,8 @@ pub struct Pumps {
     leaving: Leaving,
     /// Which of those that are not interactive is asked first, so that all get their turn.
     next: usize,
+    /// How many have outlived their channels.
+    set_aside: u32,
     events: VecDeque<PumpEvent>,
 }
 
@@ -238,6 +240,20 @@ impl Pumps {
     /// Detaches a channel's pump; its descriptors are closed and what waited is dropped.
     pub fn detach(&mut self, channel: LocalChannel) {
         self.pumps.retain(|pump| pump.channel != channel);
+    }
+
+    /// The channel is gone and its number may be another's at once. What its sinks have not taken yet goes on under the
+    /// name that is given; `None` when nothing is left.
+    pub fn set_aside(&mut self, channel: LocalChannel) -> Option<LocalChannel> {
+        let place = self.pumps.iter().position(|pump| pump.channel == channel)?;
+        if self.pumps.get(place).is_some_and(|pump| pump.drained_told) {
+            self.pumps.remove(place);
+            return None;
+        }
+        let name = LocalChannel::bygone(self.set_aside);
+        self.set_aside = self.set_aside.wrapping_add(1);
+        self.pumps.get_mut(place)?.channel = name;
+        Some(name)
     }
 
     /// Closes the sources of a stream of a channel, so that their writers learn that nobody reads.

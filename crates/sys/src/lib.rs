@@ -9,6 +9,7 @@ pub mod clock;
 pub mod daemon;
 mod error;
 pub mod forked;
+pub mod handover;
 pub mod interfaces;
 pub mod jail;
 pub mod memory;

@@ -99,27 +99,7 @@ impl MessageSocket {
     /// open, or a control message that is none of descriptors: whatever came is closed and the message lost, so give the
     /// connection up. `WouldBlock` when it is set not to block and nothing is there.
     pub fn receive(&self, buf: &mut [u8]) -> io::Result<Received> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [IoSliceMut::new(buf)];
-        let received =
-            despite_reset(|| rustix::net::recvmsg(&self.0, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC));
-        let message = match received {
-            Ok(message) => message,
-            Err(rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
-            Err(err) => return Err(err).doing(|| "receive a message".into()),
-        };
-        let (fds, only_descriptors) = take_descriptors(&mut control);
-        if message.flags.contains(ReturnFlags::TRUNC) {
-            return Err(invalid_data("it is longer than allowed here"));
-        }
-        if message.flags.contains(ReturnFlags::CTRUNC) || fds.len() > MAX_DESCRIPTORS {
-            return Err(invalid_data("it carries more descriptors than allowed or than can be open"));
-        }
-        if !only_descriptors || (message.bytes == 0 && !fds.is_empty()) {
-            return Err(invalid_data("it carries something else than bytes with descriptors"));
-        }
-        Ok(Received { len: message.bytes, fds })
+        receive_with_descriptors(self.0.as_fd(), buf)
     }
 
     /// Sets whether calls return `WouldBlock` instead of waiting. Belongs to the connection's end, not to the descriptor: a copy
@@ -140,6 +120,30 @@ impl MessageSocket {
         let peer = sockopt::socket_peercred(&self.0).doing(|| "ask who the peer is".into())?;
         Ok((peer.pid.as_raw_nonzero().get(), peer.uid.as_raw()))
     }
+}
+
+/// One call of recvmsg(2) with room for [`MAX_DESCRIPTORS`].
+pub(crate) fn receive_with_descriptors(socket: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<Received> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(buf)];
+    let received = despite_reset(|| rustix::net::recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC));
+    let message = match received {
+        Ok(message) => message,
+        Err(rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
+        Err(err) => return Err(err).doing(|| "receive a message".into()),
+    };
+    let (fds, only_descriptors) = take_descriptors(&mut control);
+    if message.flags.contains(ReturnFlags::TRUNC) {
+        return Err(invalid_data("it is longer than allowed here"));
+    }
+    if message.flags.contains(ReturnFlags::CTRUNC) || fds.len() > MAX_DESCRIPTORS {
+        return Err(invalid_data("it carries more descriptors than allowed or than can be open"));
+    }
+    if !only_descriptors || (message.bytes == 0 && !fds.is_empty()) {
+        return Err(invalid_data("it carries something else than bytes with descriptors"));
+    }
+    Ok(Received { len: message.bytes, fds })
 }
 
 /// A peer that went and left messages unread makes one call fail with ECONNRESET. What it had said before is still there, and

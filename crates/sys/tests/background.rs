@@ -32,7 +32,7 @@ fn main() {
 fn released(file: &str) {
     let front = background::fork_and_wait().unwrap();
     println!("in front");
-    front.release(true).unwrap();
+    front.release(true, 0).unwrap();
     println!("to nobody");
     await_file(Path::new(&format!("{file}.go")));
     // By nix: rustix has no name for a session that began outside of this pid namespace.

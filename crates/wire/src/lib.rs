@@ -11,6 +11,7 @@ pub mod pattern;
 pub mod reader;
 pub mod reason;
 pub mod session;
+pub mod share;
 pub mod text;
 pub mod userauth;
 pub mod writer;

@@ -1,6 +1,7 @@
 //! What the client says to the person: lines on standard error, or in the file of `-E`, by level.
 
 use nacre_config::client::LogLevel;
+use nacre_sys::stdio::Stdio;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
@@ -51,6 +52,8 @@ struct Inner {
     file: Option<Mutex<File>>,
     /// The system log and the facility's number there (`-y`).
     system: Option<(UnixDatagram, u32)>,
+    /// The terminal of another process's person; `None` for ours.
+    terminal: Option<Stdio>,
     /// The terminal is in raw mode, so that a line needs its own carriage return.
     raw: AtomicBool,
 }
@@ -66,7 +69,15 @@ impl Log {
         let file = file.map(open).transpose()?;
         let system = facility.filter(|_| file.is_none()).and_then(|facility| Some((system_log()?, facility)));
         let level = AtomicU8::new(place_of(level));
-        Ok(Self(Arc::new(Inner { level, file, system, raw: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner { level, file, system, terminal: None, raw: AtomicBool::new(false) })))
+    }
+
+    /// Lines for the person behind another process, whose standard error this is. Our steps are none of theirs, and a line
+    /// that finds no room there is lost: nobody else may wait for it.
+    pub fn for_another(&self, errors: Stdio) -> Self {
+        let level = self.0.level.load(Ordering::Relaxed).min(place_of(LogLevel::Info));
+        let (level, terminal, raw) = (AtomicU8::new(level), Some(errors), AtomicBool::new(false));
+        Self(Arc::new(Inner { level, file: None, system: None, terminal, raw }))
     }
 
     /// Whether lines of this level are wanted.
@@ -127,7 +138,10 @@ impl Log {
     fn to_terminal(&self, mark: &str, text: &str) {
         let end = if self.0.raw.load(Ordering::Relaxed) { "\r\n" } else { "\n" };
         let whole: String = text.lines().map(|line| format!("{mark}{line}{end}")).collect();
-        let _ = io::stderr().lock().write_all(whole.as_bytes());
+        match &self.0.terminal {
+            Some(terminal) => drop(terminal.write(whole.as_bytes())),
+            None => drop(io::stderr().lock().write_all(whole.as_bytes())),
+        }
     }
 
     /// What ends the program.

@@ -28,7 +28,9 @@ mod plan;
 mod proxy;
 pub(crate) mod records;
 mod session;
+mod share;
 pub(crate) mod signals;
+mod stage;
 mod terminal;
 
 use crate::cli::ssh::{SshAction, SshArgs};
@@ -40,7 +42,7 @@ use nacre_config::client::{ClientOptions, LogLevel};
 use nacre_crypto::AwsLc;
 use nacre_net::Driver;
 use nacre_proto::{ClientConfig, Connection};
-use nacre_sys::background::{self, Foreground};
+use nacre_sys::background::{self, Foreground, Fork, Work};
 use owner::ClientOwner;
 use plan::Plan;
 use records::Records;
@@ -62,12 +64,7 @@ pub fn run(args: &SshArgs) -> Result<ExitCode, Failure> {
             let options = effective(args)?;
             output::print(&if *why { options.dump_why() } else { options.dump() })?;
         }
-        SshAction::Control(command) => {
-            return Err(Failure::with_code(
-                SSH,
-                format!("ssh: -O {command}: there is no master connection, sharing is not done yet"),
-            ));
-        }
+        SshAction::Control(word) => return Ok(ExitCode::from(control(args, word)?)),
         SshAction::Connect => return Ok(ExitCode::from(call(args)?)),
     }
     Ok(ExitCode::SUCCESS)
@@ -84,14 +81,28 @@ fn effective(args: &SshArgs) -> Result<ClientOptions, Failure> {
     })
 }
 
+fn log(options: &ClientOptions, args: &SshArgs) -> Result<Log, Failure> {
+    let facility = args.to_syslog.then(|| u32::from(facility_number(&options.syslog_facility)));
+    Log::new(options.log_level, args.log_file.as_deref(), facility).map_err(|error| {
+        let file = args.log_file.as_deref().unwrap_or(Path::new("-")).display();
+        Failure::with_code(SSH, format!("ssh: {file}: {}", connect::plain(&error)))
+    })
+}
+
+/// `-O`: asks the master of a shared connection.
+fn control(args: &SshArgs, word: &str) -> Result<u8, Failure> {
+    let options = effective(args)?;
+    let log = log(&options, args)?;
+    share::command::run(word, &options, &log).map_err(|line| {
+        log.fatal(&line);
+        Failure::silent(SSH)
+    })
+}
+
 /// Makes the call: everything that must happen before threads exist, then the connection.
 fn call(args: &SshArgs) -> Result<u8, Failure> {
     let mut options = effective(args)?;
-    let facility = args.to_syslog.then(|| u32::from(facility_number(&options.syslog_facility)));
-    let log = Log::new(options.log_level, args.log_file.as_deref(), facility).map_err(|error| {
-        let file = args.log_file.as_deref().unwrap_or(Path::new("-")).display();
-        Failure::with_code(SSH, format!("ssh: {file}: {}", connect::plain(&error)))
-    })?;
+    let log = log(&options, args)?;
     let fatal = |text: &str| {
         log.fatal(text);
         Failure::silent(SSH)
@@ -107,9 +118,18 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
     if let Some(notice) = plan.notice {
         log.info(notice);
     }
+    if let Some(code) = share::passenger::join(&options, &plan, &log).map_err(|line| fatal(&line))? {
+        return Ok(code);
+    }
     let records = Records::load(&options, &log).map_err(|text| fatal(&text))?;
-    let front = match plan.background {
-        true => Some(background::fork_and_wait().map_err(|error| fatal(&error.to_string()))?),
+    let persists = options.control_persist.is_some() && share::Master::is_wanted(&options);
+    let front = match plan.background || persists {
+        true => match background::split().map_err(|error| fatal(&error.to_string()))? {
+            Fork::Work(front) => Some(front),
+            Fork::Front(worker) => {
+                return in_front(worker.wait(), &options, &plan, &log).map_err(|l| fatal(&l));
+            }
+        },
         false => None,
     };
     // Keys and passwords are in this memory; a kernel that refuses changes nothing else.
@@ -121,6 +141,15 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
     // A question that nobody answered any more must not keep us.
     runtime.shutdown_background();
     Ok(code)
+}
+
+/// What is left to do once the connection is another process's: with `ControlPersist` to use it.
+fn in_front(work: Work, options: &ClientOptions, plan: &Plan, log: &Log) -> Result<u8, String> {
+    match work {
+        Work::Released(0) => Ok(0),
+        Work::Released(_) => share::passenger::join_own(options, plan, log),
+        Work::Ended(code) => Ok(code),
+    }
 }
 
 /// One connection from its first byte to its last.
@@ -162,9 +191,9 @@ async fn connection(
         }
     };
     let address = reached.address;
-    let agent = match plan.start {
-        Some(_) => forward::ForwardedAgent::find(&options, proof.clone(), log.clone()).await,
-        None => forward::ForwardedAgent::none(log.clone()),
+    let agent = match plan.start.is_some() || share::Master::is_wanted(&options) {
+        true => forward::ForwardedAgent::find(&options, proof.clone(), log.clone()).await,
+        false => forward::ForwardedAgent::none(log.clone()),
     };
     let login = login::Login::new(Arc::clone(&options), log.clone(), records, address, proof);
     let owner = ClientOwner::new(Arc::clone(&options), login, plan, agent, front, log.clone());

@@ -10,7 +10,9 @@ use super::log::Log;
 use super::login::Login;
 use super::plan::Plan;
 use super::session::{Exit, Outcome, Session};
+use super::share::{Master, Wish};
 use super::signals::{Came, Signals};
+use super::stage::Stage;
 use nacre_config::client::{ClientOptions, LogLevel};
 use nacre_net::{Owner, Port, PumpEvent};
 use nacre_proto::crypto::SecretBytes;
@@ -84,8 +86,14 @@ pub struct ClientOwner {
     updates: HostKeyUpdate,
     session: Option<Session>,
     tunnels: Tunnels,
+    master: Master,
     signals: Option<Signals>,
-    background: Option<Foreground>,
+    /// Who waits in the front.
+    front: Option<Foreground>,
+    /// The front goes on when everything is set up.
+    to_background: bool,
+    /// It becomes a guest of ours then.
+    carries_front: bool,
     authenticated: bool,
     /// The session runs, or there is to be none.
     started: bool,
@@ -97,18 +105,20 @@ pub struct ClientOwner {
 }
 
 impl ClientOwner {
-    /// An owner for one login. `background` is whom to tell when the login is done.
+    /// An owner for one login. `front` is who waits until we go to the background or end.
     pub fn new(
         options: Arc<ClientOptions>,
         login: Login,
         plan: Plan,
         agent: ForwardedAgent,
-        background: Option<Foreground>,
+        front: Option<Foreground>,
         log: Log,
     ) -> Self {
         Self {
             updates: HostKeyUpdate::new(&options, log.clone()),
             tunnels: Tunnels::new(Arc::clone(&options), agent, log.clone()),
+            master: Master::new(Arc::clone(&options), log.clone()),
+            to_background: plan.background,
             options,
             log,
             plan: Some(plan),
@@ -117,7 +127,8 @@ impl ClientOwner {
             keeping: None,
             session: None,
             signals: None,
-            background,
+            front,
+            carries_front: false,
             authenticated: false,
             started: false,
             session_over: false,
@@ -227,6 +238,7 @@ impl ClientOwner {
     /// Ends the connection on purpose. The first reason stays.
     fn end(&mut self, port: &mut Port<'_>, end: End) {
         self.end.get_or_insert(end);
+        self.master.stop();
         // Nobody waits any more for what a slow reader has not taken.
         port.pumps.abandon();
         port.connection.disconnect(port.now, reason::disconnect::BY_APPLICATION, "disconnected by user");
@@ -253,6 +265,11 @@ impl ClientOwner {
                     session.step_aside(|log| local_command::run(line.trim_start_matches('!'), log));
                 }
             }
+            Some(Outcome::Suspend) => {
+                if let Some(session) = &mut self.session {
+                    session.suspend(port);
+                }
+            }
             Some(Outcome::Command(line)) => {
                 let answer = self.tunnels.command(port, &line);
                 self.log.tell(&answer);
@@ -263,7 +280,7 @@ impl ClientOwner {
 
     /// As with ssh, connections that go through are not cut when the session ends.
     fn end_if_over(&mut self, port: &mut Port<'_>) {
-        if self.session_over && self.end.is_none() && !self.tunnels.is_busy() {
+        if self.session_over && self.end.is_none() && !self.tunnels.is_busy() && !self.master.is_busy() {
             self.end(port, End::Done);
         }
     }
@@ -286,8 +303,8 @@ impl ClientOwner {
     /// `~#`.
     fn list(&self) {
         let session = self.session.as_ref().map(|session| format!("\n  #{} client-session", session.number()));
-        let (session, tunnels) = (session.unwrap_or_default(), self.tunnels.list());
-        self.log.tell(&format!("The following connections are open:{session}{tunnels}"));
+        let (session, shared, tunnels) = (session.unwrap_or_default(), self.master.list(), self.tunnels.list());
+        self.log.tell(&format!("The following connections are open:{session}{shared}{tunnels}"));
     }
 
     fn on_authenticated(&mut self, port: &mut Port<'_>, methods: &[String]) {
@@ -313,8 +330,14 @@ impl ClientOwner {
             Ok(signals) => self.signals = Some(signals),
             Err(error) => self.log.error(&format!("signals cannot be caught: {error}")),
         }
-        let Some(plan) = self.plan.take() else { return };
+        let Some(mut plan) = self.plan.take() else { return };
+        let knows_extensions = knows_extensions(&port.connection.peer_ident().unwrap_or_default());
         let trusted = self.login.as_ref().and_then(Login::checked) != Some(Checked::Distrusted);
+        // Those who share a connection do not see what its first user was warned of.
+        if trusted && let Err(line) = self.master.listen(knows_extensions) {
+            return self.end(port, End::Failed(line));
+        }
+        self.persist(&mut plan);
         let verdict = self.tunnels.start(port, plan.stdio_forward.as_ref(), trusted);
         self.on_verdict(port, verdict);
         if self.end.is_some() {
@@ -324,25 +347,50 @@ impl ClientOwner {
             self.started = true;
             return self.leave_the_front();
         }
-        let knows_extensions = knows_extensions(&port.connection.peer_ident().unwrap_or_default());
+        let stage = match Stage::own(&self.options, plan.stdin_null, self.log.clone()) {
+            Ok(stage) => stage,
+            Err(error) => return self.end(port, End::Refused(format!("standard input and output: {error}"))),
+        };
         match port.connection.open_channel(port.now, names::CHANNEL_SESSION, b"") {
-            Ok(channel) => self.session = Some(Session::new(channel, plan, knows_extensions, self.log.clone())),
+            Ok(channel) => self.session = Some(Session::new(channel, plan, stage, knows_extensions)),
             Err(error) => return self.end(port, End::Refused(error.to_string())),
         }
-        if let Some(line) = self.options.local_command.as_deref().filter(|_| self.options.permit_local_command) {
-            local_command::run(line, &self.log);
-        }
-        if knows_extensions {
+        self.run_local_command();
+        if knows_extensions && !Master::is_wanted(&self.options) {
             let _ = port.connection.global_request(port.now, names::NO_MORE_SESSIONS, b"", false);
         }
     }
 
+    fn run_local_command(&self) {
+        if let Some(line) = self.options.local_command.as_deref().filter(|_| self.options.permit_local_command) {
+            local_command::run(line, &self.log);
+        }
+    }
+
+    /// `ControlPersist`: the session is the front's, which becomes our first guest.
+    fn persist(&mut self, plan: &mut Plan) {
+        let Some(idle) = self.options.control_persist.filter(|_| self.master.is_listening() && self.front.is_some())
+        else {
+            return;
+        };
+        self.carries_front = plan.start.is_some() || plan.stdio_forward.is_some();
+        if plan.start.is_some() {
+            self.run_local_command();
+        }
+        self.master.stay(idle, self.carries_front);
+        (plan.start, plan.stdio_forward, plan.terminal) = (None, None, false);
+        self.to_background = true;
+    }
+
     fn on_opened(&mut self, port: &mut Port<'_>, channel: LocalChannel) {
+        if self.master.on_opened(port, channel, self.tunnels.wants_agent()) {
+            return;
+        }
         if let Some(verdict) = self.tunnels.on_opened(port, channel) {
             return self.on_verdict(port, verdict);
         }
         let Some(session) = self.session.as_mut().filter(|session| session.is(channel)) else { return };
-        match session.start(port, &self.options, self.tunnels.wants_agent()) {
+        match session.start(port, self.options.escape_char, self.tunnels.wants_agent()) {
             Ok(()) => {
                 self.started = true;
                 self.leave_the_front();
@@ -353,13 +401,13 @@ impl ClientOwner {
 
     /// `-f`: whoever waits in the front may go on, once everything is set up.
     fn leave_the_front(&mut self) {
-        if !self.started || !self.tunnels.is_settled() {
+        if !self.started || !self.to_background || !self.tunnels.is_settled() {
             return;
         }
-        let Some(front) = self.background.take() else { return };
+        let Some(front) = self.front.take() else { return };
         self.log.debug(|| "going to the background".to_owned());
         let keep_stderr = self.log.is_on_stderr() && self.log.wants(LogLevel::Debug1);
-        if let Err(error) = front.release(keep_stderr) {
+        if let Err(error) = front.release(keep_stderr, u8::from(self.carries_front)) {
             self.log.error(&format!("cannot go to the background: {error}"));
         }
     }
@@ -371,24 +419,27 @@ impl ClientOwner {
         }
     }
 
-    fn on_session_event(&mut self, port: &mut Port<'_>, event: Event) {
+    fn on_session_event(&mut self, port: &mut Port<'_>, mut event: Event) {
+        if let Event::Request { pending, .. } = &mut event
+            && let Some(pending) = pending.take()
+        {
+            let _ = port.connection.answer(port.now, pending, false);
+        }
+        if self.master.on_event(port, &event) {
+            return;
+        }
         let Some(session) = &mut self.session else { return };
         let outcome = match event {
             Event::RequestReply { channel, kind, success } if session.is(channel) => session.on_reply(&kind, success),
-            Event::Request { channel, request, pending } => {
-                if session.is(channel) {
-                    session.on_request(port, request);
-                }
-                if let Some(pending) = pending {
-                    let _ = port.connection.answer(port.now, pending, false);
-                }
+            Event::Request { channel, request, .. } if session.is(channel) => {
+                session.on_request(port, request);
                 None
             }
             Event::OpenFailed { channel, description, .. } if session.is(channel) => {
                 let text = clean_line(description.as_bytes(), MAX_TEXT);
                 Some(Outcome::Refused(format!("channel {}: open failed: {text}", channel.number())))
             }
-            Event::Closed { channel } if session.is(channel) => session.on_closed(),
+            Event::Closed { channel } if session.is(channel) => session.on_closed(port),
             _ => None,
         };
         self.on_outcome(port, outcome);
@@ -414,6 +465,19 @@ impl ClientOwner {
         let _ = port.connection.answer(port.now, pending, answer);
     }
 
+    /// What those who share the connection want of it.
+    fn on_wish(&mut self, port: &mut Port<'_>, wish: Option<Wish>) {
+        match wish {
+            None => {}
+            Some(Wish::Exit | Wish::Expired) => self.end(port, End::Done),
+            Some(Wish::Stopped) => {
+                // Without a session of its own it stays for its guests alone.
+                self.session_over |= self.session.is_none();
+                self.end_if_over(port);
+            }
+        }
+    }
+
     fn poll_signals(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
         match self.signals.as_mut().and_then(|signals| signals.poll(cx)) {
             None => false,
@@ -425,6 +489,7 @@ impl ClientOwner {
                 if let Some(session) = &self.session {
                     session.resize(port);
                 }
+                self.master.resize(port);
                 true
             }
         }
@@ -473,6 +538,7 @@ impl Owner for ClientOwner {
                     channel.consumed(data.len());
                 }
             }
+            Event::OpenFailed { channel, description, .. } if self.master.on_open_failed(channel, &description) => {}
             Event::OpenFailed { channel, reason, description } => {
                 match self.tunnels.on_open_failed(channel, reason, &description) {
                     Some(verdict) => self.on_verdict(port, verdict),
@@ -489,6 +555,9 @@ impl Owner for ClientOwner {
     }
 
     fn on_pump(&mut self, port: &mut Port<'_>, event: PumpEvent) {
+        if self.master.on_pump(port, &event) {
+            return;
+        }
         if let Some(verdict) = self.tunnels.on_pump(port, &event) {
             return self.on_verdict(port, verdict);
         }
@@ -507,6 +576,14 @@ impl Owner for ClientOwner {
         if self.end.is_none() && self.tunnels.poll(cx, port) {
             moved = true;
             self.end_if_over(port);
+        }
+        if self.end.is_none() {
+            let (did, wish) = self.master.poll(cx, port, &mut self.tunnels);
+            moved |= did;
+            self.on_wish(port, wish);
+            if did {
+                self.end_if_over(port);
+            }
         }
         if let Some(session) = &mut self.session {
             let (did, outcome) = session.poll(cx, port);

@@ -2,16 +2,14 @@
 
 use super::escape::Action;
 use super::log::Log;
-use super::plan::{self, Plan};
-use super::terminal::{self, Terminal, Typed};
-use nacre_config::client::ClientOptions;
-use nacre_net::{Descriptor, Port, Pump, PumpEvent};
+use super::plan::Plan;
+use super::stage::Stage;
+use super::terminal::{Terminal, Typed};
+use nacre_net::{Port, Pump, PumpEvent};
 use nacre_proto::{LocalChannel, Stream};
-use nacre_sys::stdio;
 use nacre_wire::names;
 use nacre_wire::session::SessionRequest;
 use nacre_wire::text::clean_line;
-use std::fs::File;
 use std::io;
 use std::task::Context;
 
@@ -38,6 +36,8 @@ pub enum Outcome {
     List,
     /// The person wants the command line.
     CommandLine,
+    /// The person wants the client suspended.
+    Suspend,
     /// The person gave this command.
     Command(String),
     /// The server does not do what was asked for; the text says what.
@@ -46,21 +46,24 @@ pub enum Outcome {
 
 /// The session.
 pub struct Session {
+    /// Its channel; once that is gone, the name of what is left of it.
     channel: LocalChannel,
+    number: u32,
     plan: Plan,
+    stage: Stage,
     terminal: Option<Terminal>,
     /// The peer understands that its output is not wanted any more (OpenSSH PROTOCOL §2.1).
     knows_eow: bool,
     closed: bool,
     drained: bool,
     exit: Option<Exit>,
-    log: Log,
 }
 
 impl Session {
     /// A session whose channel was asked for.
-    pub fn new(channel: LocalChannel, plan: Plan, knows_eow: bool, log: Log) -> Self {
-        Self { channel, plan, terminal: None, knows_eow, closed: false, drained: false, exit: None, log }
+    pub fn new(channel: LocalChannel, plan: Plan, stage: Stage, knows_eow: bool) -> Self {
+        let number = channel.number();
+        Self { channel, number, plan, stage, terminal: None, knows_eow, closed: false, drained: false, exit: None }
     }
 
     /// Whether this is its channel.
@@ -68,9 +71,19 @@ impl Session {
         self.channel == channel
     }
 
+    /// Its channel; once that is gone, what [`nacre_net::Pumps::set_aside`] has named it.
+    pub fn channel(&self) -> LocalChannel {
+        self.channel
+    }
+
+    /// Whether its channel is gone.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// The number of its channel.
     pub fn number(&self) -> u32 {
-        self.channel.number()
+        self.number
     }
 
     /// How the remote process ended, if the server has said.
@@ -84,19 +97,19 @@ impl Session {
     }
 
     /// The channel stands: asks for everything at once, without waiting for answers, and connects
-    /// standard input and output. With `agent` also for the agent to be forwarded.
+    /// standard input and output. `escape` is the escape character of a terminal; with `agent` the agent is to be forwarded.
     ///
     /// # Errors
     /// The line to show.
-    pub fn start(&mut self, port: &mut Port<'_>, options: &ClientOptions, agent: bool) -> Result<(), String> {
+    pub fn start(&mut self, port: &mut Port<'_>, escape: Option<u8>, agent: bool) -> Result<(), String> {
         let mut requests = Vec::new();
         if agent {
             requests.push((SessionRequest::AuthAgentReq, true));
         }
         if self.plan.terminal {
-            requests.push((terminal::request(), true));
+            requests.push((self.stage.terminal_request(), true));
         }
-        requests.extend(plan::environment(options, std::env::vars_os()).into_iter().map(|env| (env, false)));
+        requests.extend(self.stage.variables().iter().cloned().map(|variable| (variable, false)));
         requests.extend(self.plan.start.clone().map(|start| (start, true)));
         for (request, want_reply) in requests {
             let channel = port.connection.channel(self.channel);
@@ -105,21 +118,17 @@ impl Session {
                 return Err(error.to_string());
             }
         }
-        self.connect(port, options).map_err(|error| format!("standard input and output: {error}"))
+        self.connect(port, escape).map_err(|error| format!("standard input and output: {error}"))
     }
 
-    fn connect(&mut self, port: &mut Port<'_>, options: &ClientOptions) -> io::Result<()> {
-        stdio::widen_pipe(io::stdin());
-        stdio::widen_pipe(io::stdout());
-        let mut pump = Pump::new(self.channel)
-            .sink(Stream::Main, Descriptor::new(stdio::stdout()?)?)
-            .sink(Stream::Stderr, Descriptor::new(stdio::stderr()?)?);
+    fn connect(&mut self, port: &mut Port<'_>, escape: Option<u8>) -> io::Result<()> {
+        let mut pump =
+            Pump::new(self.channel).sink(Stream::Main, self.stage.output()?).sink(Stream::Stderr, self.stage.errors()?);
         if self.plan.terminal {
-            self.terminal = Some(Terminal::new(options.escape_char, self.plan.stdin_null, self.log.clone())?);
+            self.terminal = Some(Terminal::new(&self.stage, escape)?);
             pump = pump.interactive();
         } else {
-            let input = if self.plan.stdin_null { stdio::reopen(File::open("/dev/null")?) } else { stdio::stdin() };
-            pump = pump.source(Stream::Main, Descriptor::new(input?)?);
+            pump = pump.source(Stream::Main, self.stage.input()?);
         }
         port.pumps.attach(port.connection, pump);
         Ok(())
@@ -131,17 +140,17 @@ impl Session {
             return None;
         }
         if kind == b"pty-req" {
-            self.log.info(&format!("PTY allocation request failed on channel {}", self.channel.number()));
+            self.stage.log().info(&format!("PTY allocation request failed on channel {}", self.number));
             self.leave_terminal();
             self.plan.terminal = false;
             return None;
         }
         if kind == names::AUTH_AGENT_REQ.as_bytes() {
-            self.log.verbose("The server does not forward the agent.");
+            self.stage.log().verbose("The server does not forward the agent.");
             return None;
         }
         let kind = clean_line(kind, MAX_TEXT);
-        Some(Outcome::Refused(format!("{kind} request failed on channel {}", self.channel.number())))
+        Some(Outcome::Refused(format!("{kind} request failed on channel {}", self.number)))
     }
 
     /// The server tells something about the session.
@@ -162,8 +171,11 @@ impl Session {
     }
 
     /// The channel is gone.
-    pub fn on_closed(&mut self) -> Option<Outcome> {
+    pub fn on_closed(&mut self, port: &mut Port<'_>) -> Option<Outcome> {
         self.closed = true;
+        if let Some(name) = port.pumps.set_aside(self.channel) {
+            self.channel = name;
+        }
         if let Some(terminal) = &mut self.terminal {
             terminal.stop_input();
         }
@@ -175,7 +187,7 @@ impl Session {
         match event {
             PumpEvent::SinksDrained { .. } => self.drained = true,
             PumpEvent::SinkBroken { stream: Stream::Main, error, .. } => {
-                self.log.debug(|| format!("standard output takes no more: {error}"));
+                self.stage.log().debug(|| format!("standard output takes no more: {error}"));
                 self.refuse_output(port);
             }
             PumpEvent::SinkBroken { .. } | PumpEvent::SourcesEnded { .. } => {}
@@ -208,6 +220,7 @@ impl Session {
             Typed::Wants(Action::List) => (true, Some(Outcome::List)),
             Typed::Wants(Action::CommandLine) => (true, Some(Outcome::CommandLine)),
             Typed::Command(line) => (true, Some(Outcome::Command(line))),
+            Typed::Wants(Action::Suspend) => (true, Some(Outcome::Suspend)),
             Typed::Wants(action) => {
                 terminal.act(action, port, self.channel);
                 (true, None)
@@ -226,14 +239,29 @@ impl Session {
     pub fn step_aside(&mut self, work: impl FnOnce(&Log)) {
         match &mut self.terminal {
             Some(terminal) => terminal.step_aside(work),
-            None => work(&self.log),
+            None => work(self.stage.log()),
         }
+    }
+
+    /// What tells the person in front of it.
+    pub fn log(&self) -> &Log {
+        self.stage.log()
+    }
+
+    /// Suspends this process, until somebody brings it back.
+    pub fn suspend(&mut self, port: &mut Port<'_>) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.suspend();
+        }
+        self.resize(port);
     }
 
     /// The window has another size.
     pub fn resize(&self, port: &mut Port<'_>) {
-        if let Some(terminal) = &self.terminal {
-            terminal.resize(port, self.channel);
+        if self.terminal.is_some()
+            && let Some(mut channel) = port.connection.channel(self.channel)
+        {
+            let _ = channel.request(port.now, &SessionRequest::WindowChange { size: self.stage.size() }, false);
         }
     }
 

@@ -2,11 +2,11 @@
 
 use super::escape::{Action, Escapes};
 use super::log::Log;
+use super::stage::Stage;
 use nacre_net::{Descriptor, Port};
 use nacre_proto::{LocalChannel, Stream};
-use nacre_sys::terminal::{self, RawMode};
-use nacre_sys::{pty, stdio};
-use nacre_wire::session::{SessionRequest, WindowSize};
+use nacre_sys::terminal::RawMode;
+use nacre_wire::session::SessionRequest;
 use std::io::{self, Write};
 use std::task::{Context, Poll};
 
@@ -51,27 +51,16 @@ fn show(bytes: &[u8]) {
     let _ = io::stderr().lock().write_all(bytes);
 }
 
-/// What `pty-req` tells of the terminal here (RFC 4254 §6.2).
-pub fn request() -> SessionRequest {
-    let modes = terminal::encoded_modes(io::stdin()).unwrap_or_default();
-    SessionRequest::PtyReq { term: std::env::var("TERM").unwrap_or_default(), size: size(), modes }
-}
-
-/// The size of the window; zeros without a terminal.
-fn size() -> WindowSize {
-    let size = pty::window_size(io::stdin()).unwrap_or_default();
-    WindowSize { columns: size.columns, rows: size.rows, width: size.width_px, height: size.height_px }
-}
-
 impl Terminal {
-    /// Takes over standard input, or with `stdin_null` none, and makes the terminal raw if it is one.
+    /// Takes over standard input, where it is read, and makes the terminal raw if it is one.
     ///
     /// # Errors
     /// No descriptor is left.
-    pub fn new(escape: Option<u8>, stdin_null: bool, log: Log) -> io::Result<Self> {
-        let input = if stdin_null { None } else { Some(Descriptor::new(stdio::stdin()?)?) };
-        let raw = if stdin_null { None } else { RawMode::enter(io::stdin()).ok() };
-        log.set_raw(raw.is_some());
+    pub fn new(stage: &Stage, escape: Option<u8>) -> io::Result<Self> {
+        let input = stage.reads().then(|| stage.input()).transpose()?;
+        let raw = stage.enter_raw_mode();
+        let log = stage.log().clone();
+        log.set_raw(raw.is_some() || stage.is_raw());
         let (escapes, line) = (Escapes::new(escape), None);
         let chunk = vec![0; READ_SIZE];
         Ok(Self { input, raw, escapes, line, chunk, waiting: Vec::new(), behind: Vec::new(), log })
@@ -173,18 +162,10 @@ impl Terminal {
         }
     }
 
-    /// Tells the server the window's new size.
-    pub fn resize(&self, port: &mut Port<'_>, channel: LocalChannel) {
-        if let Some(mut channel) = port.connection.channel(channel) {
-            let _ = channel.request(port.now, &SessionRequest::WindowChange { size: size() }, false);
-        }
-    }
-
     /// Does what an escape asks for, except those that are the caller's.
     pub fn act(&mut self, action: Action, port: &mut Port<'_>, channel: LocalChannel) {
         match action {
-            Action::Disconnect | Action::List | Action::CommandLine => {}
-            Action::Suspend => self.suspend(port, channel),
+            Action::Disconnect | Action::List | Action::CommandLine | Action::Suspend => {}
             Action::Help => self.log.tell(&self.escapes.help()),
             Action::Rekey => {
                 // An error ends the connection, and is told then.
@@ -204,11 +185,10 @@ impl Terminal {
     }
 
     /// Stops this process group as the shell would, and goes on when it is brought back.
-    fn suspend(&mut self, port: &mut Port<'_>, channel: LocalChannel) {
+    pub fn suspend(&mut self) {
         self.step_aside(|_| {
             let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
         });
-        self.resize(port, channel);
     }
 
     /// Does something while the terminal is as it was before.

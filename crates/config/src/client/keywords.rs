@@ -77,8 +77,7 @@ keywords! {
         CanonicalizeHostname = Row::new(Kind::Word(CANONICALIZE)).default("false"),
         CheckHostIP = flag("no"),
         Compression = Row::new(Kind::Word(COMPRESSION)).default("no"),
-        ControlMaster = Row::new(Kind::Word(CONTROL_MASTER)).default("false")
-            .warn(&["false"], "every call makes its own connection"),
+        ControlMaster = Row::new(Kind::Word(CONTROL_MASTER)).default("false"),
         EnableSSHKeysign = flag("no").warn(&["no"], "host-based login is not tried"),
         ClearAllForwardings = flag("no"),
         ExitOnForwardFailure = flag("no"),

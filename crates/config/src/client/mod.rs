@@ -18,6 +18,6 @@ pub use options::ClientOptions;
 pub use parse::{ConfigFile, Invocation, option_line, resolve};
 pub use readers::{Endpoint, Forward, ForwardKind, JumpHost};
 pub use values::{
-    AddKeysToAgent, AddressFamily, IdentityAgent, LogLevel, RequestTty, SessionType, StrictHostKeyChecking,
-    UpdateHostKeys,
+    AddKeysToAgent, AddressFamily, ControlMaster, IdentityAgent, LogLevel, RequestTty, SessionType,
+    StrictHostKeyChecking, UpdateHostKeys,
 };

@@ -17,8 +17,8 @@ use crate::words;
 use crate::world::World;
 
 use super::values::{
-    AddKeysToAgent, AddressFamily, IdentityAgent, LogLevel, RequestTty, SessionType, StrictHostKeyChecking,
-    UpdateHostKeys,
+    AddKeysToAgent, AddressFamily, ControlMaster, IdentityAgent, LogLevel, RequestTty, SessionType,
+    StrictHostKeyChecking, UpdateHostKeys,
 };
 
 /// The private keys tried when no IdentityFile is set.
@@ -185,6 +185,10 @@ pub struct ClientOptions {
     pub local_command: Option<String>,
     /// Whether `local_command` may run.
     pub permit_local_command: bool,
+    /// Whether the connection is shared.
+    pub control_master: ControlMaster,
+    /// How long a shared connection stays when nobody uses it: zero for ever, `None` no longer than its first session.
+    pub control_persist: Option<Duration>,
     /// What was skipped and is worth a line, once.
     pub warnings: Vec<Warning>,
     pub(super) settings: Settings<Keyword>,
@@ -353,6 +357,13 @@ impl Builder<'_> {
         self.path(Keyword::ControlPath, &text, tokens).map(Some)
     }
 
+    fn control_persist(&self) -> Option<Duration> {
+        match self.settings.text(Keyword::ControlPersist).as_str() {
+            "no" => None,
+            seconds => Some(Duration::from_secs(seconds.parse().unwrap_or_default())),
+        }
+    }
+
     /// The forwardings; tokens stand for something in paths of sockets only.
     fn forwards(&self, tokens: &Tokens) -> Result<Vec<(ForwardKind, Forward)>, ConfigError> {
         let mut out = Vec::new();
@@ -484,6 +495,8 @@ impl Builder<'_> {
             syslog_facility: self.settings.text(Keyword::SyslogFacility),
             local_command: self.local_command(&tokens)?,
             permit_local_command: self.flag(Keyword::PermitLocalCommand),
+            control_master: ControlMaster::of(&self.settings.text(Keyword::ControlMaster)),
+            control_persist: self.control_persist(),
             user,
             warnings: self.warnings,
             settings: self.settings,

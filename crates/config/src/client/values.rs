@@ -116,6 +116,44 @@ impl AddKeysToAgent {
     }
 }
 
+/// Whether a connection is shared with those who call the same host later (`ControlMaster`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ControlMaster {
+    /// Somebody else's is used where there is one; ours is not shared.
+    #[default]
+    No,
+    /// Ours is shared.
+    Yes,
+    /// Ours is shared, and the person is asked each time.
+    Ask,
+    /// Somebody else's is used where there is one, otherwise ours is shared.
+    Auto,
+    /// As [`ControlMaster::Auto`], and the person is asked each time.
+    AutoAsk,
+}
+
+impl ControlMaster {
+    pub(super) fn of(word: &str) -> Self {
+        match word {
+            "true" => Self::Yes,
+            "ask" => Self::Ask,
+            "auto" => Self::Auto,
+            "autoask" => Self::AutoAsk,
+            _ => Self::No,
+        }
+    }
+
+    /// Whether a connection of somebody else's may be used.
+    pub fn joins(self) -> bool {
+        matches!(self, Self::No | Self::Auto | Self::AutoAsk)
+    }
+
+    /// Whether the person is asked before anything is shared.
+    pub fn asks(self) -> bool {
+        matches!(self, Self::Ask | Self::AutoAsk)
+    }
+}
+
 /// Whether to ask the server for a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RequestTty {

@@ -57,7 +57,11 @@ impl Tunnels {
             return "Bad forwarding specification.";
         };
         let found = match kind {
-            ForwardKind::Remote => self.remotes.cancel(port, &listen),
+            // The port that the server chose is what the person sees.
+            ForwardKind::Remote => self.remotes.cancel(port, |wish, bound| match (&wish.listen, &listen) {
+                (Endpoint::Tcp { host, .. }, Endpoint::Tcp { host: other, port }) => host == other && bound == *port,
+                (own, other) => own == other,
+            }),
             ForwardKind::Local | ForwardKind::Dynamic => self.stop_listening(kind, &listen),
         };
         if found { "Canceled forwarding." } else { "Unknown port forwarding." }

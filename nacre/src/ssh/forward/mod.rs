@@ -9,6 +9,7 @@ mod greeting;
 mod listen;
 mod reach;
 mod remote;
+mod requested;
 pub mod socks;
 
 pub use agent::ForwardedAgent;
@@ -24,6 +25,7 @@ use nacre_wire::forward::{ForwardOpen, Originator};
 use nacre_wire::text::clean_line;
 use nacre_wire::{names, reason};
 use remote::Remotes;
+pub use requested::{Added, Ticket};
 use socks::{Refusal, Request};
 use std::collections::BTreeMap;
 use std::io;
@@ -393,7 +395,7 @@ impl Stdio {
 }
 
 /// The channel that leads there.
-fn open_of(to: &Endpoint, originator: Originator) -> ForwardOpen {
+pub fn open_of(to: &Endpoint, originator: Originator) -> ForwardOpen {
     match to {
         Endpoint::Unix(path) => ForwardOpen::DirectStreamlocal { path: path.clone().into_bytes() },
         Endpoint::Tcp { host, port } => {
@@ -410,7 +412,7 @@ pub fn is_request(name: &[u8]) -> bool {
 }
 
 /// An end as people write it.
-fn shown(end: &Endpoint) -> String {
+pub fn shown(end: &Endpoint) -> String {
     match end {
         Endpoint::Tcp { host: Some(host), port } if host.contains(':') => format!("[{host}]:{port}"),
         Endpoint::Tcp { host: Some(host), port } => format!("{host}:{port}"),

@@ -4,7 +4,7 @@ use super::super::connect::plain;
 use super::super::log::Log;
 use super::reach::reach;
 use super::socks::{MAX_BUFFER, Refusal, Request, Socks, Step};
-use super::{MAX_TEXT, Verdict, reject, say, shown};
+use super::{MAX_TEXT, Ticket, Verdict, reject, say, shown};
 use nacre_config::client::{ClientOptions, Endpoint, Forward};
 use nacre_config::server::PermitPort;
 use nacre_net::{Descriptor, Forwards, Port};
@@ -39,6 +39,17 @@ struct Remote {
     forward: Forward,
     request: ForwardRequest,
     state: State,
+    /// Who shares the connection and asked for it.
+    ticket: Option<Ticket>,
+}
+
+/// A wish, and the port that the server listens on for it.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The wish.
+    pub forward: Forward,
+    /// The port; nothing for a socket in the file system or a refusal.
+    pub bound: u16,
 }
 
 /// A connection that the server sent, on its way to where it is to go.
@@ -61,6 +72,8 @@ pub struct Remotes {
     wishes: Vec<Remote>,
     /// Those that wait for an answer, oldest first: answers come in order.
     asked: VecDeque<usize>,
+    /// Answers for those who share the connection: whether the server listens.
+    answers: Vec<(Ticket, Standing, bool)>,
     arriving: BTreeMap<LocalChannel, Arriving>,
     reaching: JoinSet<(LocalChannel, u64, String, io::Result<OwnedFd>)>,
     /// For which of these a channel waits: the server may close one and have its number given to the next.
@@ -88,13 +101,34 @@ impl Remotes {
     pub fn new(options: Arc<ClientOptions>, log: Log) -> Self {
         let (wishes, asked, arriving) = (Vec::new(), VecDeque::new(), BTreeMap::new());
         let (reaching, under_way) = (JoinSet::new(), BTreeMap::new());
-        Self { options, log, wishes, asked, arriving, reaching, under_way, set_out: 0 }
+        Self { options, log, wishes, asked, answers: Vec::new(), arriving, reaching, under_way, set_out: 0 }
     }
 
     /// Takes a wish.
     pub fn add(&mut self, forward: Forward) {
         let request = request_of(&forward.listen);
-        self.wishes.push(Remote { forward, request, state: State::Wished });
+        self.wishes.push(Remote { forward, request, state: State::Wished, ticket: None });
+    }
+
+    /// Takes a wish of somebody who shares the connection and wants to hear the answer.
+    pub fn add_for(&mut self, forward: Forward, ticket: Ticket) {
+        let request = request_of(&forward.listen);
+        self.wishes.push(Remote { forward, request, state: State::Wished, ticket: Some(ticket) });
+    }
+
+    /// A wish that the server has granted.
+    pub fn find(&self, wanted: impl Fn(&Forward, u16) -> bool) -> Option<Standing> {
+        self.wishes.iter().find_map(|wish| match wish.state {
+            State::Stands(bound) if wanted(&wish.forward, bound) => {
+                Some(Standing { forward: wish.forward.clone(), bound })
+            }
+            _ => None,
+        })
+    }
+
+    /// The answers that came for those who share the connection.
+    pub fn take_answers(&mut self) -> impl Iterator<Item = (Ticket, Standing, bool)> {
+        std::mem::take(&mut self.answers).into_iter()
     }
 
     /// Asks for as many as may wait for an answer.
@@ -133,6 +167,11 @@ impl Remotes {
             return Verdict::Fine;
         }
         let bound = data.and_then(|data| wish.request.bound_port(data).ok());
+        let ticket = wish.ticket.take();
+        if let Some(ticket) = ticket {
+            let standing = Standing { forward: wish.forward.clone(), bound: bound.unwrap_or_default() };
+            self.answers.push((ticket, standing, bound.is_some()));
+        }
         let verdict = match bound {
             Some(bound) => {
                 wish.state = State::Stands(bound);
@@ -141,7 +180,7 @@ impl Remotes {
             }
             None => {
                 wish.state = State::Refused;
-                refused(wish, self.options.exit_on_forward_failure, &self.log)
+                refused(wish, self.options.exit_on_forward_failure && ticket.is_none(), &self.log)
             }
         };
         self.ask(port);
@@ -149,20 +188,17 @@ impl Remotes {
     }
 
     /// Takes a wish back that the server has granted; what goes through already goes on. False when there is none.
-    pub fn cancel(&mut self, port: &mut Port<'_>, listen: &Endpoint) -> bool {
+    pub fn cancel(&mut self, port: &mut Port<'_>, wanted: impl Fn(&Forward, u16) -> bool) -> bool {
         for (place, wish) in self.wishes.iter_mut().enumerate() {
             let State::Stands(bound) = wish.state else { continue };
-            let (request, shown) = match (&wish.request, &wish.forward.listen) {
-                (ForwardRequest::Tcpip { address, .. }, Endpoint::Tcp { host, .. }) => (
-                    ForwardRequest::CancelTcpip { address: address.clone(), port: bound },
-                    Endpoint::Tcp { host: host.clone(), port: bound },
-                ),
-                (ForwardRequest::Streamlocal { path }, end) => {
-                    (ForwardRequest::CancelStreamlocal { path: path.clone() }, end.clone())
+            let request = match &wish.request {
+                ForwardRequest::Tcpip { address, .. } => {
+                    ForwardRequest::CancelTcpip { address: address.clone(), port: bound }
                 }
+                ForwardRequest::Streamlocal { path } => ForwardRequest::CancelStreamlocal { path: path.clone() },
                 _ => continue,
             };
-            if shown == *listen && port.connection.request_forward(port.now, &request).is_ok() {
+            if wanted(&wish.forward, bound) && port.connection.request_forward(port.now, &request).is_ok() {
                 wish.state = State::Cancelled;
                 self.asked.push_back(place);
                 return true;
