@@ -118,6 +118,7 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
     if let Some(notice) = plan.notice {
         log.info(notice);
     }
+    share::Master::check(&options).map_err(|line| fatal(&line))?;
     if let Some(code) = share::passenger::join(&options, &plan, &log).map_err(|line| fatal(&line))? {
         return Ok(code);
     }

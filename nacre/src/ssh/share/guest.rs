@@ -78,7 +78,7 @@ impl Guest {
     /// Hears what it has to say. Call it until there is nothing.
     pub fn hear(&mut self, cx: &mut Context<'_>) -> Heard {
         loop {
-            if !self.waits && self.out.len() < MAX_UNREAD {
+            if !self.waits && !self.leaves && self.out.len() < MAX_UNREAD {
                 match self.inbound.next() {
                     Ok(Some((request, fds))) => return Heard::Request(request, fds),
                     Ok(None) => {}

@@ -6,7 +6,7 @@ use nacre_net::ForwardListener;
 use nacre_sys::socket;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -44,12 +44,17 @@ pub fn too_long(path: &str, more: usize) -> Option<String> {
     (path.len() >= most).then(|| format!("ControlPath too long ('{path}' >= {most} bytes)"))
 }
 
+/// Says when a path is too long to listen there.
+pub fn too_long_to_listen(path: &str) -> Option<String> {
+    too_long(path, SUFFIX)
+}
+
 /// Listens.
 ///
 /// # Errors
 /// See [`NotListening`].
 pub fn listen(path: &str) -> Result<Listening, NotListening> {
-    if let Some(line) = too_long(path, SUFFIX) {
+    if let Some(line) = too_long_to_listen(path) {
         return Err(NotListening::Failed(line));
     }
     let failed = |error: &io::Error| {
@@ -85,9 +90,14 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether nobody listens on this socket any more.
+/// Whether nobody listens on this socket any more. Connecting to what is no socket is refused as well.
 fn is_stale(path: &Path) -> bool {
-    UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    is_socket(path) && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// Whether this is a socket.
+pub fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
 fn random_letters() -> io::Result<String> {

@@ -91,6 +91,15 @@ impl Master {
         options.control_master != Default::default() && options.control_path.is_some()
     }
 
+    /// Looks at once for what would end the call later.
+    ///
+    /// # Errors
+    /// The line to end with.
+    pub fn check(options: &ClientOptions) -> Result<(), String> {
+        let path = options.control_path.as_deref().filter(|_| Self::is_wanted(options));
+        path.and_then(listening::too_long_to_listen).map_or(Ok(()), Err)
+    }
+
     /// Begins to listen, if the configuration wants it. `extensions`: the server knows what OpenSSH has added.
     ///
     /// # Errors
@@ -204,7 +213,7 @@ impl Master {
             moved = true;
             self.tell(Some(arrived));
         }
-        self.flush(cx, port);
+        moved |= self.flush(cx, port);
         (moved, wish.or(self.has_expired(cx, tunnels).then_some(Wish::Expired)))
     }
 
@@ -259,8 +268,13 @@ impl Master {
                         return (true, Some(wish));
                     }
                 }
-                Heard::Gone => self.leave(port, id),
+                Heard::Gone => {
+                    // It may still read.
+                    guest.flush(cx);
+                    self.leave(port, id);
+                }
                 Heard::Malformed(malformed) => {
+                    guest.flush(cx);
                     self.log.error(&format!("a process that shares the connection is not understood: {malformed:?}"));
                     self.leave(port, id);
                 }
@@ -276,12 +290,14 @@ impl Master {
         self.rides.leave(port, id);
     }
 
-    fn flush(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) {
+    /// Writes what waits for guests; those that have heard everything leave. True when one did.
+    fn flush(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
         let gone: Vec<GuestId> =
             self.guests.iter_mut().filter_map(|(id, guest)| (!guest.flush(cx)).then_some(*id)).collect();
-        for id in gone {
-            self.leave(port, id);
+        for id in &gone {
+            self.leave(port, *id);
         }
+        !gone.is_empty()
     }
 
     fn on_request(
@@ -300,11 +316,11 @@ impl Master {
             }
             Request::Hello { .. } => {
                 self.log.error("a process that shares the connection speaks another version");
-                self.leave(port, id);
+                guest.leaves = true;
                 return None;
             }
             _ if !guest.greeted => {
-                self.leave(port, id);
+                guest.leaves = true;
                 return None;
             }
             _ => {}

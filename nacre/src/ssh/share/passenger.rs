@@ -8,6 +8,7 @@ use super::super::signals::{Came, Signals};
 use super::command::{Purpose, forwards};
 use super::ends;
 use super::link::{Answer, Link, NoLink};
+use super::listening;
 use crate::failure::SSH;
 use nacre_config::client::{ClientOptions, ControlMaster, Endpoint, LogLevel};
 use nacre_sys::background;
@@ -18,6 +19,7 @@ use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::task::Poll;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
@@ -62,7 +64,9 @@ pub fn join(options: &ClientOptions, plan: &Plan, log: &Log) -> Result<Option<u8
 fn no_master(options: &ClientOptions, path: &str, error: &io::Error, log: &Log) {
     match error.kind() {
         ErrorKind::NotFound => log.debug(|| format!("Control socket \"{path}\" does not exist")),
-        ErrorKind::ConnectionRefused if options.control_master != ControlMaster::No => {
+        ErrorKind::ConnectionRefused
+            if options.control_master != ControlMaster::No && listening::is_socket(Path::new(path)) =>
+        {
             log.debug(|| format!("Stale control socket {path}, unlinking"));
             let _ = std::fs::remove_file(path);
         }
