@@ -59,7 +59,7 @@ mod tests {
         }
         one.write_all(b"behind").unwrap();
         drop(one);
-        let (mut bytes, mut fds, mut buf) = (Vec::new(), Vec::new(), [0; 64]);
+        let (mut bytes, mut fds, mut buf) = (Vec::<u8>::new(), Vec::new(), [0; 64]);
         loop {
             let received = receive(&other, &mut buf).unwrap();
             if received.len == 0 {
