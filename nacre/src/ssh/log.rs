@@ -181,7 +181,13 @@ mod tests {
     fn lines_for_the_system_log_carry_facility_and_severity() {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         let level = AtomicU8::new(place_of(LogLevel::Info));
-        let log = Log(Arc::new(Inner { level, file: None, system: Some((ours, 1)), raw: AtomicBool::new(false) }));
+        let log = Log(Arc::new(Inner {
+            level,
+            file: None,
+            system: Some((ours, 1)),
+            terminal: None,
+            raw: AtomicBool::new(false),
+        }));
         log.error("one\ntwo");
         log.debug(|| "not wanted".to_owned());
         log.info("three");
