@@ -7,6 +7,7 @@ use nacre_proto::algorithm::{CipherAlgorithm, KexMethod, MacAlgorithm, Signature
 /// What is known and what is offered unless somebody says otherwise.
 pub fn sets() -> AlgorithmSets {
     let offered = TransportConfig::default();
+    let ca_keys: Vec<_> = SignatureAlgorithm::signing().map(SignatureAlgorithm::name).collect();
     let user_keys = names(SignatureAlgorithm::ALL, SignatureAlgorithm::name);
     // ECDSA host keys are known and not offered by a server unless configured.
     let host_default = [SignatureAlgorithm::Ed25519, SignatureAlgorithm::RsaSha512, SignatureAlgorithm::RsaSha256];
@@ -18,7 +19,7 @@ pub fn sets() -> AlgorithmSets {
         macs: table(MacAlgorithm::ALL, &offered.macs, MacAlgorithm::name),
         host_keys: table(SignatureAlgorithm::ALL, &host_default, SignatureAlgorithm::name),
         user_keys: AlgorithmTable::new(&user_keys, &user_keys),
-        ca_keys: table(SignatureAlgorithm::PLAIN, SignatureAlgorithm::PLAIN, SignatureAlgorithm::name),
+        ca_keys: AlgorithmTable::new(&ca_keys, &ca_keys),
     }
 }
 

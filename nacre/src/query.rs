@@ -36,13 +36,17 @@ pub fn answer(kind: &str) -> Result<String, Failure> {
         // No GSSAPI method is known.
         "kex-gss" => Vec::new(),
         "sig" | "casignaturealgorithms" => SignatureAlgorithm::PLAIN.iter().map(|a| a.name()).collect(),
+        // Keys of which there are files here; those inside security keys are for users, and through an agent.
         "key-sig"
         | "hostkeyalgorithms"
-        | "pubkeyacceptedalgorithms"
-        | "pubkeyacceptedkeytypes"
         | "hostbasedacceptedalgorithms"
         | "hostbasedacceptedkeytypes"
-        | "hostbasedkeytypes" => SignatureAlgorithm::ALL.iter().map(|a| a.name()).collect(),
+        | "hostbasedkeytypes" => {
+            SignatureAlgorithm::ALL.iter().filter(|a| !a.is_security_key()).map(|a| a.name()).collect()
+        }
+        "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => {
+            SignatureAlgorithm::ALL.iter().map(|a| a.name()).collect()
+        }
         "compression" => CompressionMethod::ALL.iter().map(|a| a.name()).collect(),
         "protocol-version" => vec!["2"],
         "help" => KINDS.to_vec(),

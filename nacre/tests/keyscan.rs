@@ -52,6 +52,7 @@ fn the_lines_are_those_of_ssh_keyscan() {
         &["127.0.0.1", "localhost"],
         &["-4", "LOCALHOST"],
         &["-t", "ed25519", "127.0.0.1"],
+        &["-t", "ssh-rsa,ecdsa-sha2-nistp521,ssh-ed25519", "127.0.0.1"],
         &["-t", "rsa,ecdsa", "127.0.0.1,nobody.invalid"],
         &["-D", "127.0.0.1"],
         &["-f", &hosts],

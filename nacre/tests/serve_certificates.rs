@@ -211,6 +211,57 @@ fn a_file_of_principals() {
 }
 
 #[test]
+fn a_program_tells_the_names() {
+    let user = own_name();
+    let (told, names) = ("{DIR}/told", "{DIR}/names");
+    let program = format!("/bin/sh -c 'echo \"$@ $USER\" >{told}; cat {names}' sh %u %U %h %i %s %t %T %f %F %C %%");
+    let lines = format!("{TRUSTED}AuthorizedPrincipalsCommand {program}\nAuthorizedPrincipalsCommandUser {user}\n");
+    let server = server(&lines);
+    let names = |text: &str| server.place.write("names", text);
+    sign(&server, "ca", &["-n", "admin"]);
+    names("somebody\n# admin\n");
+    is_out(&server, "wrong principal: none that it lists stands in /bin/sh");
+    names("somebody\nadmin # yes\n");
+    is_in(&server);
+    let account = nacre_sys::account::Account::current().unwrap();
+    let told = server.place.read("told");
+    let types = "ssh-ed25519-cert-v01@openssh.com ssh-ed25519 SHA256:";
+    assert!(
+        told.starts_with(&format!("{user} {} {} the id 42 {types}", account.uid, account.home.display())),
+        "{told}"
+    );
+    assert!(told.contains(&format!(" 127.0.0.1 {} % {user}\n", server.port)), "{told}");
+    // Options count, and the user's own name alone does not.
+    names("command=\"echo forced\" admin\n");
+    assert_eq!(login(&server, &[], "echo in").out, "forced\n");
+    names("from=\"10.0.0.1\" admin\n");
+    is_out(&server, "wrong principal");
+    names("");
+    sign(&server, "ca", &["-n", &user]);
+    is_out(&server, "wrong principal");
+    // What failed may have told only a part.
+    std::fs::remove_file(server.place.path("names")).unwrap();
+    is_out(&server, "AuthorizedPrincipalsCommand failed");
+    server.logs("it ended with exit status 1");
+}
+
+#[test]
+fn the_file_of_principals_counts_before_the_program() {
+    let user = own_name();
+    let server = server(&format!(
+        "{TRUSTED}AuthorizedPrincipalsFile {{DIR}}/names\nAuthorizedPrincipalsCommand /bin/echo operator\n\
+         AuthorizedPrincipalsCommandUser {user}\n"
+    ));
+    server.place.write("names", "admin\n");
+    for name in ["admin", "operator"] {
+        sign(&server, "ca", &["-n", name]);
+        is_in(&server);
+    }
+    sign(&server, "ca", &["-n", &user]);
+    is_out(&server, "wrong principal: none that it lists stands in /bin/echo");
+}
+
+#[test]
 fn a07_revoked_keys_and_cas() {
     let server = server(&format!("{TRUSTED}RevokedKeys {{DIR}}/revoked\n"));
     let user = own_name();

@@ -71,9 +71,26 @@ impl EcCurve {
 /// A public key, taken apart. All fields borrow from the blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyBlob<'a> {
-    Ed25519 { public: &'a [u8] },
-    Ecdsa { curve: EcCurve, point: &'a [u8] },
-    Rsa { e: &'a [u8], n: &'a [u8] },
+    Ed25519 {
+        public: &'a [u8],
+    },
+    Ecdsa {
+        curve: EcCurve,
+        point: &'a [u8],
+    },
+    Rsa {
+        e: &'a [u8],
+        n: &'a [u8],
+    },
+    /// OpenSSH PROTOCOL.u2f; the application is what the security key made the key for.
+    SkEd25519 {
+        public: &'a [u8],
+        application: &'a [u8],
+    },
+    SkEcdsa {
+        point: &'a [u8],
+        application: &'a [u8],
+    },
 }
 
 impl<'a> KeyBlob<'a> {
@@ -84,21 +101,18 @@ impl<'a> KeyBlob<'a> {
         let mut reader = Reader::new(blob);
         let key_type = reader.string("key type")?;
         let key = if key_type == names::SSH_ED25519.as_bytes() {
-            Self::Ed25519 { public: sized(reader.string("public key")?, ED25519_PUBLIC_LEN, "public key")? }
+            Self::Ed25519 { public: ed25519(&mut reader)? }
+        } else if key_type == names::SK_SSH_ED25519.as_bytes() {
+            Self::SkEd25519 { public: ed25519(&mut reader)?, application: application(&mut reader)? }
+        } else if key_type == names::SK_ECDSA_NISTP256.as_bytes() {
+            Self::SkEcdsa { point: point(&mut reader, EcCurve::P256)?, application: application(&mut reader)? }
         } else if key_type == names::SSH_RSA.as_bytes() {
             let e = reader.mpint("exponent")?;
             let n = reader.mpint("modulus")?;
             check_exponent(e)?;
             Self::Rsa { e, n }
         } else if let Some(curve) = EcCurve::ALL.into_iter().find(|c| c.key_type().as_bytes() == key_type) {
-            if reader.string("curve")? != curve.identifier().as_bytes() {
-                return Err(bad("curve"));
-            }
-            let point = sized(reader.string("point")?, curve.point_len(), "point")?;
-            if point.first() != Some(&0x04) {
-                return Err(bad("point"));
-            }
-            Self::Ecdsa { curve, point }
+            Self::Ecdsa { curve, point: point(&mut reader, curve)? }
         } else {
             return Err(bad("key type"));
         };
@@ -124,6 +138,17 @@ impl<'a> KeyBlob<'a> {
                 out.put_mpint(e);
                 out.put_mpint(n);
             }
+            Self::SkEd25519 { public, application } => {
+                out.put_string(names::SK_SSH_ED25519);
+                out.put_string(public);
+                out.put_string(application);
+            }
+            Self::SkEcdsa { point, application } => {
+                out.put_string(names::SK_ECDSA_NISTP256);
+                out.put_string(EcCurve::P256.identifier());
+                out.put_string(point);
+                out.put_string(application);
+            }
         }
         out
     }
@@ -135,6 +160,24 @@ pub(crate) fn bit_len(magnitude: &[u8]) -> usize {
         Some(first) => magnitude.len() * 8 - first.leading_zeros() as usize,
         None => 0,
     }
+}
+
+fn ed25519<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    sized(reader.string("public key")?, ED25519_PUBLIC_LEN, "public key")
+}
+
+fn point<'a>(reader: &mut Reader<'a>, curve: EcCurve) -> Result<&'a [u8], DecodeError> {
+    if reader.string("curve")? != curve.identifier().as_bytes() {
+        return Err(bad("curve"));
+    }
+    let point = sized(reader.string("point")?, curve.point_len(), "point")?;
+    if point.first() == Some(&0x04) { Ok(point) } else { Err(bad("point")) }
+}
+
+/// `ssh:` as a rule, and always text.
+fn application<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    let name = reader.text("application")?;
+    if name.contains('\0') { Err(bad("application")) } else { Ok(name.as_bytes()) }
 }
 
 fn bad(field: &'static str) -> DecodeError {

@@ -35,3 +35,4 @@ pub use public::{ForeignKeyError, PublicKey, PublicKeyError, fingerprint_sha256,
 pub use revocation::{RevocationError, RevocationList, Revoked, RevokedCertificates};
 pub use sshsig::{SshSignature, SshSignatureError};
 pub use totp::{TOTP_DIGITS, TOTP_STEP_SECONDS, totp, totp_check};
+pub use verify::{SecurityKeyFlags, security_key_flags};

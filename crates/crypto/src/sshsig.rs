@@ -89,7 +89,7 @@ impl SshSignature {
 
     /// The algorithm for a key that signs files; of RSA's the one with SHA-512. `None` for a key of no type that signs.
     pub fn algorithm(key: &PublicKey) -> Option<SignatureAlgorithm> {
-        SignatureAlgorithm::PLAIN.iter().copied().find(|algorithm| algorithm.key_type() == key.key_type())
+        SignatureAlgorithm::signing().find(|algorithm| algorithm.key_type() == key.key_type())
     }
 
     /// Signs a file with this hash.
@@ -213,7 +213,7 @@ impl SshSignature {
             return Err(SshSignatureError::Namespace(nacre_wire::text::clean_line(self.namespace.as_bytes(), 256)));
         }
         let name = Reader::new(&self.signature).text("signature format").unwrap_or_default();
-        let algorithm = SignatureAlgorithm::PLAIN.iter().copied().find(|algorithm| algorithm.name() == name);
+        let algorithm = SignatureAlgorithm::signing().find(|algorithm| algorithm.name() == name);
         let message = Self::message(namespace, self.hash, digest);
         // SHA-1 (`ssh-rsa`) is none of ours.
         let algorithm = algorithm.ok_or(SshSignatureError::Wrong)?;

@@ -4,12 +4,17 @@
 //! signature must all be the ones it names (threats H3 and A6).
 
 use crate::blob::{EcCurve, KeyBlob, bit_len};
+use crate::digest::sha256;
 use crate::provider::{RSA_CEILING_BITS, refuse};
 use aws_lc_rs::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::certificate;
 use nacre_proto::crypto::CryptoError;
 use nacre_wire::Reader;
+
+/// Flags of a security key's signature.
+const USER_PRESENT: u8 = 0x01;
+const USER_VERIFIED: u8 = 0x04;
 
 /// Bytes of an Ed25519 signature.
 const ED25519_SIGNATURE_LEN: usize = 64;
@@ -33,6 +38,9 @@ pub(crate) fn verify(
         };
     }
     let key = KeyBlob::decode(public_key).map_err(refuse)?;
+    if algorithm.is_security_key() {
+        return verify_security_key(algorithm, key, message, signature);
+    }
     let signature = open_signature(algorithm, signature)?;
     match (algorithm, key) {
         (SignatureAlgorithm::Ed25519, KeyBlob::Ed25519 { public }) => verify_ed25519(public, message, signature),
@@ -58,6 +66,72 @@ fn open_signature(algorithm: SignatureAlgorithm, signature: &[u8]) -> Result<&[u
     let blob = reader.string("signature blob").map_err(refuse)?;
     reader.finish().map_err(refuse)?;
     if format == algorithm.name().as_bytes() { Ok(blob) } else { Err(CryptoError) }
+}
+
+/// What a security key says of the moment it signed (OpenSSH PROTOCOL.u2f).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecurityKeyFlags {
+    /// Somebody touched it.
+    pub user_present: bool,
+    /// It made sure who that was.
+    pub user_verified: bool,
+}
+
+/// The flags in a signature of a security key. They are a claim until the signature was verified.
+///
+/// # Errors
+/// It is no such signature.
+pub fn security_key_flags(signature: &[u8]) -> Result<SecurityKeyFlags, CryptoError> {
+    let flags = open_security_key(signature)?.flags;
+    Ok(SecurityKeyFlags { user_present: flags & USER_PRESENT != 0, user_verified: flags & USER_VERIFIED != 0 })
+}
+
+/// A signature taken apart: `string format, string blob, byte flags, uint32 counter`.
+struct SecurityKeySignature<'a> {
+    format: &'a [u8],
+    blob: &'a [u8],
+    flags: u8,
+    counter: u32,
+}
+
+fn open_security_key(signature: &[u8]) -> Result<SecurityKeySignature<'_>, CryptoError> {
+    let mut reader = Reader::new(signature);
+    let format = reader.string("signature format").map_err(refuse)?;
+    let blob = reader.string("signature blob").map_err(refuse)?;
+    let flags = reader.u8("flags").map_err(refuse)?;
+    let counter = reader.u32("counter").map_err(refuse)?;
+    reader.finish().map_err(refuse)?;
+    Ok(SecurityKeySignature { format, blob, flags, counter })
+}
+
+/// A security key signs the hash of its application, the flags, its counter and the hash of the message. Whether the flags
+/// are enough is for whoever knows what is wanted of them (threat A8).
+fn verify_security_key(
+    algorithm: SignatureAlgorithm,
+    key: KeyBlob<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), CryptoError> {
+    let signature = open_security_key(signature)?;
+    if signature.format != algorithm.name().as_bytes() {
+        return Err(CryptoError);
+    }
+    let (KeyBlob::SkEd25519 { application, .. } | KeyBlob::SkEcdsa { application, .. }) = key else {
+        return Err(CryptoError);
+    };
+    let mut signed = sha256(application).to_vec();
+    signed.push(signature.flags);
+    signed.extend_from_slice(&signature.counter.to_be_bytes());
+    signed.extend_from_slice(&sha256(message));
+    match (algorithm, key) {
+        (SignatureAlgorithm::SkEd25519, KeyBlob::SkEd25519 { public, .. }) => {
+            verify_ed25519(public, &signed, signature.blob)
+        }
+        (SignatureAlgorithm::SkEcdsaNistp256, KeyBlob::SkEcdsa { point, .. }) => {
+            verify_ecdsa(EcCurve::P256, point, &signed, signature.blob)
+        }
+        _ => Err(CryptoError),
+    }
 }
 
 fn verify_ed25519(public: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {

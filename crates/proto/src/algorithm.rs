@@ -117,6 +117,10 @@ named! {
         EcdsaNistp384 = names::ECDSA_NISTP384,
         /// RFC 5656.
         EcdsaNistp521 = names::ECDSA_NISTP521,
+        /// OpenSSH PROTOCOL.u2f, with a key of RFC 8709.
+        SkEd25519 = names::SK_SSH_ED25519,
+        /// OpenSSH PROTOCOL.u2f, with a key of RFC 5656.
+        SkEcdsaNistp256 = names::SK_ECDSA_NISTP256,
         /// RFC 8332.
         RsaSha512 = names::RSA_SHA2_512,
         /// RFC 8332.
@@ -129,6 +133,10 @@ named! {
         EcdsaNistp384Cert = names::ECDSA_NISTP384_CERT,
         /// A certificate with a key of RFC 5656.
         EcdsaNistp521Cert = names::ECDSA_NISTP521_CERT,
+        /// A certificate with a key of OpenSSH PROTOCOL.u2f.
+        SkEd25519Cert = names::SK_SSH_ED25519_CERT,
+        /// A certificate with a key of OpenSSH PROTOCOL.u2f.
+        SkEcdsaNistp256Cert = names::SK_ECDSA_NISTP256_CERT,
         /// A certificate with an RSA key that signs as RFC 8332 says.
         RsaSha512Cert = names::RSA_SHA2_512_CERT,
         /// A certificate with an RSA key that signs as RFC 8332 says.
@@ -246,7 +254,7 @@ impl MacAlgorithm {
 }
 
 impl SignatureAlgorithm {
-    /// Those of plain keys, strongest preference first.
+    /// Those of plain keys that lie in files, strongest preference first: hosts have them, and they can be made.
     pub const PLAIN: &'static [Self] = &[
         Self::Ed25519,
         Self::EcdsaNistp256,
@@ -256,7 +264,7 @@ impl SignatureAlgorithm {
         Self::RsaSha256,
     ];
 
-    /// Those of certificates, in the same order.
+    /// Those of their certificates, in the same order.
     pub const CERTIFICATES: &'static [Self] = &[
         Self::Ed25519Cert,
         Self::EcdsaNistp256Cert,
@@ -272,6 +280,21 @@ impl SignatureAlgorithm {
         matches!(self.plain(), Self::RsaSha256 | Self::RsaSha512)
     }
 
+    /// True for a key inside a security key, whose signatures say whether somebody was there (threat A8).
+    pub const fn is_security_key(self) -> bool {
+        matches!(self.plain(), Self::SkEd25519 | Self::SkEcdsaNistp256)
+    }
+
+    /// Every algorithm that signs, without the names of certificates.
+    pub fn signing() -> impl Iterator<Item = Self> + Clone {
+        Self::ALL.iter().copied().filter(|algorithm| !algorithm.is_certificate())
+    }
+
+    /// Every algorithm by which a certificate is shown.
+    pub fn certifying() -> impl Iterator<Item = Self> + Clone {
+        Self::ALL.iter().copied().filter(|algorithm| algorithm.is_certificate())
+    }
+
     /// True when the key is shown in a certificate.
     pub const fn is_certificate(self) -> bool {
         self as u8 != self.plain() as u8
@@ -285,6 +308,8 @@ impl SignatureAlgorithm {
             Self::EcdsaNistp256 | Self::EcdsaNistp256Cert => Self::EcdsaNistp256,
             Self::EcdsaNistp384 | Self::EcdsaNistp384Cert => Self::EcdsaNistp384,
             Self::EcdsaNistp521 | Self::EcdsaNistp521Cert => Self::EcdsaNistp521,
+            Self::SkEd25519 | Self::SkEd25519Cert => Self::SkEd25519,
+            Self::SkEcdsaNistp256 | Self::SkEcdsaNistp256Cert => Self::SkEcdsaNistp256,
             Self::RsaSha512 | Self::RsaSha512Cert => Self::RsaSha512,
             Self::RsaSha256 | Self::RsaSha256Cert => Self::RsaSha256,
         }
@@ -296,6 +321,8 @@ impl SignatureAlgorithm {
             Self::EcdsaNistp256 => Self::EcdsaNistp256Cert,
             Self::EcdsaNistp384 => Self::EcdsaNistp384Cert,
             Self::EcdsaNistp521 => Self::EcdsaNistp521Cert,
+            Self::SkEd25519 => Self::SkEd25519Cert,
+            Self::SkEcdsaNistp256 => Self::SkEcdsaNistp256Cert,
             Self::RsaSha512 => Self::RsaSha512Cert,
             Self::RsaSha256 => Self::RsaSha256Cert,
             _ => Self::Ed25519Cert,

@@ -25,7 +25,7 @@ pub struct CertificateHead<'a> {
 pub fn split(blob: &[u8]) -> Result<CertificateHead<'_>, DecodeError> {
     let mut reader = Reader::new(blob);
     let found = reader.string("certificate type")?;
-    let algorithm = SignatureAlgorithm::CERTIFICATES.iter().find(|a| a.key_type().as_bytes() == found);
+    let algorithm = SignatureAlgorithm::certifying().find(|a| a.key_type().as_bytes() == found);
     let Some(algorithm) = algorithm else {
         return Err(DecodeError { kind: DecodeErrorKind::BadValue, field: "certificate type" });
     };
@@ -39,6 +39,15 @@ pub fn split(blob: &[u8]) -> Result<CertificateHead<'_>, DecodeError> {
             key.put_mpint(reader.mpint("modulus")?);
         }
         names::SSH_ED25519 => key.put_string(reader.string("public key")?),
+        names::SK_SSH_ED25519 => {
+            key.put_string(reader.string("public key")?);
+            key.put_string(reader.string("application")?);
+        }
+        names::SK_ECDSA_NISTP256 => {
+            key.put_string(reader.string("curve")?);
+            key.put_string(reader.string("point")?);
+            key.put_string(reader.string("application")?);
+        }
         _ => {
             key.put_string(reader.string("curve")?);
             key.put_string(reader.string("point")?);

@@ -73,6 +73,14 @@ pub const RSA_SHA2_256: &str = "rsa-sha2-256";
 pub const RSA_SHA2_512: &str = "rsa-sha2-512";
 /// RFC 4253 §6.6: the RSA key type (as a signature algorithm it is SHA-1 and never used here).
 pub const SSH_RSA: &str = "ssh-rsa";
+/// OpenSSH PROTOCOL.u2f: an Ed25519 key inside a security key.
+pub const SK_SSH_ED25519: &str = "sk-ssh-ed25519@openssh.com";
+/// OpenSSH PROTOCOL.u2f: a key over nistp256 inside a security key.
+pub const SK_ECDSA_NISTP256: &str = "sk-ecdsa-sha2-nistp256@openssh.com";
+/// OpenSSH PROTOCOL.u2f.
+pub const SK_SSH_ED25519_CERT: &str = "sk-ssh-ed25519-cert-v01@openssh.com";
+/// OpenSSH PROTOCOL.u2f.
+pub const SK_ECDSA_NISTP256_CERT: &str = "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com";
 /// OpenSSH PROTOCOL.certkeys.
 pub const SSH_ED25519_CERT: &str = "ssh-ed25519-cert-v01@openssh.com";
 /// OpenSSH PROTOCOL.certkeys.

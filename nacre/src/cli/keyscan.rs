@@ -154,10 +154,12 @@ fn kinds(list: &str) -> Result<Vec<KeyKind>, String> {
     let mut kinds = Vec::new();
     for name in list.split(',') {
         match name.to_ascii_lowercase().as_str() {
-            "rsa" => kinds.push(KeyKind::Rsa),
-            "ecdsa" => kinds.push(KeyKind::Ecdsa),
-            "ed25519" => kinds.push(KeyKind::Ed25519),
-            "dsa" | "ecdsa-sk" | "ed25519-sk" => {}
+            "rsa" | "ssh-rsa" | "rsa-sha2-256" | "rsa-sha2-512" => kinds.push(KeyKind::Rsa),
+            "ecdsa" | "ecdsa-sha2-nistp256" | "ecdsa-sha2-nistp384" | "ecdsa-sha2-nistp521" => {
+                kinds.push(KeyKind::Ecdsa);
+            }
+            "ed25519" | "ssh-ed25519" => kinds.push(KeyKind::Ed25519),
+            "dsa" | "ssh-dss" | "ecdsa-sk" | "ed25519-sk" => {}
             _ => return Err(format!("unknown key type '{}': rsa, ecdsa and ed25519 are known", printable(name))),
         }
     }

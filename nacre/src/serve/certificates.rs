@@ -141,7 +141,8 @@ impl Question<'_> {
 
     fn own_name(&self) -> Result<KeyOptions, String> {
         if self.certificate.names_user(&self.account.name) {
-            return Ok(KeyOptions::default());
+            // No line stands beside the certificate that could ask for a touch.
+            return Ok(KeyOptions { no_touch_required: true, ..KeyOptions::default() });
         }
         Err(nacre_crypto::CertificateRefusal::WrongPrincipal.to_string())
     }
@@ -194,6 +195,8 @@ impl Question<'_> {
             x11_forwarding: own.x11_forwarding,
             pty: own.pty,
             user_rc: own.user_rc,
+            no_touch_required: own.no_touch_required,
+            verify_required: own.verify_required,
             command: own.force_command.clone(),
             // A certificate says nothing of variables.
             environment: line.environment.clone(),

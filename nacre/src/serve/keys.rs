@@ -2,7 +2,7 @@
 
 use super::login::{Ends, Login};
 use super::shared::Shared;
-use super::{certificates, keys_command, revoked};
+use super::{certificates, keys_command, revoked, security_key};
 use nacre_config::authorized_keys::{AuthorizedKeys, KeyOptions, PermitPort, PermitTarget};
 use nacre_config::server::KeyFile;
 use nacre_crypto::{Certificate, PublicKey};
@@ -20,8 +20,20 @@ const MAX_FILE: usize = 1024 * 1024;
 /// The most files one pattern may name.
 const MAX_MATCHES: usize = 128;
 
-/// The options of the line that lets this key in, if one does; for a certificate narrowed by its own.
+/// The options of the line that lets this key in, if one does; for a certificate narrowed by its own. A signature that is
+/// there already shows what was asked of a security key.
 pub fn find(shared: &Shared, login: &Login, ends: Ends, key: &KeyCheck) -> Option<KeyOptions> {
+    let options = lets_in(shared, login, ends, key)?;
+    match security_key::refusal(login, key, &options) {
+        None => Some(options),
+        Some(why) => {
+            certificates::refused(login, why, None);
+            None
+        }
+    }
+}
+
+fn lets_in(shared: &Shared, login: &Login, ends: Ends, key: &KeyCheck) -> Option<KeyOptions> {
     let blob = key.public_key.as_slice();
     // Before anything else is looked at: accounts that do not exist take as long (threat A12), and nothing but a key goes further.
     let certificate = key.algorithm.is_certificate().then(|| Certificate::from_blob(blob)).transpose();
@@ -149,6 +161,8 @@ pub fn intersect(a: &KeyOptions, b: &KeyOptions) -> KeyOptions {
     both.x11_forwarding &= b.x11_forwarding;
     both.pty &= b.pty;
     both.user_rc &= b.user_rc;
+    both.no_touch_required &= b.no_touch_required;
+    both.verify_required |= b.verify_required;
     both.permit_open = permitted_by_both(&a.permit_open, &b.permit_open);
     both.permit_listen = permitted_by_both(&a.permit_listen, &b.permit_listen);
     both.environment.retain(|variable| b.environment.contains(variable));

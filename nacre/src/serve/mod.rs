@@ -29,6 +29,7 @@ mod passwords;
 pub mod privsep;
 mod rc;
 mod revoked;
+mod security_key;
 mod shared;
 mod sockets;
 

@@ -157,7 +157,7 @@ impl Entry {
             return Err(no_key(options, key_type));
         }
         let options = options.map_or(Ok(KeyOptions::default()), KeyOptions::parse).map_err(LineError::Options)?;
-        if options.verify_required && !key_type.starts_with("sk-") {
+        if options.verify_required && !options.cert_authority && !key_type.starts_with("sk-") {
             return Err(LineError::Options(OptionsError::OnlySecurityKeys("verify-required")));
         }
         if options.principals.is_some() && !options.cert_authority {

@@ -120,6 +120,10 @@ pub struct ConnectionOptions {
     pub revoked_keys: Option<String>,
     /// What CAs may sign certificates with.
     pub ca_signature_algorithms: Vec<String>,
+    /// Every security key's signature has to show that it was touched.
+    pub touch_required: bool,
+    /// Every security key's signature has to show that it verified its user.
+    pub verify_required: bool,
     pub(super) authorized_keys_file: Vec<String>,
     pub(super) authorized_principals_file: Option<String>,
 }
@@ -134,6 +138,7 @@ impl ConnectionOptions {
         };
         let mut ip_qos = s.words(Keyword::IPQoS).into_iter().map(|word| words::traffic_class(&word));
         // Names left out were told of at the start.
+        let security_keys = s.words(Keyword::PubkeyAuthOptions);
         let ca_signatures = algorithm_list(s, Keyword::CASignatureAlgorithms, sets, Class::CaKey, &mut Vec::new());
         let accepted = algorithm_list(s, Keyword::PubkeyAcceptedAlgorithms, sets, Class::UserKey, &mut Vec::new());
         Self {
@@ -190,6 +195,8 @@ impl ConnectionOptions {
             trusted_user_ca_keys: s.text_or_none(Keyword::TrustedUserCAKeys),
             revoked_keys: s.text_or_none(Keyword::RevokedKeys),
             ca_signature_algorithms: ca_signatures,
+            touch_required: security_keys.iter().any(|word| word == "touch-required"),
+            verify_required: security_keys.iter().any(|word| word == "verify-required"),
             authorized_keys_file: s.words(Keyword::AuthorizedKeysFile),
             authorized_principals_file: s.text_or_none(Keyword::AuthorizedPrincipalsFile),
         }

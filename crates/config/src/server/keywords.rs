@@ -2,7 +2,8 @@
 
 use super::readers::{
     read_allow, read_authentication_methods, read_exempt_list, read_listen, read_max_startups, read_names,
-    read_net_block, read_penalties, read_permit_listen, read_permit_open, read_source_limit, read_subsystem,
+    read_net_block, read_penalties, read_permit_listen, read_permit_open, read_pubkey_options, read_source_limit,
+    read_subsystem,
 };
 use crate::algorithms::Class;
 use crate::kind::{Kind, Row, Words, keywords};
@@ -25,7 +26,6 @@ const RHOSTS: Words = &[("yes", "yes"), ("no", "no"), ("shosts-only", "shosts-on
 const TUNNEL: Words = &[("yes", "yes"), ("no", "no"), ("point-to-point", "point-to-point"), ("ethernet", "ethernet")];
 
 const HOSTBASED: &str = "nobody is let in by the name of their host";
-const TOUCH: &str = "security keys would be taken without the proof asked for";
 const MAX: i64 = 2_147_483_647;
 
 const fn flag(default: &'static str) -> Row {
@@ -150,7 +150,7 @@ keywords! {
         PermitOpen = Row::new(Kind::Custom(read_permit_open)).default("any").in_match(),
         PermitListen = Row::new(Kind::Custom(read_permit_listen)).default("any").in_match(),
         PermitUserEnvironment = text("no"),
-        PubkeyAuthOptions = Row::new(Kind::List).default("none").in_match().stop(&["none"], TOUCH),
+        PubkeyAuthOptions = Row::new(Kind::Custom(read_pubkey_options)).default("none").in_match(),
         // Nacre's own.
         Sandbox = flag("yes"),
         LogFormat = Row::new(Kind::Word(LOG_FORMATS)).default("text"),

@@ -134,3 +134,19 @@ pub(super) fn read_permit_open(words: &[String]) -> Read {
 pub(super) fn read_permit_listen(words: &[String]) -> Read {
     read_permits(words, true, "any, none, or words like port or host:port with a port from 1 to 65535 or *")
 }
+
+/// PubkeyAuthOptions: `none`, or what every security key's signature has to show.
+pub(super) fn read_pubkey_options(words: &[String]) -> Read {
+    const ALLOWED: &str = "none, touch-required, verify-required";
+    let lower: Vec<String> = words.iter().map(|word| word.to_ascii_lowercase()).collect();
+    let known = |word: &String| matches!(word.as_str(), "none" | "touch-required" | "verify-required");
+    if lower.is_empty() || !lower.iter().all(known) {
+        return Err(ALLOWED);
+    }
+    // In OpenSSH's order, each once; `none` takes back what stands before it.
+    let since = lower.iter().rposition(|word| word == "none").map_or(0, |at| at + 1);
+    let has = |name: &str| lower.iter().skip(since).any(|word| word == name);
+    let named: Vec<String> =
+        ["touch-required", "verify-required"].into_iter().filter(|name| has(name)).map(str::to_owned).collect();
+    Ok(Value::List(if named.is_empty() { vec!["none".to_owned()] } else { named }))
+}

@@ -92,7 +92,7 @@ impl CertificateRequest<'_> {
         let mut nonce = [0; 32];
         fill_random(&mut nonce).map_err(|_| KeyError::Failed)?;
         let plain = self.key.key_type();
-        let algorithm = SignatureAlgorithm::PLAIN.iter().find(|a| a.key_type() == plain);
+        let algorithm = SignatureAlgorithm::signing().find(|a| a.key_type() == plain);
         let algorithm = algorithm.ok_or_else(|| KeyError::Unsupported(format!("a certificate for {plain}")))?;
         let mut blob = Vec::new();
         blob.put_string(algorithm.certified().key_type());

@@ -141,8 +141,7 @@ impl Certificate {
         let (key_type, rest) = line.trim().split_once([' ', '\t']).ok_or(CertificateError::NotACertificate)?;
         let rest = rest.trim_start();
         let (base64, comment) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
-        if !SignatureAlgorithm::CERTIFICATES.iter().any(|a| a.key_type() == key_type)
-            || base64.len() > MAX_LEN.div_ceil(3) * 4
+        if !SignatureAlgorithm::certifying().any(|a| a.key_type() == key_type) || base64.len() > MAX_LEN.div_ceil(3) * 4
         {
             return Err(CertificateError::NotACertificate);
         }
@@ -236,7 +235,7 @@ impl Certificate {
 
     /// The algorithms by which it can be shown, strongest first.
     pub fn algorithms(&self) -> Vec<SignatureAlgorithm> {
-        SignatureAlgorithm::CERTIFICATES.iter().copied().filter(|a| a.key_type() == self.key_type).collect()
+        SignatureAlgorithm::certifying().filter(|a| a.key_type() == self.key_type).collect()
     }
 
     /// As logs name it: `ED25519-CERT SHA256:... ID me (serial 3) CA ED25519 SHA256:...`.
@@ -297,6 +296,6 @@ fn options(list: &[u8]) -> Result<Vec<CertificateOption>, CertificateError> {
 /// The algorithm that a signature names. SHA-1 (`ssh-rsa`) is none of ours.
 fn signed_with(signature: &[u8]) -> Result<SignatureAlgorithm, CertificateError> {
     let name = Reader::new(signature).text("signature format")?;
-    let known = SignatureAlgorithm::PLAIN.iter().copied().find(|algorithm| algorithm.name() == name);
+    let known = SignatureAlgorithm::signing().find(|algorithm| algorithm.name() == name);
     known.ok_or_else(|| CertificateError::SignatureAlgorithm(clean_line(name.as_bytes(), 64)))
 }

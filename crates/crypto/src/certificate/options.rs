@@ -20,11 +20,19 @@ pub struct UserLimits {
     pub pty: bool,
     /// `permit-user-rc`.
     pub user_rc: bool,
+    /// `no-touch-required`: a security key's signature need not show that it was touched.
+    pub no_touch_required: bool,
+    /// `verify-required`: a security key's signature must show that it verified its user.
+    pub verify_required: bool,
 }
 
 impl Certificate {
+    fn is_of_security_key(&self) -> bool {
+        self.algorithms().iter().any(|algorithm| algorithm.is_security_key())
+    }
+
     /// What this user's certificate demands and allows, shown from `peer`. `verify-required` asks for something that
-    /// only security keys can do, and none is known here.
+    /// only security keys can do.
     ///
     /// # Errors
     /// It is critical and not known, makes no sense, or is not met (threat A7).
@@ -40,6 +48,7 @@ impl Certificate {
                         return Err(CertificateRefusal::SourceAddress);
                     }
                 }
+                "verify-required" if self.is_of_security_key() => limits.verify_required = true,
                 "verify-required" => return Err(CertificateRefusal::NeedsVerification),
                 other => return Err(CertificateRefusal::UnknownCritical(clean_line(other.as_bytes(), 64))),
             }
@@ -51,6 +60,7 @@ impl Certificate {
                 "permit-port-forwarding" => limits.port_forwarding = true,
                 "permit-pty" => limits.pty = true,
                 "permit-user-rc" => limits.user_rc = true,
+                "no-touch-required" => limits.no_touch_required = true,
                 _ => {}
             }
         }

@@ -59,6 +59,9 @@ fn certified_material(reader: &mut Reader<'_>, certificate: &[u8]) -> Result<Mat
             let q = Zeroizing::new(reader.mpint("second prime")?.to_vec());
             Material::rsa(RsaParts { n: n.to_vec(), e: e.to_vec(), d, p, q, iqmp })
         }
+        KeyBlob::SkEd25519 { .. } | KeyBlob::SkEcdsa { .. } => {
+            Err(KeyError::Unsupported("a key inside a security key".to_owned()))
+        }
     }
 }
 

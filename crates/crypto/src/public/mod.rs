@@ -103,16 +103,20 @@ impl PublicKey {
         match KeyBlob::decode(&self.blob) {
             Ok(KeyBlob::Ecdsa { curve, .. }) => curve.key_type(),
             Ok(KeyBlob::Rsa { .. }) => names::SSH_RSA,
+            Ok(KeyBlob::SkEd25519 { .. }) => names::SK_SSH_ED25519,
+            Ok(KeyBlob::SkEcdsa { .. }) => names::SK_ECDSA_NISTP256,
             // The constructors let nothing else through.
             Ok(KeyBlob::Ed25519 { .. }) | Err(_) => names::SSH_ED25519,
         }
     }
 
-    /// The short name that `ssh-keygen -l` puts into brackets: `ED25519`, `ECDSA` or `RSA`.
+    /// The short name that `ssh-keygen -l` puts into brackets: `ED25519`, `ECDSA`, `RSA`, `ED25519-SK` or `ECDSA-SK`.
     pub fn type_label(&self) -> &'static str {
         match KeyBlob::decode(&self.blob) {
             Ok(KeyBlob::Ecdsa { .. }) => "ECDSA",
             Ok(KeyBlob::Rsa { .. }) => "RSA",
+            Ok(KeyBlob::SkEd25519 { .. }) => "ED25519-SK",
+            Ok(KeyBlob::SkEcdsa { .. }) => "ECDSA-SK",
             Ok(KeyBlob::Ed25519 { .. }) | Err(_) => "ED25519",
         }
     }
@@ -122,7 +126,7 @@ impl PublicKey {
         match KeyBlob::decode(&self.blob) {
             Ok(KeyBlob::Ecdsa { curve, .. }) => curve.bits(),
             Ok(KeyBlob::Rsa { n, .. }) => bit_len(n),
-            Ok(KeyBlob::Ed25519 { .. }) | Err(_) => 256,
+            Ok(KeyBlob::Ed25519 { .. } | KeyBlob::SkEd25519 { .. } | KeyBlob::SkEcdsa { .. }) | Err(_) => 256,
         }
     }
 }

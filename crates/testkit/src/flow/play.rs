@@ -93,7 +93,8 @@ impl Player {
                     transport,
                     provider,
                     host_keys: vec![public_half(kept(host))],
-                    user_algorithms: SignatureAlgorithm::ALL.to_vec(),
+                    // The recordings are older than security keys.
+                    user_algorithms: SignatureAlgorithm::ALL.iter().copied().filter(|a| !a.is_security_key()).collect(),
                     login_timeout: None,
                     unused_timeout: None,
                     observer: None,
