@@ -302,3 +302,16 @@ fn k02_private_keys_that_others_can_read_are_refused() {
         good(ours(&["-y", "-f", &file]));
     }
 }
+
+#[test]
+fn a_program_answers_for_the_person() {
+    let scratch = Scratch::new();
+    let file = path(&scratch, "key");
+    good(theirs(&["-q", "-N", "hunter two", "-C", "me", "-f", &file]));
+    let script = scratch.write("askpass", "#!/bin/sh\necho hunter two\n");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = nacre();
+    command.args(["keygen", "-y", "-f", &file]).env("SSH_ASKPASS", &script).env("SSH_ASKPASS_REQUIRE", "force");
+    let printed = good(command.stdin(std::process::Stdio::null()).output().unwrap());
+    assert_eq!(printed, scratch.read("key.pub"));
+}
