@@ -132,6 +132,9 @@ const CERTIFIED: &[(&str, &[&str], bool)] = &[
     ("me@x namespaces=\"git\",cert-authority @ca", &[], false),
     ("me@x @ca", &[], false),
     ("me@x @k0", &[], false),
+    ("me@x @k0-cert", &[], true),
+    ("me@x @k0-cert", &["-Overify-time=20190101"], true),
+    ("me@x cert-authority @k0-cert", &[], false),
     ("you cert-authority @ca", &[], false),
     ("me@x cert-authority @k1", &[], false),
     ("me@x cert-authority @ca", &["-Overify-time=20190101"], false),
@@ -144,7 +147,7 @@ const CERTIFIED: &[(&str, &[&str], bool)] = &[
 
 fn allowed(scratch: &Scratch, lines: &str) {
     let mut lines = lines.to_owned();
-    for name in ["k0", "k1", "ca"] {
+    for name in ["k0-cert", "k0", "k1", "ca"] {
         lines = lines.replace(&format!("@{name}"), &key(scratch, name));
     }
     scratch.write("allowed", &format!("{lines}\n"));

@@ -8,6 +8,9 @@ use crate::pattern::{ListMatch, matches_list};
 /// The longest file accepted, in bytes.
 pub const MAX_FILE: usize = 16 * 1024 * 1024;
 
+/// How the names of certificates' types end.
+const CERTIFICATE: &str = "-cert-v01@openssh.com";
+
 /// A good line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedSigner {
@@ -21,7 +24,7 @@ pub struct AllowedSigner {
     pub valid_after: Option<Expiry>,
     /// Until when.
     pub valid_before: Option<Expiry>,
-    /// The key blob (RFC 4253 §6.6).
+    /// The key blob (RFC 4253 §6.6), or a certificate.
     pub blob: Vec<u8>,
     /// The line's number, from 1.
     pub line: u32,
@@ -93,7 +96,7 @@ impl AllowedSigner {
             return Err(LineError::NotText);
         }
         let (principals, rest) = principals(text)?;
-        let is_key = KEY_TYPES.contains(&cut(rest).0);
+        let is_key = is_key_type(cut(rest).0);
         let (options, key) = if is_key { (None, rest) } else { split_options(rest)? };
         if options.is_some_and(|o| o.contains('\u{fffd}')) || principals.contains('\u{fffd}') {
             return Err(LineError::NotText);
@@ -102,7 +105,7 @@ impl AllowedSigner {
         if key_type.is_empty() {
             return Err(LineError::NoKey);
         }
-        if !KEY_TYPES.contains(&key_type) {
+        if !is_key_type(key_type) {
             return Err(LineError::KeyType(key_type.to_owned()));
         }
         let mut signer = Self {
@@ -194,6 +197,15 @@ impl AllowedSigner {
     }
 }
 
+/// A line may have a certificate as well: that very one counts.
+fn is_key_type(word: &str) -> bool {
+    let plain = word.strip_suffix(CERTIFICATE);
+    KEY_TYPES.contains(&word)
+        || plain.is_some_and(|plain| {
+            KEY_TYPES.iter().any(|known| known.strip_suffix("@openssh.com").unwrap_or(known) == plain)
+        })
+}
+
 /// The first word, which may stand in double quotes, and what follows it.
 fn principals(text: &str) -> Result<(String, &str), LineError> {
     if !text.starts_with('"') {
@@ -253,6 +265,16 @@ mod tests {
         assert!(AllowedSigner::parse(KEY.as_bytes(), 1).is_err(), "a key without a name");
         assert!(AllowedSigner::parse(b"me ssh-ed25519 AAAA", 1).is_err());
         assert_eq!(AllowedSigner::parse(b"  # me", 1), Ok(None));
+        for (word, right) in [
+            ("ssh-ed25519-cert-v01@openssh.com", true),
+            ("sk-ssh-ed25519-cert-v01@openssh.com", true),
+            ("ssh-rsa", true),
+            ("x-cert-v01@openssh.com", false),
+            ("ssh-dss", false),
+            ("", false),
+        ] {
+            assert_eq!(is_key_type(word), right, "{word}");
+        }
         let both = AllowedSigners::parse(format!("me {KEY}\nnobody\n\nyou {KEY}\n").as_bytes());
         assert_eq!((both.entries.len(), both.refused.len()), (2, 1));
     }

@@ -102,12 +102,12 @@ fn judge(
     Err(reason)
 }
 
-/// Whether a line is about the key that signed, or about the CA of its certificate.
+/// Whether a line is about the key or the very certificate that signed, or about the CA of the certificate.
 fn of_key(line: &AllowedSigner, signature: &SshSignature) -> bool {
     match (line.cert_authority, signature.certificate()) {
         (true, Some(certificate)) => certificate.ca().blob() == line.blob,
-        (false, None) => signature.key().blob() == line.blob,
-        _ => false,
+        (false, _) => signature.shown() == line.blob,
+        (true, None) => false,
     }
 }
 
@@ -118,7 +118,7 @@ fn counts(
     person: &str,
     namespace: &str,
 ) -> Result<(), String> {
-    if let Some(certificate) = signature.certificate() {
+    if let Some(certificate) = signature.certificate().filter(|_| line.cert_authority) {
         certificate.check(CertificateKind::User, options.second()).map_err(|why| why.to_string())?;
         if !certificate.names_user(person) {
             return Err(nacre_crypto::CertificateRefusal::WrongPrincipal.to_string());
@@ -136,8 +136,8 @@ pub(super) fn find(args: &KeygenArgs, wanted: &SignatureArgs) -> Result<(), Fail
     let lines = allowed(path).map_err(|why| failure(why).code(EXIT))?;
     for line in lines.entries.iter().filter(|line| of_key(line, &signature)) {
         let names = match signature.certificate() {
-            Some(certificate) => certified(line, certificate, &options),
-            None => line.principals.split(',').map(str::to_owned).collect(),
+            Some(certificate) if line.cert_authority => certified(line, certificate, &options),
+            _ => line.principals.split(',').map(str::to_owned).collect(),
         };
         match line.counts_at(options.at, nacre_sys::clock::utc_offset) {
             Ok(()) if names.is_empty() => {
