@@ -57,3 +57,34 @@ fn a07_the_monitor_judges_certificates() {
     // Nothing that the net process said ran into the gate.
     assert!(!server.log().contains("net process"), "{}", server.log());
 }
+
+/// Stands for a security key (Debian's openssh-tests).
+const DUMMY: &str = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
+
+#[test]
+fn a08_the_monitor_looks_at_what_a_security_key_shows() {
+    if !possible() || !Path::new(DUMMY).exists() {
+        return;
+    }
+    let place = Scratch::new();
+    make_key(&place, "ca");
+    let mut keygen = program("ssh-keygen");
+    keygen.args(["-q", "-N", "", "-w", DUMMY, "-t", "ed25519-sk", "-O", "no-touch-required", "-f"]);
+    assert_eq!(finish(keygen.arg(place.path("user")), b"").code, 0);
+    let lines = format!("PerSourcePenalties no\nTrustedUserCAKeys {}\n", place.path("ca.pub").display());
+    let server = Root::start(Path::new(env!("CARGO_BIN_EXE_nacre")), &lines);
+    let user = ACCOUNTS[0].0;
+    let with = |words: &[&str]| {
+        let mut keygen = program("ssh-keygen");
+        keygen.args(["-q", "-s"]).arg(place.path("ca")).args(["-I", "x", "-n", user]).args(words);
+        assert_eq!(finish(keygen.arg(place.path("user.pub")), b"").code, 0);
+        let mut ssh = server.client(server.port);
+        ssh.args(["-T", "-o", "BatchMode=yes", "-o", &format!("SecurityKeyProvider={DUMMY}"), "-i"]);
+        finish(ssh.arg(place.path("user")).args(["-l", user, "127.0.0.1", "id -un"]), b"")
+    };
+    assert_eq!(with(&[]).code, 255);
+    server.logs("nobody touched the security key");
+    let done = with(&["-O", "no-touch-required"]);
+    assert_eq!(done.out, format!("{user}\n"), "{} {}", done.err, server.log());
+    assert!(!server.log().contains("net process"), "{}", server.log());
+}
