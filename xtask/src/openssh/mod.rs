@@ -13,6 +13,7 @@ use known::Known;
 use one::Outcome;
 use program::Column;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -89,10 +90,29 @@ fn links(root: &Path, nacre: Option<PathBuf>, scratch: &Path) -> Result<PathBuf,
     fs::copy(&nacre, &own).map_err(|error| format!("{}: {error}", nacre.display()))?;
     let made = Command::new(&own).arg("links").arg(&links).output();
     match made {
-        Ok(output) if output.status.success() => Ok(links),
+        Ok(output) if output.status.success() => {
+            agent_of_usual_size(&links, &scratch.join("agent")).map_err(|error| format!("ssh-agent: {error}"))?;
+            Ok(links)
+        }
         Ok(output) => Err(format!("nacre links: {}", String::from_utf8_lossy(&output.stderr))),
         Err(error) => Err(format!("{}: {error}", own.display())),
     }
+}
+
+/// The tests copy `ssh-agent` about as a file of some hundred kilobytes, in pieces of five bytes, too: in place of a large program stands a
+/// script of that size which calls it.
+fn agent_of_usual_size(links: &Path, folder: &Path) -> std::io::Result<()> {
+    let (link, program) = (links.join("ssh-agent"), folder.join("ssh-agent"));
+    fs::create_dir(folder)?;
+    fs::rename(&link, &program)?;
+    let mut script = format!("#!/bin/sh\nexec {} \"$@\"\n", program.display());
+    let mut number = 0_u32;
+    while script.len() < 350_000 {
+        script.push_str(&format!("# {number}\n"));
+        number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    }
+    fs::write(&link, script)?;
+    fs::set_permissions(&link, fs::Permissions::from_mode(0o755))
 }
 
 struct Run<'a> {
