@@ -13,6 +13,7 @@ use nacre_sys::privileges;
 use rustix::fs::Mode;
 use std::ffi::{CStr, OsString};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,13 +27,22 @@ const BROKEN: u8 = 11;
 /// # Errors
 /// It cannot begin.
 pub fn run(args: SftpServerArgs) -> Result<ExitCode, Failure> {
-    serve_one(args, &Who::of_this_process()).map(ExitCode::from)
+    let target = if args.stderr { Target::stderr() } else { Target::syslog(&args.facility) };
+    serve_one(args, &Who::of_this_process(), target).map(ExitCode::from)
 }
 
-/// [`run`] for a process that was not started with these words but goes on with them; its exit code.
-pub fn serve_called(name: &str, words: Vec<OsString>, who: &Who) -> u8 {
+/// [`run`] for a process that was not started with these words but goes on with them, in a jail: it logs by a socket that is
+/// connected to the system log, or not at all. Its exit code.
+pub fn serve_called(name: &str, words: Vec<OsString>, who: &Who, log: Option<OwnedFd>) -> u8 {
     let served = match sftp_server::parse(name, words) {
-        Ok(args) => serve_one(args, who),
+        Ok(args) => {
+            let target = match log {
+                _ if args.stderr => Target::stderr(),
+                Some(socket) => Target::syslog_by(socket, &args.facility),
+                None => Target::function(|_, _| {}),
+            };
+            serve_one(args, who, target)
+        }
         Err(Early::Usage(failure)) => Err(failure),
         Err(_) => Err(Failure::new("sftp-server: there is nobody here to read a help page")),
     };
@@ -42,7 +52,7 @@ pub fn serve_called(name: &str, words: Vec<OsString>, who: &Who) -> u8 {
     })
 }
 
-fn serve_one(args: SftpServerArgs, who: &Who) -> Result<u8, Failure> {
+fn serve_one(args: SftpServerArgs, who: &Who, target: Target) -> Result<u8, Failure> {
     if args.list_requests {
         output::print(&request_names().map(|name| format!("{name}\n")).collect::<String>())?;
         return Ok(0);
@@ -54,7 +64,6 @@ fn serve_one(args: SftpServerArgs, who: &Who) -> Result<u8, Failure> {
     if let Some(mask) = args.umask {
         rustix::process::umask(Mode::from_raw_mode(mask));
     }
-    let target = if args.stderr { Target::stderr() } else { Target::syslog(&args.facility) };
     log::start(target, Style { level: log::filter(args.level), json: false, program: "sftp-server" })?;
     let settings = settings(args, who)?;
     tracing::info!("session opened for local user {} from [{}]", who.name, who.client);

@@ -166,6 +166,55 @@ fn commands_and_terminals_of_a_furnished_jail() {
 }
 
 #[test]
+fn a18_no_folder_outside_is_held_open_in_a_jail() {
+    if !possible() {
+        return;
+    }
+    let jails = Jails::new();
+    for program in ["/bin/sh", "/bin/sleep"] {
+        jails.furnish("carol", program);
+    }
+    fs::create_dir(jails.of("carol").join(".ssh")).unwrap();
+    fs::write(jails.of("carol").join(".ssh/rc"), "exit 1").unwrap();
+    let server = jails.server("");
+    let mut client = server.ssh("carol", &["-tt"]).arg("sleep 30").stdin(Stdio::piped()).spawn().unwrap();
+    let uid = ACCOUNTS[0].1.to_string();
+    let own =
+        || below(server.pid()).into_iter().filter(|pid| status(*pid, "Uid").starts_with(&uid)).collect::<Vec<_>>();
+    eventually("a helper and a command", || own().len() >= 2);
+    // From a folder that is held open, /proc/self/fd would lead to what is above it.
+    let inside = jails.of("carol");
+    for pid in own() {
+        for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
+            let held = fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir());
+            let target = fs::read_link(entry.path()).unwrap_or_default();
+            assert!(!held || target.starts_with(&inside), "{pid} holds {}", target.display());
+        }
+    }
+    client.kill().unwrap();
+    client.wait().unwrap();
+    server.settles(0);
+}
+
+#[test]
+fn nologin_holds_for_those_in_a_jail() {
+    if !possible() {
+        return;
+    }
+    let jails = Jails::new();
+    for program in ["/bin/sh", "/bin/echo"] {
+        jails.furnish("carol", program);
+    }
+    let server = jails.server("");
+    assert_eq!(server.run("carol", "/bin/echo in").out, "in\n");
+    server.place.write("run/nologin", "closed for a while");
+    for done in [server.run("carol", "/bin/echo in"), sftp(&server, "carol", "ls\n")] {
+        assert!(done.code != 0 && done.out.is_empty(), "{done:?}");
+    }
+    server.settles(0);
+}
+
+#[test]
 fn a18_a_jail_that_somebody_else_can_change_is_not_entered() {
     if !possible() {
         return;

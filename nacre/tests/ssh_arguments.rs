@@ -363,8 +363,16 @@ fn mistakes_exit_255_with_one_line() {
 
 #[test]
 fn a15_names_that_look_like_options_or_shell_text_are_refused() {
-    for line in [&["--", "-oProxyCommand=id"][..], &["-l", "-froot", "h"], &["u;id@h"], &["$(id)"], &["a\nb"], &["@h"]]
-    {
+    for line in [
+        &["--", "-oProxyCommand=id"][..],
+        &["-l", "-froot", "h"],
+        &["u;id@h"],
+        &["$(id)"],
+        &["a\nb"],
+        &["@h"],
+        &["-J", "$(id)", "h"],
+        &["-J", "a,`id`@b", "h"],
+    ] {
         refused(line);
     }
 }

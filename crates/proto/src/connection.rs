@@ -130,7 +130,8 @@ impl Connection {
     }
 
     /// Eats whole packets from `input`, opened in place; an incomplete tail stays. Input also
-    /// stays while a question must be answered first: call again after the answer.
+    /// stays while a question must be answered first, or while events wait that hold much: call again after the answer,
+    /// or when no event is left.
     ///
     /// # Errors
     /// The connection is over; the same error is kept, and [`Connection::poll_transmit`] forms
@@ -139,6 +140,9 @@ impl Connection {
         loop {
             if let Some(error) = self.transport.error() {
                 return Err(error.clone());
+            }
+            if self.transport.inflated() > crate::limits::MAX_INFLATED {
+                return Ok(());
             }
             let result = match self.transport.next(now, input) {
                 Ok(None) => return self.check_eof(now),
@@ -389,7 +393,11 @@ impl Connection {
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if event.is_none() {
+            self.transport.forget_inflated();
+        }
+        event
     }
 
     /// Whether more input should be fed now: not while a question blocks it or output is stuck.

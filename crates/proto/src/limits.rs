@@ -55,5 +55,7 @@ pub const MAX_WINDOW: u32 = 40 * 1024 * 1024;
 pub const MAX_GRANTED: u64 = 64 * 1024 * 1024;
 /// What an application may leave with us unsent, on one channel, in bytes.
 pub const MAX_CHANNEL_BUFFER: usize = 256 * 1024;
+/// What comes out of compressed packets before the events they make are taken, in bytes, and a packet (threat T15).
+pub const MAX_INFLATED: usize = 1024 * 1024;
 /// Peer text in logs and errors, in bytes.
 pub const MAX_PEER_TEXT: usize = 1024;

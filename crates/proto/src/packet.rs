@@ -65,6 +65,8 @@ impl<T> Codec<T> {
 pub(crate) struct Inbound {
     opener: Option<Box<dyn Open>>,
     codec: Codec<Inflater>,
+    /// Bytes that came out of compressed packets; for whoever bounds what waits at once.
+    pub(crate) inflated: usize,
     /// Sequence number of the next packet, modulo 2^32.
     sequence: u32,
     /// `packet_length` of the next packet once its head has been read.
@@ -74,7 +76,7 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     pub(crate) fn new() -> Self {
-        Self { opener: None, codec: Codec::new(), sequence: 0, length: None, usage: Usage::default() }
+        Self { opener: None, codec: Codec::new(), inflated: 0, sequence: 0, length: None, usage: Usage::default() }
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
@@ -134,10 +136,10 @@ impl Inbound {
             return Err(Error::PeerMisbehaved(Misbehaviour::BadPacketLength));
         }
         let payload = packet.freeze().slice(HEAD..4 + length - padding);
-        Ok(Some(match &mut self.codec.stream {
-            None => payload,
-            Some(inflater) => inflater.inflate(&payload)?,
-        }))
+        let Some(inflater) = &mut self.codec.stream else { return Ok(Some(payload)) };
+        let payload = inflater.inflate(&payload)?;
+        self.inflated += payload.len();
+        Ok(Some(payload))
     }
 
     fn read_length(&mut self, shape: PacketShape, input: &mut BytesMut) -> Result<Option<usize>, Error> {

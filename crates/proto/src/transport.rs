@@ -355,7 +355,7 @@ impl Transport {
             self.outbound.seal(&payload, out)?;
             if payload.first() == Some(&number::USERAUTH_SUCCESS) {
                 self.may_rekey = true;
-                self.outbound.begin_compression();
+                self.begin_compression();
             }
         }
         Ok(())
@@ -429,14 +429,27 @@ impl Transport {
         self.start_exchange(now)
     }
 
+    fn begin_compression(&mut self) {
+        self.inbound.begin_compression();
+        self.outbound.begin_compression();
+    }
+
+    /// How many bytes came out of compressed packets since this was last forgotten.
+    pub(crate) fn inflated(&self) -> usize {
+        self.inbound.inflated
+    }
+
+    pub(crate) fn forget_inflated(&mut self) {
+        self.inbound.inflated = 0;
+    }
+
     /// The login is done: the connection layer opens, and rekeying begins to count.
     pub(crate) fn set_authenticated(&mut self, now: Instant) {
         self.authenticated = true;
-        self.inbound.begin_compression();
-        // A server waits until SUCCESS has left: KEXINIT would overtake it.
+        // A server waits until SUCCESS has left: KEXINIT would overtake it, and what comes before the client has it is not compressed.
         if self.role == Role::Client {
             self.may_rekey = true;
-            self.outbound.begin_compression();
+            self.begin_compression();
         }
         if let Some(time) = self.config.rekey.time {
             self.timers.set(Timer::RekeyDue, now + time);

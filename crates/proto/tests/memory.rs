@@ -418,4 +418,14 @@ fn t15_streams_of_a_compressed_connection_are_bounded_and_those_of_others_are_no
     let (bytes, ()) = peak(|| (0..1_000).for_each(|_| raw.send(&ignore)));
     raw.assert_alive();
     assert!(bytes < 2 << 20, "{bytes} bytes after 256 MB");
+    // All at once, as one read may bring them, of a kind that waits for whoever takes events.
+    let mut request = vec![number::GLOBAL_REQUEST];
+    request.put_string(b"nothing that is known");
+    request.put_bool(false);
+    request.extend_from_slice(&[0; 200 * 1024]);
+    let packets: Vec<u8> = (0..500).flat_map(|_| raw.seal(&request)).collect();
+    assert!(packets.len() < 256 * 1024, "{} bytes", packets.len());
+    let (bytes, ()) = peak(|| raw.feed(&packets));
+    raw.assert_alive();
+    assert!(bytes < 4 << 20, "{bytes} bytes for requests of 100 MB");
 }

@@ -12,33 +12,26 @@ use crate::error::{Doing, refused};
 /// Write permission for group and others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// What a process in a jail still needs of the outside. Nothing that it starts inherits it.
-struct Outside {
-    devices: OwnedFd,
-    own_threads: OwnedFd,
-}
-
-static OUTSIDE: OnceLock<Outside> = OnceLock::new();
+/// What this process's own `/proc/self/status` says, which a jail need not have. A file and no folder: a process can reach what it holds
+/// open by its `/proc/self/fd`, and from a folder what is above.
+static OWN_STATUS: OnceLock<OwnedFd> = OnceLock::new();
 
 /// Makes `folder` the root of the file system of this process for good, and its working directory. Nobody but root may be able to change
-/// it or what is above it: whoever puts a link in a program's way there would lead that program out, or have it run with more rights. Needs root.
-/// New terminals still come from the `/dev` outside.
+/// it or what is above it: whoever puts a link in a program's way there would lead that program out, or have it run with more rights. Needs root, and that
+/// no folder outside is held open.
 ///
 /// # Errors
 /// `InvalidInput` when the path is not absolute; `PermissionDenied` for a folder that somebody else can change; the errno of the step.
 pub fn enter(folder: &Path) -> io::Result<()> {
     check(folder)?;
-    let held = |path: &str| {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        rustix::fs::open(path, flags, Mode::empty()).doing(|| format!("hold {path}"))
-    };
-    let outside = Outside { devices: held("/dev")?, own_threads: held("/proc/self/task")? };
+    let status = rustix::fs::open("/proc/self/status", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let status = status.doing(|| "hold /proc/self/status".into())?;
     let doing = || format!("enter {}", folder.display());
     rustix::process::chdir(folder).doing(doing)?;
     rustix::process::chroot(c".").doing(|| format!("make {} the root", folder.display()))?;
     rustix::process::chdir(c"/").doing(doing)?;
-    OUTSIDE
-        .set(outside)
+    OWN_STATUS
+        .set(status)
         .map_err(|_| refused(io::ErrorKind::AlreadyExists, doing(), "this process is in a jail already"))
 }
 
@@ -68,12 +61,7 @@ fn check(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The folder of devices, for a process that has no `/dev` of its own.
-pub(crate) fn devices() -> Option<BorrowedFd<'static>> {
-    OUTSIDE.get().map(|outside| outside.devices.as_fd())
-}
-
-/// The folder that has an entry for each thread of this process, for one that sees no `/proc`.
-pub(crate) fn own_threads() -> Option<BorrowedFd<'static>> {
-    OUTSIDE.get().map(|outside| outside.own_threads.as_fd())
+/// The file that tells of this process, for one that sees no `/proc`.
+pub(crate) fn own_status() -> Option<BorrowedFd<'static>> {
+    OWN_STATUS.get().map(AsFd::as_fd)
 }

@@ -86,7 +86,16 @@ impl Pty {
     /// The errno of /dev/ptmx (ENOSPC: no ptys left) or of the slave.
     pub fn open() -> io::Result<Self> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let master = open_master(flags).doing(|| "open a pseudo-terminal (/dev/ptmx)".into())?;
+        let master = rustix::pty::openpt(flags).doing(|| "open a pseudo-terminal (/dev/ptmx)".into())?;
+        Self::of_master(master)
+    }
+
+    /// [`Self::open`] for one whose master another process opened.
+    ///
+    /// # Errors
+    /// The errno of the step: it is no master, or its slave cannot be reached.
+    pub fn of_master(master: OwnedFd) -> io::Result<Self> {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         rustix::pty::grantpt(&master).doing(|| "grant a pseudo-terminal".into())?;
         rustix::pty::unlockpt(&master).doing(|| "unlock a pseudo-terminal".into())?;
         let name = rustix::pty::ptsname(&master, Vec::new()).doing(|| "name a pseudo-terminal".into())?;
@@ -139,17 +148,6 @@ impl Pty {
 
 fn reading_modes(path: &Path) -> String {
     format!("read the terminal modes of {}", path.display())
-}
-
-/// In a jail the terminals are those outside, as they would be had before it was entered.
-fn open_master(flags: OpenptFlags) -> rustix::io::Result<OwnedFd> {
-    match crate::jail::devices() {
-        None => rustix::pty::openpt(flags),
-        Some(devices) => {
-            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-            rustix::fs::openat(devices, "ptmx", flags, Mode::empty())
-        }
-    }
 }
 
 fn open_slave(master: &OwnedFd, path: &Path, flags: OpenptFlags) -> io::Result<OwnedFd> {

@@ -1,5 +1,7 @@
 //! The word that says where to go: `host`, `user@host` or `ssh://user@host:port`.
 
+use nacre_config::client::JumpHost;
+
 /// A destination as typed; the host may still be an alias of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
@@ -114,6 +116,21 @@ pub fn check_host(host: &str) -> Result<(), String> {
         h if h.chars().any(refused) => Err(format!("host name '{}' holds characters no host has", printable(h))),
         _ => Ok(()),
     }
+}
+
+/// Checks what `-J` names: its text reaches commands of the configuration as `%j`.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check_stops(text: &str) -> Result<(), String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(());
+    }
+    // What cannot be read is told of where the value is.
+    text.split(',').filter_map(JumpHost::parse).try_for_each(|stop| {
+        stop.user.as_deref().map_or(Ok(()), check_user)?;
+        check_host(&stop.host)
+    })
 }
 
 /// Checks a user name for the far side: not empty, not an option, nothing a shell would act on.

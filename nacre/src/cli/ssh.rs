@@ -1,7 +1,7 @@
 //! `nacre ssh`: the flags of ssh(1) and what they mean together.
 
 use super::arg::{counted, flag, long_help, switch, value};
-use super::destination::{Destination, check_user, parse_port};
+use super::destination::{Destination, check_stops, check_user, parse_port};
 use super::getopt::{Operands, Opt, Words};
 use super::setting::{Setting, Settings, client_lines, quoted};
 use super::{Early, read};
@@ -362,7 +362,10 @@ impl Draft {
             "-F" => self.config_file = Some(text.into()),
             "-I" => set.overrule("-I", "PKCS11Provider", text),
             "-i" => set.value("-i", "IdentityFile", text),
-            "-J" => set.value("-J", "ProxyJump", text),
+            "-J" => {
+                check_stops(text)?;
+                set.value("-J", "ProxyJump", text);
+            }
             "-L" => self.forward(ForwardKind::Local, text)?,
             "-l" => {
                 check_user(text)?;

@@ -4,6 +4,7 @@
 use super::audit::{ForwardSpec, WatchedAcceptor, WatchedProcess};
 use super::forward::{self, AgentSocket};
 use super::judge::Judge;
+use super::launch::Outside;
 use nacre_net::Descriptor;
 use nacre_net::server::Authority;
 use nacre_net::server::authority::{
@@ -97,7 +98,7 @@ impl Authority for LocalAuthority {
             let started = async {
                 let launch = launch?;
                 trail.session_decided(key, &launch);
-                let mut opened = spawn_blocking(move || launch.run(agent.as_deref(), false))
+                let mut opened = spawn_blocking(move || launch.run(agent.as_deref(), Outside::default()))
                     .await
                     .unwrap_or_else(|error| Err(io::Error::other(error)))?;
                 trail.session_started(key, opened.terminal());

@@ -2,7 +2,7 @@
 
 use super::launch::Launch;
 use super::rc::Run;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const SH: &str = "/bin/sh";
 const PASSWD: &str = "/usr/bin/passwd";
@@ -19,6 +19,11 @@ const NO_TERMINAL: &str = "echo 'WARNING: Your password has expired.' >&2
 echo 'Password change required but no TTY available.' >&2
 exit 1";
 
+/// The file that keeps everybody but root out now, if one does. Looked for before a jail is entered, which has none.
+pub fn closed() -> Option<PathBuf> {
+    CLOSED.into_iter().map(PathBuf::from).find(|path| path.exists())
+}
+
 impl Launch {
     /// What runs in place of the command: the change of a password whose time is over, or the text that says why
     /// logins are closed, or that there is nothing but SFTP here.
@@ -27,14 +32,14 @@ impl Launch {
             let script = if self.pty.is_some() { CHANGE } else { NO_TERMINAL };
             return Some(script_on(script, PASSWD));
         }
-        let closed = CLOSED.into_iter().find(|path| Path::new(path).exists());
-        match closed.filter(|_| self.machine && self.account.uid != 0) {
+        match &self.closed {
             Some(path) => Some(script_on(SHOW, path)),
             None => self.sftp_only.then(|| script_on(SFTP_ONLY, "")),
         }
     }
 }
 
-fn script_on(script: &str, argument: &str) -> Run {
-    (SH.into(), "sh".into(), vec!["-c".into(), script.into(), "sh".into(), argument.into()])
+fn script_on(script: &str, argument: impl AsRef<Path>) -> Run {
+    let argument = argument.as_ref().as_os_str().to_owned();
+    (SH.into(), "sh".into(), vec!["-c".into(), script.into(), "sh".into(), argument])
 }

@@ -33,30 +33,36 @@ impl Launch {
         Some(words.into_iter().map(Into::into).collect())
     }
 
-    /// A copy of this process, which is the user already, as the SFTP server.
-    pub(super) fn sftp_in_jail(&self, words: Vec<OsString>) -> io::Result<Opened> {
+    /// A copy of this process, which is the user already, as the SFTP server; it logs by this socket, if there is one.
+    pub(super) fn sftp_in_jail(&self, words: Vec<OsString>, log: Option<OwnedFd>) -> io::Result<Opened> {
         if self.pty.is_some() {
             return Err(io::Error::other("internal-sftp in a ChrootDirectory has no terminal"));
         }
         let (stdin, stdout, stderr) = (pipe_to_child()?, pipe_from_child()?, pipe_from_child()?);
         let who = Who::of(&self.account, &self.peer.ip().to_string());
-        let serve = |streams: Vec<OwnedFd>| match take_streams(&streams, &self.account.home) {
-            Ok(()) => i32::from(sftp_server::serve_called(ROLE, words, &who)),
+        let serve = |given: Vec<OwnedFd>| match take_streams(given, &self.account.home) {
+            Ok(log) => i32::from(sftp_server::serve_called(ROLE, words, &who, log)),
             Err(_) => PANICKED,
         };
-        let child = fork_into(vec![stdin.child, stdout.child, stderr.child], &[], serve)?;
+        let given = [stdin.child, stdout.child, stderr.child].into_iter().chain(log).collect();
+        let child = fork_into(given, &[], serve)?;
         let streams = OpenedStreams::Pipes([stdin.parent, stdout.parent, stderr.parent]);
         Ok(Opened { streams, child, preamble: Vec::new(), auth_info: None })
     }
 }
 
-/// What a started program has: three streams, and its folder, which is the root where there is no home.
-fn take_streams(streams: &[OwnedFd], home: &Path) -> io::Result<()> {
-    let [stdin, stdout, stderr] = streams else { return Err(io::ErrorKind::InvalidInput.into()) };
+/// What a started program has: three streams, and its folder, which is the root where there is no home. What else was given
+/// comes back.
+fn take_streams(given: Vec<OwnedFd>, home: &Path) -> io::Result<Option<OwnedFd>> {
+    let mut given = given.into_iter();
+    let (Some(stdin), Some(stdout), Some(stderr)) = (given.next(), given.next(), given.next()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
     rustix::stdio::dup2_stdin(stdin)?;
     rustix::stdio::dup2_stdout(stdout)?;
     rustix::stdio::dup2_stderr(stderr)?;
-    std::env::set_current_dir(home).or_else(|_| std::env::set_current_dir("/"))
+    std::env::set_current_dir(home).or_else(|_| std::env::set_current_dir("/"))?;
+    Ok(given.next())
 }
 
 /// This program as the SFTP server.

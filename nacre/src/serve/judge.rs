@@ -4,6 +4,7 @@
 use super::audit::Trail;
 use super::auth_info;
 use super::forward::{ListenPlan, Rules};
+use super::instead;
 use super::interactive::Asked;
 use super::internal_sftp::is_internal;
 use super::keys;
@@ -328,10 +329,12 @@ impl Judge {
             }
             (None, start) => (start, None),
         };
+        let closed = instead::closed().filter(|_| matches!(self.shared.mode, Mode::Root) && account.uid != 0);
         let set = options.set_env.iter().map(|(n, v)| (n.clone().into_bytes(), v.clone().into_bytes()));
         Ok(Launch {
             account,
-            machine: matches!(self.shared.mode, Mode::Root),
+            closed,
+            jailed: self.jail()?.is_some(),
             pty: requests.pty,
             env: requests.env,
             set_env: set.collect(),

@@ -23,8 +23,10 @@ use std::path::{Path, PathBuf};
 pub struct Launch {
     /// Whose session it is.
     pub account: Account,
-    /// It serves the machine's accounts, so nologin(5) counts.
-    pub machine: bool,
+    /// A folder is all there is for it, where no program of ours can be run.
+    pub jailed: bool,
+    /// The file that says why nobody is let in now (nologin(5)).
+    pub closed: Option<PathBuf>,
     /// The terminal asked for and allowed.
     pub pty: Option<PtyRequest>,
     /// Variables from the client.
@@ -65,7 +67,8 @@ pub struct Launch {
 
 packed_fields!(Launch {
     account,
-    machine,
+    jailed,
+    closed,
     pty,
     env,
     set_env,
@@ -85,6 +88,15 @@ packed_fields!(Launch {
     pam_texts,
     agent,
 });
+
+/// What a session in a jail has from outside.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// The master of its terminal, which is given to the account.
+    pub terminal: Option<OwnedFd>,
+    /// A socket of the system log.
+    pub log: Option<OwnedFd>,
+}
 
 /// A session that was started, with plain descriptors that do not block.
 pub struct Opened {
@@ -143,20 +155,22 @@ impl Opened {
 }
 
 impl Launch {
-    /// Starts it. `agent` is the socket that stands for the client's agent, if there is one; `jailed` says that this program
-    /// cannot be run again, because a folder is all there is.
+    /// Starts it. `agent` is the socket that stands for the client's agent, if there is one.
     ///
     /// # Errors
     /// No terminal, pipe, process or descriptor is to be had, or the shell cannot be run.
-    pub fn run(self, agent: Option<&Path>, jailed: bool) -> io::Result<Opened> {
+    pub fn run(self, agent: Option<&Path>, outside: Outside) -> io::Result<Opened> {
         let auth_info = self.auth_info.as_deref().map(AuthInfo::write).transpose()?;
         let instead = self.instead();
-        if let Some(words) = self.internal_sftp().filter(|_| jailed && instead.is_none()) {
-            return self.sftp_in_jail(words);
+        if let Some(words) = self.internal_sftp().filter(|_| self.jailed && instead.is_none()) {
+            return self.sftp_in_jail(words, outside.log);
         }
         let agent = agent.filter(|_| self.agent);
         match &self.pty {
-            Some(pty) => self.run_on_terminal(pty, auth_info, agent, instead),
+            Some(pty) => {
+                let terminal = outside.terminal.map_or_else(Pty::open, Pty::of_master)?;
+                self.run_on_terminal((pty, terminal), auth_info, agent, instead)
+            }
             None => self.run_on_pipes(auth_info, agent, instead),
         }
     }
@@ -168,12 +182,11 @@ impl Launch {
 
     fn run_on_terminal(
         &self,
-        request: &PtyRequest,
+        (request, pty): (&PtyRequest, Pty),
         auth_info: Option<AuthInfo>,
         agent: Option<&Path>,
         instead: Option<Run>,
     ) -> io::Result<Opened> {
-        let pty = Pty::open()?;
         pty.give_to(self.account.uid, self.account.gid)?;
         pty.apply_modes(&request.modes)?;
         let size = request.size;

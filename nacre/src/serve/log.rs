@@ -6,7 +6,7 @@ use nacre_config::client::LogLevel;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,16 @@ pub enum Target {
     Function(Take),
 }
 
+/// A socket that is connected to the system log.
+///
+/// # Errors
+/// There is none on this machine.
+pub fn syslog_socket() -> io::Result<OwnedFd> {
+    let socket = UnixDatagram::unbound()?;
+    socket.connect("/dev/log")?;
+    Ok(socket.into())
+}
+
 impl Target {
     /// Standard error, be it a person's or the journal's.
     pub fn stderr() -> Self {
@@ -54,12 +64,12 @@ impl Target {
 
     /// The system log; standard error where there is none.
     pub fn syslog(facility: &str) -> Self {
-        let connect = || {
-            let socket = UnixDatagram::unbound()?;
-            socket.connect("/dev/log")?;
-            io::Result::Ok(socket)
-        };
-        connect().map_or(Self::Stderr, |socket| Self::Syslog(Arc::new(socket), facility_number(facility)))
+        syslog_socket().map_or(Self::Stderr, |socket| Self::syslog_by(socket, facility))
+    }
+
+    /// The system log, by a socket that is connected to it.
+    pub fn syslog_by(socket: OwnedFd, facility: &str) -> Self {
+        Self::Syslog(Arc::new(socket.into()), facility_number(facility))
     }
 
     /// Somebody who takes a severity of syslog and a line.

@@ -27,7 +27,8 @@ pub type Run = (PathBuf, OsString, Vec<OsString>);
 impl Launch {
     /// Puts the file that is to run first in front, if there is one.
     pub(super) fn after_rc(&self, run: Run) -> Run {
-        let Some(before) = self.rc() else { return run };
+        // A jail has no program of ours to take the place in between.
+        let Some(before) = self.rc().filter(|_| !self.jailed) else { return run };
         let (program, arg0, args) = run;
         let mut all = vec![before.len().to_string().into()];
         all.extend(before);

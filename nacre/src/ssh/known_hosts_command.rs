@@ -1,6 +1,5 @@
 //! KnownHostsCommand: runs the program that tells host keys. It runs as the person, as ssh does it, and has little room.
 
-use super::log::Log;
 use nacre_config::client::{HostKeyFacts, KnownHostsCommand};
 use nacre_crypto::PublicKey;
 use std::io::{self, Read};
@@ -9,13 +8,12 @@ use std::process::{Command, Stdio};
 /// The most that is read of it, in bytes.
 const MAX_OUTPUT: u64 = 16 * 1024 * 1024;
 
-/// What the program says of a host, in lines of known_hosts: before there is a key, or about this one. One that fails says
-/// nothing.
-pub fn run(command: &KnownHostsCommand, host: &str, key: Option<&PublicKey>, log: &Log) -> Vec<u8> {
-    told(command, host, key).unwrap_or_else(|why| {
-        log.error(&format!("KnownHostsCommand: {why}"));
-        Vec::new()
-    })
+/// What the program says of a host, in lines of known_hosts: before there is a key, or about this one.
+///
+/// # Errors
+/// It failed, and may have had a revocation to tell of (threat H2): the line to show.
+pub fn run(command: &KnownHostsCommand, host: &str, key: Option<&PublicKey>) -> Result<Vec<u8>, String> {
+    told(command, host, key).map_err(|why| format!("KnownHostsCommand: {why}: host keys cannot be checked"))
 }
 
 fn told(command: &KnownHostsCommand, host: &str, key: Option<&PublicKey>) -> Result<Vec<u8>, String> {

@@ -103,8 +103,12 @@ impl Login {
 
     /// Judges the host key.
     pub async fn host_key(&mut self, blob: &[u8]) -> Result<HostKeyDecision, Interrupted> {
-        if let Ok(key) = PublicKey::from_blob(&plain_key(blob), "") {
-            self.records.ask_command(&self.options, &key, &self.log);
+        if let Ok(key) = PublicKey::from_blob(&plain_key(blob), "")
+            && let Err(line) = self.records.ask_command(&self.options, &key)
+        {
+            self.log.error(&line);
+            self.checked = Some(Checked::Refused);
+            return Ok(HostKeyDecision::Refuse);
         }
         let (options, records, log) = (&*self.options, &self.records, &self.log);
         let checked = HostKeys { options, records, address: self.address, log }.check(blob).await?;

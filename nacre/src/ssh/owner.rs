@@ -344,6 +344,9 @@ impl ClientOwner {
             return;
         }
         if plan.start.is_none() {
+            if !self.carries_front {
+                self.run_local_command();
+            }
             self.started = true;
             return self.leave_the_front();
         }

@@ -55,7 +55,7 @@ impl Records {
             records.add(path)?;
         }
         if let Some(command) = &options.known_hosts_command {
-            let told = known_hosts_command::run(command, &records.name, None, log);
+            let told = known_hosts_command::run(command, &records.name, None)?;
             records.order.add(KNOWN_HOSTS_COMMAND, &told);
         }
         for warning in &records.known.warnings {
@@ -76,10 +76,14 @@ impl Records {
     }
 
     /// Adds what KnownHostsCommand tells of a key that the host shows.
-    pub fn ask_command(&mut self, options: &ClientOptions, key: &PublicKey, log: &Log) {
-        let Some(command) = &options.known_hosts_command else { return };
-        let told = known_hosts_command::run(command, &self.recorded_name(), Some(key), log);
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn ask_command(&mut self, options: &ClientOptions, key: &PublicKey) -> Result<(), String> {
+        let Some(command) = &options.known_hosts_command else { return Ok(()) };
+        let told = known_hosts_command::run(command, &self.recorded_name(), Some(key))?;
         self.known.add(KNOWN_HOSTS_COMMAND, &told);
+        Ok(())
     }
 
     /// What is on record about a key.

@@ -24,7 +24,8 @@ fn account(name: &str) -> Account {
 fn plain(start: Start) -> Launch {
     Launch {
         account: account("carol"),
-        machine: false,
+        closed: None,
+        jailed: true,
         sftp_only: false,
         pty: None,
         env: Vec::new(),
@@ -50,7 +51,8 @@ fn plain(start: Start) -> Launch {
 fn full() -> Launch {
     let size = WindowSize { columns: 80, rows: 24, width: 640, height: 480 };
     Launch {
-        machine: true,
+        closed: Some("/run/nologin".into()),
+        jailed: false,
         sftp_only: true,
         pty: Some(PtyRequest { term: "xterm".into(), size, modes: vec![(1, 3), (53, 1)] }),
         env: vec![(b"LANG".to_vec(), b"C".to_vec()), (b"LC_\xff".to_vec(), Vec::new())],

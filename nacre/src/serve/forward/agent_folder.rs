@@ -21,8 +21,8 @@ pub const SOCKET: &str = "s";
 /// Characters of the machine's name that are used: the path of a socket has at most 107 bytes.
 const MAX_MACHINE: usize = 16;
 /// How often the lock of all folders is tried, and how long is waited between: others hold it for a moment only.
-const LOCK_TRIES: u32 = 50;
-const BETWEEN_TRIES: Duration = Duration::from_millis(2);
+const LOCK_TRIES: u32 = 10;
+const BETWEEN_TRIES: Duration = Duration::from_millis(1);
 
 /// The folder with all the folders, of one account on one machine.
 #[derive(Debug, Clone)]

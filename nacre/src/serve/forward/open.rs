@@ -9,7 +9,7 @@ use nacre_sys::socket;
 use rustix::net::sockopt::socket_peercred;
 use std::ffi::OsStr;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -57,7 +57,11 @@ async fn connect_unix(path: &Path) -> io::Result<OwnedFd> {
     Ok(UnixStream::connect(path).await?.into_std()?.into())
 }
 
+/// `localhost` is known without a file that says so: a jail has none.
 async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if host == "localhost" {
+        return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
+    }
     match host.parse::<IpAddr>() {
         Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
         Err(_) => Ok(lookup_host((host, port)).await?.collect()),

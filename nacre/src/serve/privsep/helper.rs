@@ -5,7 +5,8 @@ use super::helper_forwards::{BETWEEN_OFFERS, HelperForwards, OFFERS};
 use super::helper_messages::{FromHelper, ListenPlan, ToHelper};
 use crate::serve::auth_info::AuthInfo;
 use crate::serve::forward::AgentSocket;
-use crate::serve::launch::{Launch, Opened, OpenedStreams};
+use crate::serve::launch::{Launch, Opened, OpenedStreams, Outside};
+use crate::serve::log::syslog_socket;
 use nacre_net::privsep::{MAX_MESSAGE, StreamsKind};
 use nacre_net::server::authority::Refused;
 use nacre_net::server::exit_of;
@@ -17,7 +18,7 @@ use nacre_sys::records::Records;
 use nacre_sys::spawn::Child;
 use nacre_sys::{jail, privileges, role};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -58,20 +59,20 @@ struct Helper {
     forwards: Option<HelperForwards>,
     /// What sessions are told of the client's agent.
     agent: Option<PathBuf>,
-    /// A folder is all there is.
-    jailed: bool,
+    /// The system log outside, for a jail.
+    log: Option<OwnedFd>,
 }
 
 impl Helper {
     fn begin() -> io::Result<Self> {
         let socket = role::inherited(1)?.pop().ok_or(io::ErrorKind::InvalidInput)?;
         let monitor = Arc::new(socket.into());
-        let mut helper = Self { monitor, running: Vec::new(), forwards: None, agent: None, jailed: false };
+        let mut helper = Self { monitor, running: Vec::new(), forwards: None, agent: None, log: None };
         privileges::set_dumpable(false)?;
-        let Some(ToHelper::Become { credentials, jail }) = helper.receive()? else {
+        let Some((ToHelper::Become { credentials, jail }, _)) = helper.receive()? else {
             return Err(io::ErrorKind::InvalidData.into());
         };
-        helper.jailed = jail.is_some();
+        helper.log = jail.as_ref().and_then(|_| syslog_socket().ok());
         match become_user(&credentials, jail.as_deref()) {
             Ok(()) => helper.tell(&FromHelper::Ready {})?,
             Err(error) => {
@@ -83,11 +84,11 @@ impl Helper {
     }
 
     /// The next message; `None` when the monitor is gone.
-    fn receive(&self) -> io::Result<Option<ToHelper>> {
-        let (bytes, _) = self.monitor.receive_whole(MAX_MESSAGE)?;
+    fn receive(&self) -> io::Result<Option<(ToHelper, Vec<OwnedFd>)>> {
+        let (bytes, fds) = self.monitor.receive_whole(MAX_MESSAGE)?;
         match bytes.as_slice() {
             [] => Ok(None),
-            bytes => ToHelper::from_bytes(bytes).map(Some).map_err(io::Error::other),
+            bytes => ToHelper::from_bytes(bytes).map(|message| Some((message, fds))).map_err(io::Error::other),
         }
     }
 
@@ -103,16 +104,16 @@ impl Helper {
             self.reap()?;
             if ready.first().is_some_and(|ready| *ready) {
                 match self.receive()? {
-                    Some(message) => self.handle(message)?,
+                    Some((message, fds)) => self.handle(message, fds)?,
                     None => return Ok(()),
                 }
             }
         }
     }
 
-    fn handle(&mut self, message: ToHelper) -> io::Result<()> {
+    fn handle(&mut self, message: ToHelper, mut fds: Vec<OwnedFd>) -> io::Result<()> {
         match message {
-            ToHelper::Start { session, launch } => self.start(session, launch)?,
+            ToHelper::Start { session, launch } => self.start(session, launch, fds.pop())?,
             ToHelper::Signal { session, name } => self.with(session, |child| child.signal_group(&name)),
             ToHelper::HangUp { session } => self.with(session, Child::hang_up),
             ToHelper::Kill { session } => self.with(session, Child::kill_group),
@@ -167,8 +168,10 @@ impl Helper {
         }
     }
 
-    fn start(&mut self, session: u32, launch: Launch) -> io::Result<()> {
-        let Opened { streams, child, preamble, auth_info } = match launch.run(self.agent.as_deref(), self.jailed) {
+    fn start(&mut self, session: u32, launch: Launch, terminal: Option<OwnedFd>) -> io::Result<()> {
+        let log = self.log.as_ref().map(OwnedFd::try_clone).transpose()?;
+        let outside = Outside { terminal, log };
+        let Opened { streams, child, preamble, auth_info } = match launch.run(self.agent.as_deref(), outside) {
             Ok(opened) => opened,
             Err(error) => return self.tell(&FromHelper::NotStarted { session, why: error.to_string() }),
         };

@@ -73,6 +73,14 @@ impl HelperLink {
     /// # Errors
     /// The helper is gone, or was ended now.
     pub fn tell(&self, message: &ToHelper) -> io::Result<()> {
+        self.tell_with(message, &[])
+    }
+
+    /// [`Self::tell`], with descriptors.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub fn tell_with(&self, message: &ToHelper, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         let deadline = Instant::now() + SEND_TIMEOUT;
         while !wait_writable(self.socket.as_fd(), Some(deadline.saturating_duration_since(Instant::now())))? {
             if Instant::now() >= deadline {
@@ -80,7 +88,7 @@ impl HelperLink {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "the helper does not read"));
             }
         }
-        self.socket.send(&message.to_bytes(), &[])
+        self.socket.send(&message.to_bytes(), fds)
     }
 
     /// Lets it go and waits until it has ended what it started.

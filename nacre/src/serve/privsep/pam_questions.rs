@@ -230,7 +230,7 @@ impl<'a> Monitor<'a> {
         let Some(pam) = &mut self.pam else { return };
         launch.must_change |= pam.must_change();
         // pam_nologin(8) does that, where it is wanted.
-        launch.machine = false;
+        launch.closed = None;
         launch.pam_variables = pam.variables();
         if launch.shows_greeting() {
             launch.pam_texts = pam.take_texts();

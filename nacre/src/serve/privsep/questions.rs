@@ -12,6 +12,8 @@ use crate::serve::launch::{Launch, terminal_name};
 use nacre_net::privsep::{FromMonitor, Phase, StreamsKind, ToMonitor};
 use nacre_net::server::authority::{Exit, KeyCheck, Permissions, SessionRequests, Start};
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict};
+use nacre_sys::account::Account;
+use nacre_sys::pty::Pty;
 use nacre_sys::records::Login as Record;
 use nacre_wire::names;
 use nacre_wire::text::clean_line;
@@ -24,6 +26,13 @@ use std::time::{Duration, SystemTime};
 
 /// The longest line of the net process that is logged, in bytes.
 const MAX_LINE: usize = 1024;
+
+/// A terminal for an account that cannot open one itself: its master.
+fn terminal_of(account: &Account) -> io::Result<OwnedFd> {
+    let pty = Pty::open()?;
+    pty.give_to(account.uid, account.gid)?;
+    Ok(pty.master)
+}
 
 impl Monitor<'_> {
     /// Does what a message asks for. An error ends the connection.
@@ -180,7 +189,10 @@ impl Monitor<'_> {
         self.judge.trail.session_decided(session, &launch);
         self.start_helper()?;
         self.apply_pam(&mut launch);
-        self.tell_helper(&ToHelper::Start { session, launch })
+        let Some(helper) = &self.helper else { return Ok(()) };
+        let terminal = (launch.jailed && launch.pty.is_some()).then(|| terminal_of(&launch.account)).transpose()?;
+        let fds: Vec<_> = terminal.iter().map(AsFd::as_fd).collect();
+        helper.tell_with(&ToHelper::Start { session, launch }, &fds)
     }
 
     /// Has a helper, which runs as whoever is logged in.
