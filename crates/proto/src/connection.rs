@@ -498,6 +498,22 @@ impl Connection {
         self.settle_mux(now)
     }
 
+    /// Whether the peer has said that it answers [`Connection::ping`].
+    pub fn answers_pings(&self) -> bool {
+        self.transport.peer_answers_pings
+    }
+
+    /// Sends something that means nothing and is answered by as much (OpenSSH PROTOCOL §1.8). False when there is no room:
+    /// what was sent before has not left yet.
+    ///
+    /// # Errors
+    /// Not logged in.
+    pub fn ping(&mut self, now: Instant, data: &[u8]) -> Result<bool, Error> {
+        let has_room = self.mux()?.ping(data);
+        self.settle_mux(now)?;
+        Ok(has_room)
+    }
+
     /// The verbs of one channel; `None` when it is gone.
     pub fn channel(&mut self, id: LocalChannel) -> Option<ChannelMut<'_>> {
         self.mux().ok()?.get(id)?;

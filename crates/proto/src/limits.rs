@@ -59,3 +59,6 @@ pub const MAX_CHANNEL_BUFFER: usize = 256 * 1024;
 pub const MAX_INFLATED: usize = 1024 * 1024;
 /// Peer text in logs and errors, in bytes.
 pub const MAX_PEER_TEXT: usize = 1024;
+
+/// Messages that wait to be sent before a PING is left out.
+pub const MAX_WAITING_PINGS: usize = 16;

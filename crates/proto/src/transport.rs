@@ -87,6 +87,8 @@ pub(crate) struct Transport {
     pub(crate) first_after_newkeys: bool,
     /// The message that was handed up last came right after the first NEWKEYS.
     pub(crate) follows_newkeys: bool,
+    /// It said that it answers PING (OpenSSH PROTOCOL §1.8).
+    pub(crate) peer_answers_pings: bool,
     authenticated: bool,
     /// Both ends know of the login, so that a KEXINIT of ours cannot come too early.
     may_rekey: bool,
@@ -147,6 +149,7 @@ impl Transport {
             our_ext_info: start.ext_info,
             first_after_newkeys: false,
             follows_newkeys: false,
+            peer_answers_pings: false,
             authenticated: false,
             may_rekey: false,
             pre_auth_bytes: 0,

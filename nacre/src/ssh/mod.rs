@@ -20,6 +20,7 @@ mod local_command;
 pub(crate) mod log;
 mod login;
 mod messages;
+mod obscure;
 mod observer;
 mod offer;
 pub(crate) mod options;

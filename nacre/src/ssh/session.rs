@@ -125,7 +125,7 @@ impl Session {
         let mut pump =
             Pump::new(self.channel).sink(Stream::Main, self.stage.output()?).sink(Stream::Stderr, self.stage.errors()?);
         if self.plan.terminal {
-            self.terminal = Some(Terminal::new(&self.stage, escape)?);
+            self.terminal = Some(Terminal::new(&self.stage, escape, port.connection.answers_pings())?);
             pump = pump.interactive();
         } else {
             pump = pump.source(Stream::Main, self.stage.input()?);

@@ -12,6 +12,7 @@ use nacre_wire::session::{SessionRequest, WindowSize};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 /// The place of one session.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Stage {
     variables: Vec<SessionRequest>,
     /// The terminal is made raw here, and not by another process.
     own: bool,
+    /// How far apart the ticks are at which typing leaves.
+    pace: Option<Duration>,
     log: Log,
 }
 
@@ -51,6 +54,7 @@ impl Stage {
             term: std::env::var("TERM").unwrap_or_default(),
             variables: plan::environment(options, std::env::vars_os()),
             own: true,
+            pace: options.obscure_keystroke_timing,
             log,
         })
     }
@@ -59,7 +63,7 @@ impl Stage {
     pub fn handed_over(fds: [OwnedFd; 3], term: String, variables: Vec<SessionRequest>, log: Log) -> Self {
         let [input, output, errors] = fds;
         let modes = terminal::encoded_modes(&input).unwrap_or_default();
-        Self { input, reads: true, output, errors, term, modes, variables, own: false, log }
+        Self { input, reads: true, output, errors, term, modes, variables, own: false, pace: None, log }
     }
 
     /// What tells the person in front of it.
@@ -91,6 +95,17 @@ impl Stage {
     /// Makes the terminal raw, if it is one and ours to change.
     pub fn enter_raw_mode(&self) -> Option<RawMode> {
         (self.own && self.reads).then(|| RawMode::enter(&self.input).ok()).flatten()
+    }
+
+    /// With ticks so far apart at which typing leaves.
+    #[must_use]
+    pub fn paced(self, pace: Option<Duration>) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// How far apart the ticks are at which typing leaves; `None` as it comes.
+    pub fn pace(&self) -> Option<Duration> {
+        self.pace
     }
 
     /// Whether another process has made the terminal raw.

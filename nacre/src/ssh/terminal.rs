@@ -2,6 +2,7 @@
 
 use super::escape::{Action, Escapes};
 use super::log::Log;
+use super::obscure::{CHAFF, Clock, Turn};
 use super::stage::Stage;
 use nacre_net::{Descriptor, Port};
 use nacre_proto::{LocalChannel, Stream};
@@ -31,6 +32,10 @@ pub struct Terminal {
     waiting: Vec<u8>,
     /// Typed behind an escape that is to be done first.
     behind: Vec<u8>,
+    /// When typing leaves; `None` as soon as it can.
+    clock: Option<Clock>,
+    /// Nothing more is typed, and what waits goes first.
+    ended: bool,
     log: Log,
 }
 
@@ -52,18 +57,23 @@ fn show(bytes: &[u8]) {
 }
 
 impl Terminal {
-    /// Takes over standard input, where it is read, and makes the terminal raw if it is one.
+    /// Takes over standard input, where it is read, and makes the terminal raw if it is one. With `pings` the server answers
+    /// what hides when somebody types.
     ///
     /// # Errors
     /// No descriptor is left.
-    pub fn new(stage: &Stage, escape: Option<u8>) -> io::Result<Self> {
+    pub fn new(stage: &Stage, escape: Option<u8>, pings: bool) -> io::Result<Self> {
         let input = stage.reads().then(|| stage.input()).transpose()?;
         let raw = stage.enter_raw_mode();
         let log = stage.log().clone();
-        log.set_raw(raw.is_some() || stage.is_raw());
+        let is_raw = raw.is_some() || stage.is_raw();
+        log.set_raw(is_raw);
         let (escapes, line) = (Escapes::new(escape), None);
+        // Only a person's typing has times worth hiding.
+        let clock = stage.pace().filter(|_| pings && is_raw).map(Clock::new);
         let chunk = vec![0; READ_SIZE];
-        Ok(Self { input, raw, escapes, line, chunk, waiting: Vec::new(), behind: Vec::new(), log })
+        let (waiting, behind, ended) = (Vec::new(), Vec::new(), false);
+        Ok(Self { input, raw, escapes, line, chunk, waiting, behind, clock, ended, log })
     }
 
     /// Gives the terminal back.
@@ -81,7 +91,13 @@ impl Terminal {
     pub fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>, channel: LocalChannel) -> Typed {
         let mut sent = false;
         loop {
-            if !self.waiting.is_empty() {
+            let turn = self.turn(cx);
+            if turn == Turn::Chaff {
+                // An error ends the connection, which keeps it.
+                let _ = port.connection.ping(port.now, CHAFF);
+                sent = true;
+            }
+            if turn == Turn::Typed && !self.waiting.is_empty() {
                 let Some(mut channel) = port.connection.channel(channel) else { return Typed::Nothing };
                 let taken = channel.write(Stream::Main, &self.waiting);
                 self.waiting.drain(..taken);
@@ -90,7 +106,13 @@ impl Terminal {
                     break;
                 }
             }
-            if self.behind.is_empty() && !self.read(cx, port, channel) {
+            if self.ended && self.waiting.is_empty() {
+                self.ended = false;
+                if let Some(mut channel) = port.connection.channel(channel) {
+                    channel.eof();
+                }
+            }
+            if self.behind.is_empty() && !self.read(cx) {
                 break;
             }
             if self.line.is_some() {
@@ -106,6 +128,13 @@ impl Terminal {
             }
         }
         if sent { Typed::Sent } else { Typed::Nothing }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
+        match &mut self.clock {
+            Some(clock) => clock.poll(cx, self.waiting.len()),
+            None => Turn::Typed,
+        }
     }
 
     /// Opens the command line of `~C`.
@@ -143,7 +172,7 @@ impl Terminal {
     }
 
     /// Reads what was typed; false when there is nothing.
-    fn read(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>, channel: LocalChannel) -> bool {
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(input) = &self.input else { return false };
         match input.poll_read(cx, &mut self.chunk) {
             Poll::Ready(Ok(n)) if n > 0 => {
@@ -153,10 +182,8 @@ impl Terminal {
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => false,
             Poll::Ready(_) => {
                 self.input = None;
-                if let Some(mut channel) = port.connection.channel(channel) {
-                    channel.eof();
-                }
-                false
+                self.ended = true;
+                true
             }
             Poll::Pending => false,
         }

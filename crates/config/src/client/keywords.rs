@@ -3,7 +3,7 @@
 
 use super::readers::{
     read_add_keys_to_agent, read_control_persist, read_dynamic_forward, read_escape_char, read_local_forward,
-    read_permit_remote_open, read_proxy_jump, read_remote_forward, read_send_env,
+    read_obscure, read_permit_remote_open, read_proxy_jump, read_remote_forward, read_send_env,
 };
 use crate::algorithms::Class;
 use crate::kind::{Kind, Row, Words, keywords};
@@ -168,8 +168,7 @@ keywords! {
         RekeyLimit = Row::new(Kind::Custom(read_rekey_limit)).default("0 3600"),
         StreamLocalBindMask = Row::new(Kind::Custom(read_mode)).default("0177"),
         SyslogFacility = Row::new(Kind::Word(FACILITIES)).default("USER"),
-        ObscureKeystrokeTiming = Row::new(Kind::WordOrText(YES_NO)).default("no")
-            .warn(&["no"], "keystrokes are sent as they are typed"),
+        ObscureKeystrokeTiming = Row::new(Kind::Custom(read_obscure)).default("yes"),
         ProxyCommand = Row::new(Kind::Rest),
         ProxyJump = Row::new(Kind::Custom(read_proxy_jump)),
         Protocol = Row::new(Kind::Rest).ignored().alias(&[

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::parse::Invocation;
+use super::readers::obscure_interval;
 use super::{Endpoint, Forward, ForwardKind, JumpHost, Keyword, KnownHostsCommand, names, tokens};
 use crate::algorithms::{self, AlgorithmSets, Class};
 use crate::authorized_keys::PermitTarget;
@@ -173,6 +174,8 @@ pub struct ClientOptions {
     pub proxy_command: Option<String>,
     /// `proxy_command` makes a socket and hands it over, and carries nothing itself.
     pub proxy_use_fdpass: bool,
+    /// Typing leaves at ticks this far apart, with chaff between; `None` sends it as it comes.
+    pub obscure_keystroke_timing: Option<Duration>,
     /// The interface to connect from, by the address it has.
     pub bind_interface: Option<String>,
     /// The devices to name at keyboard-interactive.
@@ -489,6 +492,7 @@ impl Builder<'_> {
             proxy_command: self.proxy_command(&tokens)?,
             // Never for a jump: its program is ours.
             proxy_use_fdpass: jump.is_empty() && self.flag(Keyword::ProxyUseFdpass),
+            obscure_keystroke_timing: obscure_interval(&self.settings.text(Keyword::ObscureKeystrokeTiming)),
             bind_interface: self.settings.text_or_none(Keyword::BindInterface),
             kbd_interactive_devices: self.settings.text_or_none(Keyword::KbdInteractiveDevices),
             known_hosts_command: self.known_hosts_command(&tokens)?,

@@ -1,6 +1,7 @@
 //! Readers for the client's values that are more than a word, and the values themselves.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Keyword;
 use crate::authorized_keys::PermitTarget;
@@ -237,6 +238,33 @@ pub(super) fn read_control_persist(words: &[String]) -> Result<Value, &'static s
             seconds => Ok(Value::Text(seconds.to_string())),
         },
     }
+}
+
+/// The milliseconds between two ticks of typing that `yes` means.
+const OBSCURE_DEFAULT_MS: u64 = 20;
+
+/// Reads `ObscureKeystrokeTiming`: `yes`, `no`, or `interval:` and milliseconds.
+pub(super) fn read_obscure(words: &[String]) -> Result<Value, &'static str> {
+    let allowed = "yes, no, or interval: with 1 to 1000 milliseconds";
+    let [word] = words else { return Err(allowed) };
+    match word.to_ascii_lowercase().as_str() {
+        "yes" | "true" => Ok(Value::Word("yes")),
+        "no" | "false" => Ok(Value::Word("no")),
+        other => match other.strip_prefix("interval:").and_then(|number| number.parse::<u64>().ok()) {
+            Some(OBSCURE_DEFAULT_MS) => Ok(Value::Word("yes")),
+            Some(1..=1000) => Ok(Value::Text(other.to_owned())),
+            _ => Err(allowed),
+        },
+    }
+}
+
+/// The time between two ticks, from the printed word; `None` is `no`.
+pub(super) fn obscure_interval(printed: &str) -> Option<Duration> {
+    let milliseconds = match printed {
+        "no" => return None,
+        other => other.strip_prefix("interval:").and_then(|number| number.parse().ok()),
+    };
+    Some(Duration::from_millis(milliseconds.unwrap_or(OBSCURE_DEFAULT_MS)))
 }
 
 /// Reads `EscapeChar`: a character, `^` and a letter, or `none`.

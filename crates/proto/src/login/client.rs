@@ -191,6 +191,8 @@ impl ClientLogin {
                 self.server_sig_algs = Some(list.split(',').map(str::to_owned).collect());
             } else if name == names::EXT_PUBLICKEY_HOSTBOUND.as_bytes() {
                 self.hostbound = value == b"0";
+            } else if name == names::EXT_PING.as_bytes() {
+                t.peer_answers_pings = value == b"0";
             }
         }
         Ok(Outcome::Continue)

@@ -10,7 +10,7 @@ use crate::transmit::TransmitBuffer;
 use crate::transport::Transport;
 use nacre_wire::message::{
     ChannelClose, ChannelEof, ChannelFailure, ChannelOpen, ChannelOpenConfirmation, ChannelRequest, ChannelSuccess,
-    ChannelWindowAdjust, GlobalRequest, Message, RequestFailure, RequestSuccess, Rest,
+    ChannelWindowAdjust, GlobalRequest, Message, Ping, RequestFailure, RequestSuccess, Rest,
 };
 use nacre_wire::session::SessionRequest;
 use std::collections::VecDeque;
@@ -43,6 +43,15 @@ impl Mux {
         };
         self.push(message.to_bytes());
         Ok(id)
+    }
+
+    /// Sends PING, unless others wait to be sent.
+    pub(crate) fn ping(&mut self, data: &[u8]) -> bool {
+        let has_room = self.messages.len() < limits::MAX_WAITING_PINGS;
+        if has_room {
+            self.push(Ping { data }.to_bytes());
+        }
+        has_room
     }
 
     pub(super) fn finish_open(&mut self, id: LocalChannel, answer: OpenAnswer) {

@@ -137,6 +137,7 @@ impl Rides {
             notice: None,
         };
         let stage = Stage::handed_over(fds, wanted.term, self.variables(wanted.variables), log);
+        let stage = stage.paced(self.options.obscure_keystroke_timing);
         let channel = port.connection.open_channel(port.now, names::CHANNEL_SESSION, b"");
         let channel = channel.map_err(|error| error.to_string())?;
         let session = Box::new(Session::new(channel, plan, stage, self.knows_extensions));
