@@ -5,9 +5,9 @@
 //! the target is replaced, never written through.
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What happens to a file that has the name already.
@@ -24,13 +24,53 @@ pub enum Existing {
 /// # Errors
 /// The target exists and is to be kept, or the folder cannot be written. Nothing is left behind.
 pub fn write(path: &Path, contents: &[u8], mode: u32, existing: Existing) -> io::Result<()> {
-    let (temporary, mut file) = create_beside(path, mode)?;
+    let (temporary, file) = create_beside(path, mode)?;
+    put(path, contents, &temporary, file, existing)
+}
+
+/// Writes `contents` to whatever `path` leads to: a file behind a link is replaced, with the permission bits that it
+/// has; a device or pipe is written into; a new file gets the bits `mode` (less the process's umask).
+///
+/// # Errors
+/// A link leads nowhere, or it cannot be written. A file that was there is then as before.
+pub fn overwrite(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let path = &behind_link(path)?;
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return write(path, contents, mode, Existing::Keep),
+        metadata => metadata?,
+    };
+    if !metadata.is_file() {
+        return OpenOptions::new().write(true).open(path)?.write_all(contents);
+    }
+    // As wide as it has to be only when its bits are those of the old file, which no umask lessens.
+    let mode = metadata.permissions().mode() & 0o777;
+    let (temporary, file) = create_beside(path, mode & 0o600)?;
+    if let Err(error) = file.set_permissions(Permissions::from_mode(mode)) {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    put(path, contents, &temporary, file, Existing::Replace)
+}
+
+/// The file that a link leads to, or the path itself when it is none.
+///
+/// # Errors
+/// The link leads nowhere.
+pub fn behind_link(path: &Path) -> io::Result<PathBuf> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path),
+        _ => Ok(path.to_owned()),
+    }
+}
+
+/// Fills the new file and gives it its name; one that cannot be is taken away.
+fn put(path: &Path, contents: &[u8], temporary: &Path, mut file: File, existing: Existing) -> io::Result<()> {
     let written = file.write_all(contents).and_then(|()| file.sync_all()).and_then(|()| match existing {
-        Existing::Replace => fs::rename(&temporary, path),
-        Existing::Keep => rename_to_free_name(&temporary, path),
+        Existing::Replace => fs::rename(temporary, path),
+        Existing::Keep => rename_to_free_name(temporary, path),
     });
     if written.is_err() {
-        let _ = fs::remove_file(&temporary);
+        let _ = fs::remove_file(temporary);
     }
     written?;
     // The name itself must survive a power cut too; a folder that cannot be opened for that is
@@ -75,7 +115,7 @@ fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("nacre-atomic-{}-{name}", std::process::id()));
@@ -97,6 +137,26 @@ mod tests {
         assert!(!fs::symlink_metadata(&target).unwrap().is_symlink());
         assert_eq!(fs::read(&target).unwrap(), b"secret");
         assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "a temporary file was left behind");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn overwriting_keeps_links_and_permission_bits() {
+        let folder = folder("overwrite");
+        let (file, link) = (folder.join("file"), folder.join("link"));
+        symlink(&file, &link).unwrap();
+        assert_eq!(overwrite(&link, b"x", 0o644).unwrap_err().kind(), io::ErrorKind::NotFound);
+        fs::write(&file, "old").unwrap();
+        for mode in [0o666, 0o600, 0o440] {
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            overwrite(&link, format!("{mode}").as_bytes(), 0o644).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), format!("{mode}"));
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, mode);
+        }
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        overwrite(Path::new("/dev/null"), b"x", 0o644).unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "a temporary file was left behind");
         fs::remove_dir_all(&folder).unwrap();
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 /// How the names of certificates' types end.
 pub const CERTIFICATE: &str = "-cert-v01@openssh.com";
 /// The largest file that is read, in bytes.
-const MAX_FILE: u64 = 64 * 1024 * 1024;
+pub const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 /// Why a key is refused as revoked by the file; `None` when it is not. `keyword` names whose file it is. A file that
 /// cannot be read revokes everything: nobody knows what stood in it.
@@ -39,9 +39,22 @@ pub fn refusal(keyword: &str, path: &str, shown: &[u8], certificate: Option<&Cer
 /// # Errors
 /// It cannot be read, or is larger than 64 MiB.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let expected = file.metadata()?.len();
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    read_whole(file, expected, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads to the end. With `expected` bytes the buffer is as large as it has to be from the start, so that it leaves no
+/// copies behind where it grew.
+///
+/// # Errors
+/// It cannot be read, or is larger than 64 MiB.
+pub fn read_whole(source: impl Read, expected: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    bytes.reserve_exact(usize::try_from(expected.min(MAX_FILE) + 1).unwrap_or(0));
+    source.take(MAX_FILE + 1).read_to_end(bytes)?;
+    if bytes.len() as u64 > MAX_FILE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
 }
 
 fn by_list(list: &RevocationList, shown: &[u8], certificate: Option<&Certificate>) -> Option<String> {

@@ -135,10 +135,7 @@ fn refuse_invalid(path: &Path, content: &[u8]) -> Result<(), Failure> {
 fn replace(args: &KeygenArgs, path: &Path, content: &[u8]) -> Result<PathBuf, Failure> {
     let failed = |path: &Path, error: std::io::Error| failure(format!("{}: {error}", path.display()));
     // Of a link, the file it leads to is what gets replaced and kept.
-    let target = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path).map_err(|error| failed(path, error))?,
-        _ => path.to_owned(),
-    };
+    let target = atomic::behind_link(path).map_err(|error| failed(path, error))?;
     let path = target.as_path();
     let mode = fs::metadata(path).map_err(|error| failed(path, error))?.mode() & KEPT_MODE;
     let mut old = path.as_os_str().to_owned();

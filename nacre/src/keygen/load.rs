@@ -3,11 +3,13 @@
 use super::show;
 use crate::{keyfile, revocations};
 use nacre_crypto::{Certificate, PublicKey};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io;
 use std::path::Path;
+use zeroize::Zeroizing;
 
-/// The largest text that is read, in bytes.
-const MAX_FILE: u64 = 64 * 1024 * 1024;
+/// What is reserved for standard input, in bytes: more than a private key has.
+const INPUT: u64 = 64 * 1024;
 
 /// What a file holds.
 pub(super) enum Loaded {
@@ -59,13 +61,19 @@ fn in_text(text: &str) -> Result<Loaded, String> {
 }
 
 /// The text of a file; `-` is standard input.
-pub(crate) fn content(file: &Path) -> io::Result<String> {
-    let bytes = if file.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes)?;
-        bytes
+pub(crate) fn content(file: &Path) -> io::Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes(file)?).into_owned()))
+}
+
+/// The bytes of a file, wiped afterwards: it may be a private key. `-` is standard input.
+pub(super) fn bytes(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    if file.as_os_str() == "-" {
+        revocations::read_whole(io::stdin().lock(), INPUT, &mut bytes)?;
     } else {
-        revocations::read(file)?
-    };
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let file = File::open(file)?;
+        let expected = file.metadata()?.len();
+        revocations::read_whole(file, expected, &mut bytes)?;
+    }
+    Ok(bytes)
 }

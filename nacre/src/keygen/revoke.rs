@@ -2,10 +2,9 @@
 
 use super::load::{self, Loaded};
 use super::shown;
-use crate::atomic::{self, Existing};
 use crate::cli::keygen::{KeygenArgs, RevokeArgs};
 use crate::failure::Failure;
-use crate::{output, revocations};
+use crate::{atomic, output, revocations};
 use data_encoding::BASE64_NOPAD;
 use nacre_config::blob;
 use nacre_crypto::{Certificate, RevocationError, RevocationList, sha1, sha256};
@@ -34,17 +33,30 @@ pub(super) fn run(args: &KeygenArgs, wanted: &RevokeArgs) -> Result<(), Failure>
     }
     for file in &wanted.files {
         let name = if file.as_os_str() == "-" { "(standard input)".to_owned() } else { file.display().to_string() };
-        let content = load::content(file).map_err(|error| failure(format!("{name}: {error}")))?;
+        let content = load::bytes(file).map_err(|error| failure(format!("{name}: {error}")))?;
         if !args.quiet {
             output::print(&format!("Revoking from {name}\n"))?;
         }
-        for (line, number) in content.lines().zip(1u32..) {
+        for (line, number) in content.split(|byte| *byte == b'\n').zip(1u32..) {
             add(&mut list, &ca, line).map_err(|why| failure(format!("{name}:{number}: {why}")))?;
         }
     }
+    write(path, &list)
+}
+
+/// Writes a list that can be read again, to whatever the path leads to.
+fn write(path: &Path, list: &RevocationList) -> Result<(), Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    atomic::write(path, &list.write(now), 0o644, Existing::Replace)
-        .map_err(|error| failure(format!("{}: {error}", path.display())))
+    let bytes = list.write(now);
+    if bytes.len() as u64 > revocations::MAX_FILE {
+        return Err(failure(format!(
+            "{}: a list of {} bytes is larger than any that is read",
+            path.display(),
+            bytes.len()
+        ))
+        .hint("revoke ranges of serial numbers, or the CA"));
+    }
+    atomic::overwrite(path, &bytes, 0o644).map_err(|error| failure(format!("{}: {error}", path.display())))
 }
 
 /// Reads a list that is there.
@@ -84,16 +96,15 @@ impl Authority {
     }
 }
 
-/// One line: a key, or `WORD: VALUE`. Everything behind `#` is for people.
-fn add(list: &mut RevocationList, ca: &Authority, line: &str) -> Result<(), String> {
-    let line = line.split('#').next().unwrap_or_default().trim_matches([' ', '\t', '\r']);
+/// One line: a key, or `WORD: VALUE`. Everything behind `#` is for people. A key ID is its bytes, whatever they are; in
+/// all else what is no UTF-8 can only stand in a comment.
+fn add(list: &mut RevocationList, ca: &Authority, line: &[u8]) -> Result<(), String> {
+    let line = trim(line.split(|byte| *byte == b'#').next().unwrap_or_default());
     if line.is_empty() {
         return Ok(());
     }
-    let (word, value) = match line.split_once(':') {
-        Some((word, value)) if !word.contains([' ', '\t']) => (word.to_ascii_lowercase(), value.trim_start()),
-        _ => (String::new(), line),
-    };
+    let (word, bytes) = worded(line);
+    let value: &str = &String::from_utf8_lossy(bytes);
     let text = |error: RevocationError| error.to_string();
     match word.as_str() {
         "serial" => {
@@ -101,7 +112,7 @@ fn add(list: &mut RevocationList, ca: &Authority, line: &str) -> Result<(), Stri
             let (first, last) = range(value).ok_or_else(|| format!("invalid serial range '{}'", shown(value)))?;
             list.revoke_serials(ca, first, last).map_err(text)
         }
-        "id" => list.revoke_key_id(ca.named("key IDs")?, value.as_bytes()).map_err(text),
+        "id" => list.revoke_key_id(ca.named("key IDs")?, bytes).map_err(text),
         "hash" => {
             list.revoke_sha256(fingerprint(value).ok_or_else(|| format!("invalid hash '{}'", shown(value)))?);
             Ok(())
@@ -115,6 +126,29 @@ fn add(list: &mut RevocationList, ca: &Authority, line: &str) -> Result<(), Stri
         },
         other => Err(format!("unknown word '{}:'", shown(other))),
     }
+}
+
+/// The word before the colon in small letters, and what is behind it; a key's line has no such word.
+fn worded(line: &[u8]) -> (String, &[u8]) {
+    let is_word = |at: usize| !line.iter().take(at).any(|byte| b" \t".contains(byte));
+    match line.iter().position(|byte| *byte == b':').filter(|at| is_word(*at)).and_then(|at| line.split_at_checked(at))
+    {
+        Some((word, value)) => {
+            (String::from_utf8_lossy(word).to_ascii_lowercase(), trim(value.strip_prefix(b":").unwrap_or(value)))
+        }
+        None => (String::new(), line),
+    }
+}
+
+/// Without the blanks around it, and those alone: every other byte can be part of a key ID.
+fn trim(mut line: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = line {
+        line = rest;
+    }
+    while let [rest @ .., b' ' | b'\t' | b'\r'] = line {
+        line = rest;
+    }
+    line
 }
 
 /// The blob of `TYPE BASE64 [COMMENT]`. Types that are known to nobody here can be revoked too.

@@ -1,6 +1,6 @@
 //! Fingerprints and public halves.
 
-use super::{failure, key_file, open_private, shown, shown_fingerprint};
+use super::{failure, key_file, load, open_private, shown, shown_fingerprint};
 use crate::cli::keygen::{KeyType, KeygenAction, KeygenArgs};
 use crate::failure::Failure;
 use crate::{keyfile, output};
@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// The largest file of keys that is read, in bytes.
+/// The largest `.pub` file that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
 const PRIVATE_MARK: &str = "-----BEGIN ";
 /// What stands in the comment's place when there is none.
@@ -69,15 +69,7 @@ fn line(key: &PublicKey, label: &str, args: &KeygenArgs) -> String {
 
 /// The content, wiped afterwards: it may be a private key.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let result = match path.to_str() {
-        Some("-") => io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes),
-        _ => File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes)),
-    };
-    match result {
-        Ok(_) => Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) => Err(failure(format!("{}: {error}", path.display()))),
-    }
+    load::content(path).map_err(|error| failure(format!("{}: {error}", path.display())))
 }
 
 /// The public half of a private key file, for which no passphrase is needed. The comment may be

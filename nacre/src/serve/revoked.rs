@@ -5,13 +5,19 @@ use crate::failure::Failure;
 use crate::revocations;
 use nacre_config::server::ServerOptions;
 use nacre_crypto::{Certificate, RevocationList};
+use std::io::ErrorKind;
 use std::path::Path;
 
-/// Stops a server whose key revocation list is damaged or holds what is not known: as long as it stands nobody gets in
+/// Stops a server whose key revocation list cannot be read, is damaged or holds what is not known: as long as it stands nobody gets in
 /// by a key.
 pub fn check(options: &ServerOptions) -> Result<(), Failure> {
     for (path, origin) in options.revoked_keys_files() {
-        let Ok(bytes) = revocations::read(Path::new(&path)) else { continue };
+        let bytes = match revocations::read(Path::new(&path)) {
+            Ok(bytes) => bytes,
+            // Whoever makes it may come later.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(Failure::new(format!("{origin}: RevokedKeys {path}: {error}"))),
+        };
         if !RevocationList::is_list(&bytes) {
             continue;
         }

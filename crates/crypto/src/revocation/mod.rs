@@ -10,8 +10,8 @@ pub use error::RevocationError;
 use crate::certificate::Certificate;
 use crate::digest::{sha1, sha256};
 use nacre_proto::certificate::plain_key;
-use serials::Serials;
-use std::collections::BTreeSet;
+use serials::{MAX_RANGES, Serials};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a list begins.
 const MAGIC: &[u8] = b"SSHKRL\n\0";
@@ -112,6 +112,10 @@ pub struct RevocationList {
     sha1s: BTreeSet<[u8; 20]>,
     sha256s: BTreeSet<[u8; 32]>,
     certificates: Vec<RevokedCertificates>,
+    /// Where each CA's stand.
+    places: BTreeMap<Option<Vec<u8>>, usize>,
+    /// Ranges of all CAs.
+    ranges: usize,
 }
 
 impl RevocationList {
@@ -213,12 +217,24 @@ impl RevocationList {
     }
 
     fn merge(&mut self, new: RevokedCertificates) -> Result<(), RevocationError> {
-        let Some(known) = self.certificates.iter_mut().find(|known| known.ca == new.ca) else {
-            self.certificates.push(new);
-            return Ok(());
-        };
-        known.key_ids.extend(new.key_ids);
-        new.serials.ranges().try_for_each(|(first, last)| known.serials.insert(first, last))
+        let place = *self.places.entry(new.ca.clone()).or_insert(self.certificates.len());
+        match self.certificates.get_mut(place) {
+            None => {
+                self.ranges += new.serials.len();
+                self.certificates.push(new);
+            }
+            Some(known) => {
+                let before = known.serials.len();
+                known.key_ids.extend(new.key_ids);
+                new.serials.ranges().try_for_each(|(first, last)| known.serials.insert(first, last))?;
+                self.ranges = self.ranges - before + known.serials.len();
+            }
+        }
+        if self.ranges > MAX_RANGES { Err(RevocationError::TooMany) } else { Ok(()) }
+    }
+
+    fn of_ca(&self, ca: Option<&[u8]>) -> Option<&RevokedCertificates> {
+        self.certificates.get(*self.places.get(&ca.map(<[u8]>::to_vec))?)
     }
 
     /// Whether a plain key is revoked.
@@ -236,8 +252,7 @@ impl RevocationList {
         if self.revokes_key(ca) {
             return Some(Revoked::Ca);
         }
-        let its = self.certificates.iter().filter(|known| known.ca().is_none_or(|known| known == ca));
-        its.filter_map(|known| known.revokes(certificate)).next()
+        [Some(ca), None].into_iter().find_map(|ca| self.of_ca(ca)?.revokes(certificate))
     }
 }
 

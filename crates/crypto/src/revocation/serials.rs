@@ -3,8 +3,8 @@
 use super::RevocationError;
 use std::collections::BTreeMap;
 
-/// The most ranges that are kept. A list of single numbers that long would have 32 MB.
-const MAX_RANGES: usize = 4_000_000;
+/// The most ranges that are kept of all CAs together. A list of single numbers that long would have 32 MB.
+pub(super) const MAX_RANGES: usize = 4_000_000;
 
 /// Ranges by their first number, both ends included. None touches another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +17,10 @@ impl Serials {
 
     pub(super) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
         self.0.iter().map(|(first, last)| (*first, *last))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -171,3 +171,19 @@ fn a07_lists_that_are_refused() {
         assert_eq!(RevocationList::read(nothing), Err(RevocationError::NotAList));
     }
 }
+
+#[test]
+fn a07_what_a_list_costs_is_bounded_over_all_cas() {
+    // Every second number: 8192 ranges from each bitmap, of which no CA alone has too many.
+    let mut data = 1u64.to_be_bytes().to_vec();
+    data.put_string([&[0][..], &[0xaa; 2048]].concat());
+    let parts = vec![(section::SERIAL_BITMAP, data)];
+    let ca = |number: u32| of_ca(&number.to_be_bytes(), &parts);
+    let fits: Vec<_> = (0..400).map(ca).collect();
+    assert_eq!(RevocationList::read(&list(&fits)).unwrap().certificates().len(), 400);
+    let many: Vec<_> = (0..500).map(ca).collect();
+    assert_eq!(RevocationList::read(&list(&many)), Err(RevocationError::TooMany));
+    // As many CAs as there are bytes for are read in no time.
+    let all: Vec<_> = (0..100_000u32).map(|number| of_ca(&number.to_be_bytes(), &[])).collect();
+    assert_eq!(RevocationList::read(&list(&all)).unwrap().certificates().len(), 100_000);
+}
