@@ -34,14 +34,16 @@ pub fn write(path: &Path, contents: &[u8], mode: u32, existing: Existing) -> io:
 /// # Errors
 /// A link leads nowhere, or it cannot be written. A file that was there is then as before.
 pub fn overwrite(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
-    let path = &behind_link(path)?;
     let metadata = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return write(path, contents, mode, Existing::Keep),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return write(&behind_link(path)?, contents, mode, Existing::Keep);
+        }
         metadata => metadata?,
     };
     if !metadata.is_file() {
         return OpenOptions::new().write(true).open(path)?.write_all(contents);
     }
+    let path = &behind_link(path)?;
     // As wide as it has to be only when its bits are those of the old file, which no umask lessens.
     let mode = metadata.permissions().mode() & 0o777;
     let (temporary, file) = create_beside(path, mode & 0o600)?;

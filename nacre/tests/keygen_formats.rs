@@ -159,6 +159,17 @@ fn host_keys_that_are_missing_are_made() {
     assert_eq!(scratch.read("root/etc/ssh/ssh_host_rsa_key"), before);
     assert!(scratch.path("root/etc/ssh/ssh_host_ed25519_key.pub").exists());
     assert_eq!(good(ours(&scratch).args(["-Af", "root"])), "");
+    // What cannot be looked at keeps the others from nothing, and a link that leads nowhere is somebody's.
+    let key = |kind: &str| scratch.path(&format!("root/etc/ssh/ssh_host_{kind}_key"));
+    for kind in ["rsa", "ecdsa", "ed25519"] {
+        fs::remove_file(key(kind)).unwrap();
+    }
+    std::os::unix::fs::symlink(key("ecdsa"), key("ecdsa")).unwrap();
+    std::os::unix::fs::symlink(scratch.path("gone"), key("rsa")).unwrap();
+    let out = ours(&scratch).args(["-qAf", "root"]).output().unwrap();
+    let err = text(out.stderr);
+    assert!(out.status.code() == Some(1) && err.contains("ssh_host_ecdsa_key: ") && err.lines().count() == 1, "{err}");
+    assert!(fs::symlink_metadata(key("rsa")).unwrap().is_symlink() && key("ed25519").exists());
     let out = ours(&scratch).args(["-A", "-f", "nowhere"]).output().unwrap();
     assert!(!out.status.success() && text(out.stderr).contains("nowhere/etc/ssh/ssh_host_rsa_key"));
 }
@@ -170,6 +181,7 @@ fn words_pictures_and_dns_records_are_the_same() {
         let file = format!("k{number}.pub");
         for args in [
             &["-B", "-f", &file][..],
+            &["-lBf", &file],
             &["-lv", "-f", &file],
             &["-r", "host.example.org", "-f", &file],
             &["-r", "host.example.org", "-g", "-f", &file],

@@ -5,7 +5,11 @@
 mod common;
 
 use common::{Scratch, nacre, program, text};
-use std::process::{Command, Output};
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::{Command, Output, Stdio};
 
 fn ours(scratch: &Scratch) -> Command {
     let mut command = nacre();
@@ -214,4 +218,60 @@ fn mistakes_are_told_with_their_line_and_never_look_like_a_verdict() {
     good(theirs(&scratch).args(["-qkf", "list"]));
     let (code, err) = said(&["-Q", "-f", "list", "nobody"]);
     assert!(code == Some(255) && err.contains("cannot load public key nobody"), "{err}");
+}
+
+#[test]
+fn a07_key_ids_are_bytes() {
+    let (scratch, _) = corpus();
+    let ids: [&[u8]; 3] = [b"caf\xe9", "\u{a0}x\u{3000}".as_bytes(), b"caf\xc3"];
+    for (number, id) in ids.iter().enumerate() {
+        good(theirs(&scratch).args(["-q", "-s", "ca", "-I"]).arg(OsStr::from_bytes(id)).arg("k0.pub"));
+        std::fs::rename(scratch.path("k0-cert.pub"), scratch.path(&format!("i{number}-cert.pub"))).unwrap();
+    }
+    let spec = [b"id: ", ids[0], b" # caf\xe9\nid:\t", ids[1], b"\n"].concat();
+    std::fs::write(scratch.path("spec"), spec).unwrap();
+    let verdict = |reader: Maker, list: &str| {
+        let args = ["-Q", "-f", list, "i0-cert.pub", "i1-cert.pub", "i2-cert.pub"];
+        done(reader(&scratch).args(args).output().unwrap())
+    };
+    for (maker, list) in [(ours as Maker, "ours"), (theirs, "theirs")] {
+        good(maker(&scratch).args(["-qk", "-s", "ca.pub", "-f", list, "spec"]));
+    }
+    let wanted = verdict(theirs, "theirs");
+    assert_eq!((wanted.0, wanted.1.matches("REVOKED").count()), (Some(1), 2), "{}", wanted.1);
+    for (reader, list) in [(ours as Maker, "ours"), (ours, "theirs"), (theirs, "ours")] {
+        assert_eq!(verdict(reader, list), wanted);
+    }
+}
+
+#[test]
+fn lists_go_where_the_name_leads() {
+    let (scratch, _) = corpus();
+    good(ours(&scratch).args(["-qkf", "list", "k0.pub"]));
+    std::fs::set_permissions(scratch.path("list"), std::fs::Permissions::from_mode(0o666)).unwrap();
+    symlink(scratch.path("list"), scratch.path("link")).unwrap();
+    good(ours(&scratch).args(["-qkuf", "link", "k1.pub"]));
+    assert!(std::fs::symlink_metadata(scratch.path("link")).unwrap().is_symlink());
+    assert_eq!(std::fs::metadata(scratch.path("list")).unwrap().permissions().mode() & 0o777, 0o666);
+    let args = ["-Q", "-f", "list", "k0.pub", "k1.pub"];
+    assert_eq!(done(theirs(&scratch).args(args).output().unwrap()).1.matches("REVOKED").count(), 2);
+    // A pipe is written into.
+    let out = ours(&scratch).args(["-qkf", "/dev/stdout", "k0.pub"]).output().unwrap();
+    assert!(out.status.success() && out.stdout.starts_with(b"SSHKRL\n\0"), "{}", text(out.stderr));
+}
+
+#[test]
+fn a07_what_is_too_long_is_not_cut() {
+    let (scratch, _) = corpus();
+    let mut command = ours(&scratch);
+    command.args(["-qkf", "list", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let line = [&[b'#'; 65_535][..], b"\n"].concat();
+    // The end is never taken.
+    let _ = (0..1025).try_for_each(|_| input.write_all(&line));
+    drop(input);
+    let out = child.wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(255));
+    assert!(text(out.stderr).contains("too large") && !scratch.path("list").exists());
 }

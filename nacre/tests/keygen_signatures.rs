@@ -218,6 +218,16 @@ fn what_is_signed_for_one_purpose_or_damaged_does_not_count() {
     let (code, err) = verify("file", "cut");
     assert!(code == Some(255) && err.contains("cut: not a signature"), "{err}");
     assert!(verify("file", "nowhere").1.contains("nowhere: "));
+    scratch.write("behind", &format!("\n{}", scratch.read("file.sig")));
+    for maker in [ours as Maker, theirs] {
+        let find = ["-Y", "find-principals", "-f", "allowed", "-s", "behind"];
+        let out = with_input(maker(&scratch).args(find), b"");
+        assert_eq!((out.status.code(), text(out.stderr).contains("No principal matched.")), (Some(255), true));
+        let md5 = ["-E", "md5", "-Y", "check-novalidate", "-n", "file", "-s", "file.sig"];
+        let said = text(with_input(maker(&scratch).args(md5), TEXT).stdout);
+        let listed = good(theirs(&scratch).args(["-E", "md5", "-lf", "k0"]));
+        assert!(said.contains(listed.split(' ').nth(1).unwrap()), "{said}");
+    }
     // What is there is asked about.
     let sign = ["-Y", "sign", "-n", "file", "-f", "k1", "file"];
     let before = scratch.read("file.sig");

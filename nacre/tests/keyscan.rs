@@ -122,13 +122,16 @@ fn mistakes_and_hosts_that_are_not_there() {
         (&["-T", "never", "h"], "-T never"),
         (&["-f", "/nonexistent"], "/nonexistent"),
         (&["-O", "hashalg=md5", "h"], "hashalg"),
+        (&["10.0.0.0/7"], "10.0.0.0/7: no more than"),
+        (&["-q6", "127.0.0.1"], "getaddrinfo 127.0.0.1: no address of the family"),
     ] {
         let out = ours(args).output().unwrap();
-        assert_eq!(out.status.code(), Some(1), "{args:?}");
+        let code = if args[..] == ["-f", "/nonexistent"] { 255 } else { 1 };
+        assert_eq!(out.status.code(), Some(code), "{args:?}");
         assert!(text(out.stderr).contains(why), "{args:?}");
     }
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let out = ours(&["-p", &port, "127.0.0.1", "nobody.invalid"]).output().unwrap();
+    let out = ours(&["-q", "-p", &port, "127.0.0.1", "nobody.invalid"]).output().unwrap();
     let err = text(out.stderr);
     assert_eq!((out.status.code(), out.stdout.len()), (Some(1), 0));
     assert_eq!(err.matches("connect (`127.0.0.1'): Connection refused").count(), 1, "{err}");
@@ -210,4 +213,25 @@ fn many_hosts_are_scanned_at_once() {
     scan.kill().unwrap();
     scan.wait().unwrap();
     assert_eq!(most, 100, "one slow host keeps no other waiting");
+}
+
+#[test]
+fn each_name_of_a_list_has_its_own_time() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let port = peer.port;
+    // The same port on another address, where nobody answers.
+    let listener = TcpListener::bind(("127.0.0.77", port)).unwrap();
+    let scan = |hosts: &str| {
+        let out = ours(&["-T", "5", "-t", "ed25519", "-p", &port.to_string(), hosts]).output().unwrap();
+        (out.status.code(), text(out.stdout), text(out.stderr))
+    };
+    let (code, out, err) = scan("127.0.0.77,127.0.0.1");
+    assert_eq!((code, out.contains(" ssh-ed25519 ")), (Some(0), true), "{err}");
+    assert!(err.contains("127.0.0.77: it took too long"), "{err}");
+    drop(listener);
+    // A range is every address of it.
+    let (code, out, err) = scan("127.0.0.0/31");
+    assert!(code == Some(0) && out.starts_with(&format!("[127.0.0.1]:{port} ssh-ed25519 ")), "{out} {err}");
+    assert!(err.contains("127.0.0.0") && out.lines().count() == 1, "{out} {err}");
 }

@@ -145,13 +145,16 @@ impl SshSignature {
         Ok(Self { key, certificate, shown, namespace, hash, signature })
     }
 
-    /// Reads the text of a file. What stands before and behind the armour is passed over.
+    /// Reads the text of a file. It begins with the armour; what stands behind is passed over.
     ///
     /// # Errors
     /// See [`SshSignatureError`].
     pub fn from_armour(text: &[u8]) -> Result<Self, SshSignatureError> {
         let text = std::str::from_utf8(text.get(..MAX_FILE).unwrap_or(text)).map_err(|_| SshSignatureError::Armour)?;
-        let mut lines = text.lines().map(str::trim_end).skip_while(|line| *line != BEGIN).skip(1);
+        let mut lines = text.lines().map(str::trim_end);
+        if lines.next() != Some(BEGIN) {
+            return Err(SshSignatureError::Armour);
+        }
         let mut base64 = String::new();
         loop {
             match lines.next() {
@@ -241,8 +244,12 @@ mod tests {
             for hash in [HashKind::Sha256, HashKind::Sha512] {
                 let good = digest(hash, b"text");
                 let bytes = SshSignature::sign(&key, key.public_blob(), "file", hash, &good).unwrap();
-                let text = format!("before\n{}behind\n", SshSignature::armour(&bytes));
+                let text = format!("{}behind\n", SshSignature::armour(&bytes));
                 let signature = SshSignature::from_armour(text.as_bytes()).unwrap();
+                for before in ["\n", " ", "before\n"] {
+                    let text = format!("{before}{text}");
+                    assert_eq!(SshSignature::from_armour(text.as_bytes()), Err(SshSignatureError::Armour));
+                }
                 assert_eq!((signature.key().blob(), signature.namespace()), (key.public_blob(), "file"));
                 assert_eq!(signature.verify("file", &good), Ok(()));
                 assert!(matches!(signature.verify("git", &good), Err(SshSignatureError::Namespace(_))));

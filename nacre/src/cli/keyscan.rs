@@ -33,7 +33,7 @@ pub struct KeyscanArgs {
     pub hashed: bool,
     /// `-4`, `-6`: addresses of one family only.
     pub family: Option<Family>,
-    /// `-q`: say nothing but keys.
+    /// `-q`: no comments with the identification of hosts.
     pub quiet: bool,
     /// `-v`.
     pub verbose: bool,
@@ -78,7 +78,7 @@ pub(crate) fn command() -> Command {
         .arg(value('O', "option", "WORD", "hashalg=sha1 or hashalg=sha256, for -D"))
         .arg(flag('4', "ipv4", "Use IPv4 only"))
         .arg(flag('6', "ipv6", "Use IPv6 only"))
-        .arg(flag('q', "quiet", "Print keys only"))
+        .arg(flag('q', "quiet", "No comments with what hosts call themselves"))
         .arg(counted('v', "verbose", "Say why a key was not to be had"))
         .arg(long_help())
         .arg(Arg::new("hosts").value_name("HOST").num_args(0..).value_parser(value_parser!(OsString)))

@@ -27,7 +27,7 @@ pub(super) fn run(args: &KeygenArgs, wanted: &SshfpArgs) -> Result<(), Failure> 
         }
     }
     if text.is_empty() {
-        return Err(failure("there are no host keys in /etc/ssh: name a key with -f"));
+        return Err(failure("there are no host keys in /etc/ssh: name a key with -f").code(255));
     }
     output::print(&text)
 }

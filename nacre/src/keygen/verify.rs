@@ -1,6 +1,6 @@
 //! `-Y verify` and its relatives: whose signature is it, and does it count? (ssh-keygen(1), ALLOWED SIGNERS)
 
-use super::{failure, load, shown, sign};
+use super::{failure, load, shown, shown_fingerprint, sign};
 use crate::cli::keygen::{KeygenArgs, SignatureArgs};
 use crate::failure::Failure;
 use crate::{output, revocations};
@@ -14,6 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Exit code of everything that is not good, as ssh-keygen's.
 const EXIT: u8 = 255;
+/// Programs look for this line.
+const NO_MATCH: &str = "No principal matched.";
 
 /// When the signature is to count, and what is printed beside the verdict.
 struct Options {
@@ -62,7 +64,7 @@ pub(super) fn verify(args: &KeygenArgs, wanted: &SignatureArgs, person: Option<&
     if !args.quiet {
         let kind = signature.certificate().map_or_else(|| key.type_label().to_owned(), Certificate::type_label);
         let by = person.map_or(String::new(), |person| format!("for {} ", shown(person)));
-        let (name, print) = (shown(&wanted.namespace), key.fingerprint_sha256());
+        let (name, print) = (shown(&wanted.namespace), shown_fingerprint(key, args.fingerprint));
         output::print(&format!("Good \"{name}\" signature {by}with {kind} key {print}\n"))?;
     }
     if options.print_key {
@@ -131,7 +133,13 @@ fn counts(
 /// `-Y find-principals`: who the first line that counts says has signed.
 pub(super) fn find(args: &KeygenArgs, wanted: &SignatureArgs) -> Result<(), Failure> {
     let options = Options::read(&wanted.options)?;
-    let signature = read(wanted)?;
+    let signature = match read(wanted) {
+        Ok(signature) => signature,
+        Err(why) => {
+            output::complain(NO_MATCH);
+            return Err(why);
+        }
+    };
     let path = args.file.as_deref().ok_or_else(|| failure("no file of allowed signers was given"))?;
     let lines = allowed(path).map_err(|why| failure(why).code(EXIT))?;
     for line in lines.entries.iter().filter(|line| of_key(line, &signature)) {
@@ -147,7 +155,7 @@ pub(super) fn find(args: &KeygenArgs, wanted: &SignatureArgs) -> Result<(), Fail
             Err(why) => output::complain(&format!("{}:{}: {why}", path.display(), line.line)),
         }
     }
-    output::complain("No principal matched.");
+    output::complain(NO_MATCH);
     Err(Failure::silent(EXIT))
 }
 
@@ -168,7 +176,7 @@ pub(super) fn match_principals(args: &KeygenArgs, wanted: &SignatureArgs) -> Res
     let lines = allowed(path).map_err(|why| failure(why).code(EXIT))?;
     let about: Vec<_> = lines.entries.iter().filter(|line| line.names(&wanted.identity)).collect();
     if about.is_empty() {
-        output::complain("No principal matched.");
+        output::complain(NO_MATCH);
         return Err(Failure::silent(EXIT));
     }
     output::print(&about.iter().map(|line| format!("{}\n", shown(&line.principals))).collect::<String>())

@@ -15,6 +15,9 @@ use std::collections::HashSet;
 /// The port whose hosts need no brackets.
 const SSH_PORT: u16 = 22;
 
+/// How many problems are remembered; those of one host come close to each other.
+const MAX_TOLD: usize = 4096;
+
 /// Makes lines, and says what went wrong once.
 pub struct Lines<'a> {
     args: &'a KeyscanArgs,
@@ -61,10 +64,13 @@ impl<'a> Lines<'a> {
     /// Says why there is no key: of a host that cannot be reached once, not once for each type.
     pub fn problem(&mut self, problem: &Problem) {
         let line = match problem {
-            Problem::Line(line) if !self.args.quiet => line,
+            Problem::Line(line) => line,
             Problem::Lacks(line) if self.args.verbose => line,
             _ => return,
         };
+        if self.told.len() == MAX_TOLD {
+            self.told.clear();
+        }
         if self.told.insert(problem.clone()) {
             output::complain(line);
         }

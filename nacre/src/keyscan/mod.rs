@@ -1,6 +1,7 @@
 //! `nacre keyscan`: the keys of many hosts at once, in ssh-keyscan's lines.
 
 mod lines;
+mod range;
 mod scan;
 
 use crate::cli::keyscan::KeyscanArgs;
@@ -8,6 +9,7 @@ use crate::failure::Failure;
 use crate::keygen::read_text;
 use crate::output;
 use lines::Lines;
+use range::Range;
 use scan::{Job, Scanned};
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,29 +37,49 @@ fn failure(text: &str) -> Failure {
     Failure::new(format!("keyscan: {text}"))
 }
 
+/// Exit code of a file that cannot be read, as ssh-keyscan's.
+const EXIT: u8 = 255;
+
 /// A host: whom to try, and what it is called in the lines.
+#[derive(Debug, Clone)]
 struct Target {
     addresses: String,
     names: String,
+    /// What it stands for when it is a range.
+    range: Option<Range>,
 }
 
 impl Target {
-    /// `ADDRESSES [NAMES]`, each perhaps several between commas.
-    fn read(line: &str) -> Option<Self> {
+    /// `ADDRESSES [NAMES]`, each perhaps several between commas, or `ADDRESS/BITS`.
+    fn read(line: &str) -> Option<Result<Self, Failure>> {
         let mut words = line.split_ascii_whitespace();
         let addresses = words.next().filter(|word| !word.starts_with('#'))?;
         let names = words.next().filter(|word| !word.starts_with('#')).unwrap_or(addresses);
-        Some(Self { addresses: addresses.to_owned(), names: names.to_owned() })
+        let target = |range| Self { addresses: addresses.to_owned(), names: names.to_owned(), range };
+        Some(Range::read(addresses).map(target).map_err(|why| failure(&why)))
+    }
+
+    fn one(address: String) -> Self {
+        Self { names: address.clone(), addresses: address, range: None }
+    }
+
+    /// It, or every address of its range.
+    fn each(&self) -> impl Iterator<Item = Self> + use<> {
+        let own = self.range.is_none().then(|| self.clone());
+        own.into_iter().chain(self.range.into_iter().flat_map(Range::addresses).map(Self::one))
     }
 }
 
 fn targets(args: &KeyscanArgs) -> Result<Vec<Target>, Failure> {
     let mut targets = Vec::new();
     for file in &args.files {
-        let content = read_text(file).map_err(|error| failure(&format!("{}: {error}", shown_path(file))))?;
-        targets.extend(content.lines().filter_map(Target::read));
+        let content = read_text(file).map_err(|error| failure(&format!("{}: {error}", shown_path(file))).code(EXIT))?;
+        content.lines().filter_map(Target::read).try_for_each(|target| target.map(|target| targets.push(target)))?;
     }
-    targets.extend(args.hosts.iter().filter_map(|host| Target::read(host)));
+    args.hosts
+        .iter()
+        .filter_map(|host| Target::read(host))
+        .try_for_each(|target| target.map(|target| targets.push(target)))?;
     Ok(targets)
 }
 
@@ -68,10 +90,11 @@ fn shown_path(path: &Path) -> String {
 /// Whether any key was found.
 async fn scan_all(args: &KeyscanArgs, targets: Vec<Target>) -> Result<bool, Failure> {
     let settings = Arc::new(args.clone());
-    let jobs = targets.iter().flat_map(|target| args.kinds.iter().map(move |kind| (target, *kind)));
+    let hosts = targets.iter().flat_map(Target::each);
+    let jobs = hosts.flat_map(|host| args.kinds.iter().map(move |kind| (host.clone(), *kind)));
     let mut jobs = jobs.map(|(target, kind)| Job {
         addresses: target.addresses.split(',').map(str::to_owned).collect(),
-        names: target.names.clone(),
+        names: target.names,
         kind,
         settings: settings.clone(),
     });
@@ -96,11 +119,9 @@ fn report(args: &KeyscanArgs, lines: &mut Lines, scanned: &Scanned) -> Result<()
         let mark = if args.sshfp { ';' } else { '#' };
         output::complain(&format!("{mark} {}:{} {ident}", scanned.name, args.port));
     }
+    scanned.problems.iter().for_each(|problem| lines.problem(problem));
     match &scanned.key {
-        Ok(blob) => output::print(&lines.of(&scanned.names, blob)?),
-        Err(problem) => {
-            lines.problem(problem);
-            Ok(())
-        }
+        Some(blob) => output::print(&lines.of(&scanned.names, blob)?),
+        None => Ok(()),
     }
 }

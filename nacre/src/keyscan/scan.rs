@@ -35,14 +35,16 @@ pub struct Job {
 
 /// What came of a job.
 pub struct Scanned {
-    /// The one of the addresses that answered, or the first.
+    /// The one of the addresses that answered, or the last.
     pub name: String,
     /// What the host is called in the lines.
     pub names: String,
     /// The host's identification line.
     pub ident: Option<String>,
     /// The key or certificate.
-    pub key: Result<Vec<u8>, Problem>,
+    pub key: Option<Vec<u8>>,
+    /// Why there is none, or none from the first addresses.
+    pub problems: Vec<Problem>,
 }
 
 /// Why there is no key.
@@ -55,18 +57,32 @@ pub enum Problem {
 }
 
 impl Job {
-    /// Does it, in the time that it may take.
+    /// Does it: one name after the other, until one answers, each in the time that a host may take.
     pub async fn run(self) -> Scanned {
-        let heard = Heard::default();
-        let mut name = self.addresses.first().cloned().unwrap_or_default();
-        let key = match timeout(self.settings.timeout, self.key(&heard, &mut name)).await {
-            Ok(key) => key,
-            Err(_) => Err(Problem::Line(format!("{}: it took too long", shown(&name)))),
-        };
-        Scanned { name: shown(&name), names: self.names, ident: heard.ident(), key }
+        let mut scanned =
+            Scanned { name: String::new(), names: self.names.clone(), ident: None, key: None, problems: Vec::new() };
+        for name in &self.addresses {
+            let heard = Heard::default();
+            let key = match timeout(self.settings.timeout, self.key(&heard, name)).await {
+                Ok(key) => key,
+                Err(_) => Err(Problem::Line(format!("{}: it took too long", shown(name)))),
+            };
+            scanned.name = shown(name);
+            scanned.ident = heard.ident();
+            // Who has no such key has answered.
+            let answered = !matches!(key, Err(Problem::Line(_)));
+            match key {
+                Ok(key) => scanned.key = Some(key),
+                Err(problem) => scanned.problems.push(problem),
+            }
+            if answered {
+                break;
+            }
+        }
+        scanned
     }
 
-    async fn key(&self, heard: &Heard, name: &mut String) -> Result<Vec<u8>, Problem> {
+    async fn key(&self, heard: &Heard, name: &str) -> Result<Vec<u8>, Problem> {
         let stream = self.connect(name).await?;
         let config = ClientConfig {
             transport: Arc::new(self.transport()),
@@ -102,24 +118,15 @@ impl Job {
         }
     }
 
-    async fn connect(&self, name: &mut String) -> Result<TcpStream, Problem> {
-        let mut problem = Problem::Line("no host was named".to_owned());
-        for candidate in &self.addresses {
-            name.clone_from(candidate);
-            let addresses = match tokio::net::lookup_host((candidate.as_str(), self.settings.port)).await {
-                Ok(addresses) => addresses.filter(|address| self.fits(address)).collect::<Vec<_>>(),
-                Err(error) => {
-                    problem = Problem::Line(format!("getaddrinfo {}: {}", shown(candidate), resolver(&error)));
-                    continue;
-                }
-            };
-            for address in addresses {
-                match TcpStream::connect(address).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => {
-                        problem = Problem::Line(format!("connect (`{}'): {}", shown(candidate), plain(&error)));
-                    }
-                }
+    async fn connect(&self, name: &str) -> Result<TcpStream, Problem> {
+        let unknown = |why: String| Problem::Line(format!("getaddrinfo {}: {why}", shown(name)));
+        let found = tokio::net::lookup_host((name, self.settings.port)).await;
+        let found = found.map_err(|error| unknown(resolver(&error)))?;
+        let mut problem = unknown("no address of the family that was asked for".to_owned());
+        for address in found.filter(|address| self.fits(address)) {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => problem = Problem::Line(format!("connect (`{}'): {}", shown(name), plain(&error))),
             }
         }
         Err(problem)

@@ -209,7 +209,7 @@ impl Draft {
             self.mode('H')?;
         }
         let host = self.host.take().unwrap_or_default();
-        if let (Some(other @ ('L' | 'R' | 'H' | 'y' | 'p' | 'c' | 'k' | 'Y' | 'A' | 'e' | 'i' | 'B')), true) =
+        if let (Some(other @ ('L' | 'R' | 'H' | 'y' | 'p' | 'c' | 'k' | 'Y' | 'A' | 'e' | 'i')), true) =
             (self.mode, self.list)
         {
             return Err(format!("-{other} and -l cannot be used together"));
