@@ -11,6 +11,7 @@ mod keys;
 mod messages;
 mod privsep;
 mod sftp;
+mod share;
 mod socks;
 
 pub use agent::agent_requests;
@@ -23,6 +24,7 @@ pub use keys::{
 pub use messages::wire_messages;
 pub use privsep::{privsep_from_helper, privsep_from_monitor, privsep_to_helper, privsep_to_monitor};
 pub use sftp::{sftp_replies, sftp_requests};
+pub use share::share_messages;
 pub use socks::socks;
 
 /// A target: its name, its function, and how many changed inputs the bounded run gives it.
@@ -54,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     ("agent_requests", agent_requests, 5_000),
     ("sftp_requests", sftp_requests, 20_000),
     ("sftp_replies", sftp_replies, 20_000),
+    ("share_messages", share_messages, 20_000),
     ("socks", socks, 20_000),
     ("privsep_to_monitor", privsep_to_monitor, 20_000),
     ("privsep_from_monitor", privsep_from_monitor, 20_000),

@@ -202,6 +202,9 @@ fn sessions_with_their_codes_streams_and_variables() {
             let done = sharing.run(guest, &[], &[&format!("echo out; echo err >&2; exit {code}")]);
             assert_eq!((done.code, done.text().as_str(), done.err.as_str()), (code, "out\n", "err\n"), "{guest:?}");
         }
+        if guest == Ours {
+            assert_eq!(sharing.run(guest, &["-O", "proxy"], &["exit 5"]).code, 5);
+        }
         let data = noise(9 * 1024 * 1024 + 5);
         let done = run(&mut sharing.call(guest, &[], &["cat"]), &data);
         assert!(done.code == 0 && done.out == data, "{} bytes: {}", done.out.len(), done.err);
@@ -648,6 +651,11 @@ fn paths_that_cannot_be() {
     );
     let done = sharing.run(Ours, &["-S", "none", "-O", "check"], &[]);
     assert_eq!((done.code, done.err.as_str()), (255, "No ControlPath specified for \"-O\" command\n"));
+    let done = sharing.run(Ours, &["-O", "proxy"], &["true"]);
+    assert_eq!(
+        done.err,
+        format!("Control socket connect({}): No such file or directory\n", sharing.socket().display())
+    );
     let done = sharing.run(Ours, &["-O", "sing"], &[]);
     assert_eq!((done.code, done.err.as_str()), (255, "Invalid multiplex command.\n"));
     // With `none` nothing is shared, whatever else is said.

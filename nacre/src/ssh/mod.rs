@@ -94,7 +94,13 @@ fn log(options: &ClientOptions, args: &SshArgs) -> Result<Log, Failure> {
 fn control(args: &SshArgs, word: &str) -> Result<u8, Failure> {
     let options = effective(args)?;
     let log = log(&options, args)?;
-    share::command::run(word, &options, &log).map_err(|line| {
+    let done = match word {
+        "proxy" => Plan::new(&options, args, nacre_sys::terminal::is_tty(std::io::stdin()))
+            .map_err(str::to_owned)
+            .and_then(|plan| share::passenger::join_only(&options, &plan, &log)),
+        word => share::command::run(word, &options, &log),
+    };
+    done.map_err(|line| {
         log.fatal(&line);
         Failure::silent(SSH)
     })

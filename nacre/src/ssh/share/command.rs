@@ -27,16 +27,10 @@ pub enum Purpose {
 pub fn run(word: &str, options: &ClientOptions, log: &Log) -> Result<u8, String> {
     match word {
         "check" | "exit" | "stop" | "forward" | "cancel" => {}
-        "proxy" | "conninfo" | "channels" => return Err(format!("ssh: -O {word} is not done here")),
+        "conninfo" | "channels" => return Err(format!("ssh: -O {word} is not done here")),
         _ => return Err("Invalid multiplex command.".to_owned()),
     }
-    let Some(path) = options.control_path.as_deref() else {
-        return Err("No ControlPath specified for \"-O\" command".to_owned());
-    };
-    let mut link = Link::connect(options, path).map_err(|error| match error {
-        NoLink::System(error) => format!("Control socket connect({path}): {}", plain(&error)),
-        NoLink::Other(line) => line,
-    })?;
+    let mut link = reach(options)?;
     match word {
         "check" => check(&mut link, log),
         "exit" => told(&mut link, log, |id| Request::Terminate { id }, "termination request", "Exit request sent."),
@@ -54,6 +48,17 @@ pub fn run(word: &str, options: &ClientOptions, log: &Log) -> Result<u8, String>
         }
         _ => Ok(0),
     }
+}
+
+/// The master that must be there.
+pub fn reach(options: &ClientOptions) -> Result<Link, String> {
+    let Some(path) = options.control_path.as_deref() else {
+        return Err("No ControlPath specified for \"-O\" command".to_owned());
+    };
+    Link::connect(options, path).map_err(|error| match error {
+        NoLink::System(error) => format!("Control socket connect({path}): {}", plain(&error)),
+        NoLink::Other(line) => line,
+    })
 }
 
 fn check(link: &mut Link, log: &Log) -> Result<u8, String> {

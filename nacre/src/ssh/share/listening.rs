@@ -95,8 +95,7 @@ fn is_stale(path: &Path) -> bool {
     is_socket(path) && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
-/// Whether this is a socket.
-pub fn is_socket(path: &Path) -> bool {
+fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 

@@ -26,6 +26,9 @@ const MAX_GUESTS: usize = 1024;
 /// Requests of one guest that are done before others get their turn.
 const MAX_REQUESTS: usize = 32;
 
+/// How long the first guest may be on its way.
+const FIRST_GUEST: Duration = Duration::from_secs(60);
+
 /// By what number a guest goes.
 pub type GuestId = u64;
 
@@ -128,7 +131,7 @@ impl Master {
         self.listening.is_some()
     }
 
-    /// It is to stay this long when nobody uses it. Where `awaits` the first guest is on its way, however long that takes.
+    /// It is to stay this long when nobody uses it, zero for ever. Where `awaits` the first guest is on its way.
     pub fn stay(&mut self, idle: Duration, awaits: bool) {
         self.idle = Some(idle).filter(|idle| !idle.is_zero());
         self.awaits = awaits;
@@ -459,7 +462,9 @@ impl Master {
 
     /// Whether nobody has used the connection for as long as it should stay.
     fn has_expired(&mut self, cx: &mut Context<'_>, tunnels: &Tunnels) -> bool {
-        let Some(idle) = self.idle.filter(|_| !self.awaits) else { return false };
+        let Some(idle) = self.idle else { return false };
+        // The first guest finds us even on a machine that is slow.
+        let idle = if self.awaits { idle.max(FIRST_GUEST) } else { idle };
         if self.is_busy() || tunnels.is_busy() {
             self.sleep = None;
             return false;

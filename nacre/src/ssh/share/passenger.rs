@@ -5,10 +5,9 @@ use super::super::connect::plain;
 use super::super::log::Log;
 use super::super::plan::{self, Plan};
 use super::super::signals::{Came, Signals};
-use super::command::{Purpose, forwards};
+use super::command::{Purpose, forwards, reach};
 use super::ends;
 use super::link::{Answer, Link, NoLink};
-use super::listening;
 use crate::failure::SSH;
 use nacre_config::client::{ClientOptions, ControlMaster, Endpoint, LogLevel};
 use nacre_sys::background;
@@ -19,7 +18,6 @@ use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::task::Poll;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
@@ -60,15 +58,12 @@ pub fn join(options: &ClientOptions, plan: &Plan, log: &Log) -> Result<Option<u8
     ride(options, plan, link, log)
 }
 
-/// Nobody is there: a socket that a dead master left is removed by who would put its own there.
+/// Nobody is there. A socket that a dead master left is replaced by who puts its own there.
 fn no_master(options: &ClientOptions, path: &str, error: &io::Error, log: &Log) {
     match error.kind() {
         ErrorKind::NotFound => log.debug(|| format!("Control socket \"{path}\" does not exist")),
-        ErrorKind::ConnectionRefused
-            if options.control_master != ControlMaster::No && listening::is_socket(Path::new(path)) =>
-        {
-            log.debug(|| format!("Stale control socket {path}, unlinking"));
-            let _ = std::fs::remove_file(path);
+        ErrorKind::ConnectionRefused if options.control_master != ControlMaster::No => {
+            log.debug(|| format!("Stale control socket {path}"));
         }
         _ => log.error(&format!("Control socket connect({path}): {}", plain(error))),
     }
@@ -83,6 +78,15 @@ pub fn join_own(options: &ClientOptions, plan: &Plan, log: &Log) -> Result<u8, S
     let gone = || "Failed to connect to new control master".to_owned();
     let link = Link::connect(options, path).map_err(|_| gone())?;
     ride(options, plan, link, log)?.ok_or_else(gone)
+}
+
+/// `-O proxy`: as [`join`], and never without a master.
+///
+/// # Errors
+/// The line to end with.
+pub fn join_only(options: &ClientOptions, plan: &Plan, log: &Log) -> Result<u8, String> {
+    let link = reach(options)?;
+    ride(options, plan, link, log)?.ok_or_else(|| "the master did not take the session".to_owned())
 }
 
 fn ride(options: &ClientOptions, plan: &Plan, mut link: Link, log: &Log) -> Result<Option<u8>, String> {
