@@ -31,7 +31,7 @@ fn a20_mistakes_in_the_configuration_name_the_line_and_the_nearest_word() {
         ("Ciphers no-such-cipher\n", &["line 1", "no-such-cipher"]),
         ("MaxStartups 3:x\n", &["line 1"]),
         ("Match User a\nPort 23\n", &["line 2", "Port"]),
-        ("ChrootDirectory /x\n", &["line 1", "ChrootDirectory"]),
+        ("RDomain vrf1\n", &["line 1", "RDomain"]),
         ("PermitRootLogin\n", &["line 1", "PermitRootLogin"]),
     ] {
         let done = refused(config);
