@@ -11,7 +11,7 @@ const LARGE: usize = 16 * 1024;
 const SMALL: usize = 1024;
 /// The most pieces that a thread keeps for the next one who needs them. A reader that is a little slower than the peer
 /// has some waiting all the time, and memory fresh from the kernel costs more than the copy.
-const KEPT: usize = 16;
+const KEPT: usize = 64;
 
 thread_local! {
     static STORE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
