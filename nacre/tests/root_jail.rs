@@ -7,8 +7,8 @@ mod root;
 #[path = "common/serve.rs"]
 mod serve;
 
-use root::{ACCOUNTS, Root, children, possible, status};
-use serve::{Done, eventually, finish};
+use root::{ACCOUNTS, Root, below, possible, sftp, status};
+use serve::{eventually, finish};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -56,21 +56,6 @@ impl Drop for Jails {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// OpenSSH's sftp with these commands.
-fn sftp(server: &Root, user: &str, commands: &str) -> Done {
-    let mut sftp = common::program("sftp");
-    sftp.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR", "-o"]);
-    sftp.arg(format!("UserKnownHostsFile={}", server.place.path("known").display()));
-    sftp.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(server.place.path("id")).arg("-P").arg(server.port.to_string());
-    finish(sftp.args(["-b", "-"]).arg(format!("{user}@127.0.0.1")), commands.as_bytes())
-}
-
-fn below(pid: u32) -> Vec<u32> {
-    let direct = children(pid);
-    let deeper: Vec<u32> = direct.iter().flat_map(|pid| below(*pid)).collect();
-    direct.into_iter().chain(deeper).collect()
 }
 
 #[test]

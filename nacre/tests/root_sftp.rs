@@ -7,8 +7,8 @@ mod root;
 #[path = "common/serve.rs"]
 mod serve;
 
-use root::{ACCOUNTS, GROUPS, Root, argv0, children, possible, status};
-use serve::{Done, eventually, finish, is_alive};
+use root::{ACCOUNTS, GROUPS, Root, argv0, below, possible, sftp, status};
+use serve::{eventually, is_alive};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
@@ -16,22 +16,6 @@ use std::process::Stdio;
 
 fn server(lines: &str) -> Root {
     Root::start(Path::new(env!("CARGO_BIN_EXE_nacre")), &format!("PerSourcePenalties no\n{lines}"))
-}
-
-/// OpenSSH's sftp with these commands.
-fn sftp(server: &Root, user: &str, commands: &str) -> Done {
-    let mut sftp = common::program("sftp");
-    sftp.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR", "-o"]);
-    sftp.arg(format!("UserKnownHostsFile={}", server.place.path("known").display()));
-    sftp.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(server.place.path("id")).arg("-P").arg(server.port.to_string());
-    finish(sftp.args(["-b", "-"]).arg(format!("{user}@127.0.0.1")), commands.as_bytes())
-}
-
-/// The processes below one, at any depth.
-fn below(pid: u32) -> Vec<u32> {
-    let direct = children(pid);
-    let deeper: Vec<u32> = direct.iter().flat_map(|pid| below(*pid)).collect();
-    direct.into_iter().chain(deeper).collect()
 }
 
 fn worker(server: &Root) -> Option<u32> {

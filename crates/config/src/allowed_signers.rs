@@ -1,7 +1,7 @@
 //! allowed_signers: whose signatures of files count, for what and when (ssh-keygen(1), ALLOWED SIGNERS).
 
-use crate::authorized_keys::{Expiry, LineError, MAX_LINE, OptionsError, Refused};
-use crate::authorized_keys::{KEY_TYPES, cut, split_options, unquote};
+use crate::authorized_keys::{Expiry, LineError, OptionsError, Refused};
+use crate::authorized_keys::{KEY_TYPES, cut, meaningful, split_options, unquote};
 use crate::blob;
 use crate::pattern::{ListMatch, matches_list};
 
@@ -84,17 +84,8 @@ impl AllowedSigner {
     /// # Errors
     /// The line is refused.
     pub fn parse(line: &[u8], number: u32) -> Result<Option<Self>, LineError> {
-        if line.len() > MAX_LINE {
-            return Err(LineError::TooLong);
-        }
-        let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+        let Some(text) = meaningful(line)? else { return Ok(None) };
         let text = text.trim_start_matches([' ', '\t']);
-        if text.is_empty() || text.starts_with('#') {
-            return Ok(None);
-        }
-        if text.contains(|c: char| c.is_control() && c != '\t') {
-            return Err(LineError::NotText);
-        }
         let (principals, rest) = principals(text)?;
         let is_key = is_key_type(cut(rest).0);
         let (options, key) = if is_key { (None, rest) } else { split_options(rest)? };

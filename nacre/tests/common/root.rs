@@ -319,3 +319,19 @@ impl Bystander {
         assert_eq!(done.stdout, b"undisturbed");
     }
 }
+
+/// OpenSSH's sftp with these commands.
+pub fn sftp(server: &Root, user: &str, commands: &str) -> Done {
+    let mut sftp = program("sftp");
+    sftp.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR", "-o"]);
+    sftp.arg(format!("UserKnownHostsFile={}", server.place.path("known").display()));
+    sftp.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(server.place.path("id")).arg("-P").arg(server.port.to_string());
+    finish(sftp.args(["-b", "-"]).arg(format!("{user}@127.0.0.1")), commands.as_bytes())
+}
+
+/// The processes below one, at any depth.
+pub fn below(pid: u32) -> Vec<u32> {
+    let direct = children(pid);
+    let deeper: Vec<u32> = direct.iter().flat_map(|pid| below(*pid)).collect();
+    direct.into_iter().chain(deeper).collect()
+}

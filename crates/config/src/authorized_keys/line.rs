@@ -1,5 +1,6 @@
 //! One line, and the file. A line is read whole or refused whole; what is behind a line's end is another line.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{KeyOptions, OptionsError};
@@ -128,24 +129,34 @@ impl AuthorizedKeys {
     }
 }
 
+/// The text of a line of a list of keys, given without its line feed; `None` for a comment or an empty line.
+///
+/// # Errors
+/// It is too long, or holds control characters.
+pub(crate) fn meaningful(line: &[u8]) -> Result<Option<Cow<'_, str>>, LineError> {
+    if line.len() > MAX_LINE {
+        return Err(LineError::TooLong);
+    }
+    // A comment may hold bytes of any old encoding; it is only ever shown, so it may be lossy.
+    let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+    let begun = text.trim_start_matches([' ', '\t']);
+    if begun.is_empty() || begun.starts_with('#') {
+        return Ok(None);
+    }
+    if begun.contains(|c: char| c.is_control() && c != '\t') {
+        return Err(LineError::NotText);
+    }
+    Ok(Some(text))
+}
+
 impl Entry {
     /// Reads one line, given without its line feed. `None` for a comment or an empty line.
     ///
     /// # Errors
     /// The line is refused.
     pub fn parse(line: &[u8], number: u32) -> Result<Option<Self>, LineError> {
-        if line.len() > MAX_LINE {
-            return Err(LineError::TooLong);
-        }
-        // A comment may hold bytes of any old encoding; it is only ever shown, so it may be lossy.
-        let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+        let Some(text) = meaningful(line)? else { return Ok(None) };
         let text = text.trim_start_matches([' ', '\t']);
-        if text.is_empty() || text.starts_with('#') {
-            return Ok(None);
-        }
-        if text.contains(|c: char| c.is_control() && c != '\t') {
-            return Err(LineError::NotText);
-        }
         let (first, rest) = cut(text);
         let is_key = KEY_TYPES.contains(&first);
         let (options, key) = if is_key { (None, text) } else { split_options(text)? };

@@ -6,6 +6,6 @@ mod options;
 
 pub use expiry::{Civil, Expiry};
 pub use line::{AuthorizedKeys, AuthorizedPrincipals, Entry, LineError, MAX_FILE, MAX_LINE, Principal, Refused};
-pub(crate) use line::{KEY_TYPES, cut, split_options};
+pub(crate) use line::{KEY_TYPES, cut, meaningful, split_options};
 pub(crate) use options::unquote;
 pub use options::{KeyOptions, OptionsError, PermitPort, PermitTarget};
