@@ -1,0 +1,165 @@
+//! People: who somebody is and what rights hang on it.
+
+use super::Engine;
+use super::state::State;
+use crate::event::{Event, Person};
+use crate::id::{AccountId, SessionId};
+use crate::limits::PHRASE_BYTES;
+use crate::line::Author;
+use crate::name::{Nick, RoomName};
+use crate::record::{HistoryMode, Role};
+use crate::text::{clean_line, fold};
+use crate::time::Time;
+use std::sync::Arc;
+
+impl Engine {
+    /// The account of a session.
+    pub(super) fn account_of(&self, session: SessionId) -> Option<AccountId> {
+        self.state.sessions.get(&session).map(|s| s.account)
+    }
+
+    /// Who speaks in a session: its account, with the key that this session proved.
+    pub(super) fn author_of(&self, session: SessionId) -> Option<Author> {
+        let who = self.state.sessions.get(&session)?;
+        let here = self.state.here.get(&who.account)?;
+        Some(Author { key: who.key.clone(), ..here.author.clone() })
+    }
+
+    /// The sessions of an account here.
+    pub(super) fn sessions_of(&self, account: AccountId) -> &[SessionId] {
+        self.state.here.get(&account).map_or(&[], |here| &here.sessions)
+    }
+
+    /// A list of sessions to share; the empty one is always the same.
+    pub(super) fn shared(&mut self, sessions: Vec<SessionId>) -> Arc<[SessionId]> {
+        if sessions.is_empty() { self.state.nobody() } else { sessions.into() }
+    }
+
+    /// Whether a session has every right: its key is an operator's (threat U6).
+    pub(super) fn is_operator(&self, session: SessionId) -> bool {
+        let key = self.state.sessions.get(&session).and_then(|s| s.key.as_ref());
+        key.is_some_and(|key| self.config.operators.contains(key))
+    }
+
+    /// Whether a session may moderate a room.
+    pub(super) fn is_moderator(&self, session: SessionId, room: &RoomName) -> bool {
+        let role = self.account_of(session).and_then(|account| self.state.role(account, room));
+        self.is_operator(session) || role >= Some(Role::Operator)
+    }
+
+    /// Whom a typed nick means.
+    pub(super) fn person(&self, nick: &str) -> Result<AccountId, String> {
+        let nick = clean_line(nick.trim_start_matches('@').as_bytes(), PHRASE_BYTES);
+        self.state.names.get(&fold(&nick)).copied().ok_or_else(|| format!("No such user: {nick}"))
+    }
+
+    /// A phrase that a person typed: one clean line of bounded length.
+    pub(super) fn phrase(&self, text: &str) -> Arc<str> {
+        clean_line(text.as_bytes(), PHRASE_BYTES).into()
+    }
+
+    /// `/list`: everybody online.
+    pub(super) fn list(&mut self, session: SessionId) {
+        let person =
+            |who: &Author, away: Option<&Arc<str>>| Person { who: who.clone(), role: None, away: away.cloned() };
+        let mut people: Vec<Person> =
+            self.state.here.values().map(|here| person(&here.author, here.away.as_ref())).collect();
+        people.sort_by(|a, b| a.who.nick.cmp(&b.who.nick));
+        let at = self.now;
+        self.show(session, Event::People { room: None, people: people.into(), at });
+    }
+
+    /// `/names`.
+    pub(super) fn names(&mut self, session: SessionId, room: Option<&str>) {
+        match self.room_meant(session, room) {
+            Err(why) => self.problem(session, why),
+            Ok(name) if self.may_look_into(session, &name) => {
+                let (people, at) = (self.people_in(&name).into(), self.now);
+                self.show(session, Event::People { room: Some(name), people, at });
+            }
+            Ok(name) => self.problem(session, format!("No such room: {name}")),
+        }
+    }
+
+    /// Whether a session may know of a room: rooms by invitation are known to their people only.
+    pub(super) fn may_look_into(&self, session: SessionId, name: &RoomName) -> bool {
+        let Some(room) = self.state.rooms.get(name) else { return false };
+        let Some(account) = self.account_of(session) else { return false };
+        let known = self.state.is_member(account, name) || self.state.is_invited(account, name);
+        !room.record.modes.invite || known || self.is_operator(session) || self.state.role(account, name).is_some()
+    }
+
+    /// `/nick`.
+    pub(super) fn rename(&mut self, session: SessionId, wish: &str) {
+        let nick = match Nick::parse(wish) {
+            Ok(nick) => nick,
+            Err(why) => return self.problem(session, format!("That cannot be your name: {why}")),
+        };
+        let Some(account) = self.account_of(session) else { return };
+        if self.state.owner(&nick.keys()).is_some_and(|owner| owner != account) {
+            return self.problem(session, format!("{nick} is somebody's name, or looks like one"));
+        }
+        self.renamed(account, nick);
+    }
+
+    /// An account has another nick from now on.
+    pub(super) fn renamed(&mut self, account: AccountId, nick: Nick) {
+        let Some(old) = self.state.accounts.get(&account).cloned() else { return };
+        if old.nick == nick {
+            return;
+        }
+        let mut record = (*old).clone();
+        record.nick = nick.clone();
+        self.state.put_account(Arc::new(record));
+        self.change_account(account, |_, _| {});
+        let Some(here) = self.state.here.get_mut(&account) else { return };
+        here.author.nick = nick.shared();
+        let (who, at) = (here.author.clone(), self.now);
+        let event = Event::Renamed { old: old.nick.shared(), who, at };
+        self.show_to_rooms_of(account, event);
+        self.tell_presence(account);
+    }
+
+    /// Shows once to everybody who shares a room with an account, and to itself.
+    pub(super) fn show_to_rooms_of(&mut self, account: AccountId, event: Event) {
+        let mut sessions = self.sessions_of(account).to_vec();
+        for name in self.state.rooms_of(account) {
+            if let Some(heard) = self.heard(&name) {
+                sessions.extend_from_slice(&heard.sessions);
+            }
+        }
+        sessions.sort_unstable();
+        sessions.dedup();
+        let except = self.state.deaf_to(account);
+        let to = crate::effect::Audience::Many { sessions: sessions.into(), except: self.shared(except) };
+        let ring = self.state.nobody();
+        self.out.push(crate::effect::Effect::Show { to, event: Arc::new(event), ring });
+    }
+}
+
+impl State {
+    /// Whether an account is in a room, here or away.
+    pub fn is_member(&self, account: AccountId, room: &RoomName) -> bool {
+        self.accounts.get(&account).is_some_and(|record| record.rooms.contains_key(room))
+    }
+
+    /// Whether an account was invited into a room.
+    pub fn is_invited(&self, account: AccountId, room: &RoomName) -> bool {
+        self.rooms.get(room).is_some_and(|room| room.record.invited.contains(&account))
+    }
+
+    /// What an account may do in a room.
+    pub fn role(&self, account: AccountId, room: &RoomName) -> Option<Role> {
+        self.rooms.get(room)?.record.roles.get(&account).copied()
+    }
+
+    /// Since when an account may see a room's past; all of it if none.
+    pub fn sees_since(&self, account: AccountId, room: &RoomName) -> Option<Time> {
+        let hidden = self.rooms.get(room)?.record.modes.history == HistoryMode::SinceJoined;
+        if !hidden {
+            return None;
+        }
+        let joined = self.accounts.get(&account).and_then(|record| record.rooms.get(room)).copied();
+        Some(joined.unwrap_or(Time(u64::MAX)))
+    }
+}
