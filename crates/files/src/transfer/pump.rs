@@ -8,7 +8,7 @@ use super::{Step, local};
 use crate::remote::{Error, OUTBOX_ENOUGH, Remote, Tag, shown};
 use nacre_sftp::{Code, Reply, Request};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Pieces from this size on go from file to connection directly.
 const DIRECT: u32 = 64 * 1024;
@@ -86,7 +86,7 @@ impl Run<'_> {
 
     fn window_sent(&self, count: u32) {
         if count > 0 {
-            self.window.borrow_mut().sent(u64::from(count));
+            self.window.borrow_mut().sent(u64::from(count), Instant::now());
             self.took(u64::from(count));
         }
     }
@@ -176,7 +176,7 @@ impl Run<'_> {
         let tag =
             Tag { run: to.run(), job: u32::try_from(place).unwrap_or(u32::MAX), step: Step::Write { offset, length } };
         to.send(&Request::Write { handle, offset, data }, tag);
-        self.window.borrow_mut().sent(u64::from(length));
+        self.window.borrow_mut().sent(u64::from(length), Instant::now());
         1
     }
 

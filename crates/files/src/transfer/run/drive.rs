@@ -169,11 +169,11 @@ impl<'a> Run<'a> {
                 task.into_iter().for_each(|task| self.wakes.wake(task));
             }
             Step::Read { offset, length } => {
-                self.window.borrow_mut().answered(u64::from(length));
+                self.window.borrow_mut().answered(u64::from(length), Instant::now());
                 self.arrived(tag.job, offset, length, &reply);
             }
             Step::Write { offset, length } => {
-                self.window.borrow_mut().answered(u64::from(length));
+                self.window.borrow_mut().answered(u64::from(length), Instant::now());
                 self.written(tag.job, offset, length, &reply);
             }
         }
