@@ -18,6 +18,7 @@ pub mod failure;
 pub mod keyfile;
 pub mod keygen;
 pub mod keyscan;
+pub mod lab;
 pub mod links;
 pub mod man;
 pub mod output;
@@ -64,6 +65,7 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::Serve(args) => return serve(*args),
         Invocation::Explain(args) => return explain::run(&args),
         Invocation::Audit(args) => return audit::run(&args),
+        Invocation::Lab(args) => return lab::run(&args),
         Invocation::Try(args) => return trial::run(args),
         Invocation::Keygen(args) => keygen::run(&args)?,
         Invocation::Keyscan(args) => return keyscan::run(&args),

@@ -28,6 +28,7 @@ pub use certificate::{
     NewOption, UserLimits,
 };
 pub use digest::{HashKind, Hasher, ct_eq, hmac_sha1, sha1, sha256};
+pub use kex::primes::{GROUP14, GROUP16};
 pub use password::{PasswordError, burn_password, hash_password, verify_password};
 pub use private::{DEFAULT_ROUNDS, KeyError, KeyKind, MAX_ROUNDS, PrivateKey, Protection, certified_key, public_half};
 pub use provider::{AwsLc, random_bytes};

@@ -12,6 +12,7 @@ pub mod explain;
 mod getopt;
 pub mod keygen;
 pub mod keyscan;
+pub mod lab;
 mod overview;
 pub mod pages;
 pub mod passwd;
@@ -61,6 +62,8 @@ pub enum Invocation {
     Explain(Box<explain::ExplainArgs>),
     /// `nacre audit`.
     Audit(Box<audit::AuditArgs>),
+    /// `nacre lab`.
+    Lab(lab::LabArgs),
     /// `nacre try`.
     Try(explain::TryArgs),
     /// `nacre links DIR`.
@@ -127,6 +130,7 @@ pub fn table() -> Command {
             passwd::command(),
             explain::command(),
             audit::command(),
+            lab::command(),
             pages::links_command(),
             pages::man_command(),
             pages::completions_command(),
@@ -197,6 +201,7 @@ fn clap_style(words: Vec<OsString>) -> Result<Invocation, Early> {
     let matches = table.try_get_matches_from(argv).map_err(|error| usage::early(error, &name))?;
     Ok(match matches.subcommand() {
         Some(("passwd", matches)) => Invocation::Passwd(passwd::from_matches(matches)),
+        Some(("lab", matches)) => Invocation::Lab(lab::from_matches(matches)?),
         Some(("try", matches)) => Invocation::Try(explain::try_from_matches(matches)),
         Some(("links", matches)) => Invocation::Links { directory: pages::links_from(matches) },
         Some(("man", matches)) => Invocation::Man(pages::man_from(matches)),

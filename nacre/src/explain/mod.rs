@@ -2,6 +2,7 @@
 //!
 //! Everything told comes from the core's observer, or is what this program itself decided.
 
+mod classroom;
 mod owner;
 mod record;
 mod story;
@@ -15,6 +16,7 @@ use crate::ssh::identities;
 use crate::ssh::log::Log;
 use crate::ssh::options::{effective_for, transport};
 use crate::ssh::records::Records;
+pub use classroom::tell_step;
 use nacre_config::client::{ClientOptions, LogLevel};
 use nacre_crypto::AwsLc;
 use nacre_net::Driver;

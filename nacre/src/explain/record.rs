@@ -1,6 +1,7 @@
 //! What an observer saw, as records that story and JSON are both made from.
 
 use nacre_crypto::{PublicKey, fingerprint_sha256};
+pub use nacre_lab::{Row, Who};
 use nacre_proto::negotiate_names::Category;
 use nacre_proto::observe::{Observer, Step};
 use nacre_proto::{Negotiated, Role};
@@ -12,95 +13,6 @@ use std::time::{Duration, Instant};
 
 /// The longest peer text kept, in bytes.
 const MAX_TEXT: usize = 1000;
-
-/// The seven rows that every secure channel goes through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Row {
-    /// Step 1.
-    Connect,
-    /// Step 2.
-    Versions,
-    /// Steps 3 and 4.
-    KeyExchange,
-    /// Step 5.
-    ServerProof,
-    /// Step 6.
-    UserProof,
-    /// Steps 7 and 8.
-    Session,
-    /// Step 9.
-    End,
-}
-
-impl Row {
-    /// All of them, in order.
-    pub const ALL: [Self; 7] = [
-        Self::Connect,
-        Self::Versions,
-        Self::KeyExchange,
-        Self::ServerProof,
-        Self::UserProof,
-        Self::Session,
-        Self::End,
-    ];
-
-    /// Its name.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Versions => "versions",
-            Self::KeyExchange => "key exchange",
-            Self::ServerProof => "server proof",
-            Self::UserProof => "user proof",
-            Self::Session => "session",
-            Self::End => "end",
-        }
-    }
-
-    /// What it is for, in a sentence.
-    pub const fn purpose(self) -> &'static str {
-        match self {
-            Self::Connect => "a TCP connection; nothing is secret yet",
-            Self::Versions => "both sides say which protocol and software they speak",
-            Self::KeyExchange => "both agree on algorithms and on a secret that no listener can know",
-            Self::ServerProof => "the server signs the exchange with its host key: nobody stands in between",
-            Self::UserProof => "the user proves who they are, inside the encrypted channel",
-            Self::Session => "a channel opens and data flows, encrypted and checked packet by packet",
-            Self::End => "one side says goodbye",
-        }
-    }
-}
-
-/// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    /// Us.
-    Client,
-    /// The other side.
-    Server,
-    /// Both, or neither.
-    Both,
-}
-
-impl Who {
-    /// One word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-            Self::Both => "both",
-        }
-    }
-}
-
-impl From<Role> for Who {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Client => Self::Client,
-            Role::Server => Self::Server,
-        }
-    }
-}
 
 /// One thing that happened.
 #[derive(Debug, Clone)]

@@ -52,7 +52,8 @@ fn heading(place: usize, row: Row, inside: &[&Record], style: Style) -> String {
     format!("{title}{}: {}", style.paint("36", &steps), row.purpose())
 }
 
-fn tell(out: &mut String, record: &Record, style: Style) {
+/// One record with what it unfolds to.
+pub fn tell(out: &mut String, record: &Record, style: Style) {
     let arrow = match record.who {
         Who::Client => "client ->",
         Who::Server => "server <-",

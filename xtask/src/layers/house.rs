@@ -54,6 +54,9 @@ pub const ONLY_FOR_TESTS: &[(&str, &str)] =
 /// The crates that take bytes and time as arguments and give bytes back.
 pub const SANS_IO: &[&str] = &["nacre-wire", "nacre-proto", "nacre-sftp", "nacre-agent", "nacre-chat"];
 
+/// Crates whose own code is as those above, but which name the cryptography themselves.
+pub const SANS_IO_CODE: &[&str] = &["nacre-lab"];
+
 /// Packages that none of the sans-IO crates may reach, however far down, with the reason.
 pub const NO_IO_PACKAGES: &[(&str, &str)] = &[
     ("tokio", "a state machine has no runtime"),

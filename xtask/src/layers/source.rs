@@ -3,7 +3,7 @@
 use super::Finding;
 use super::files::rust_files;
 use super::graph::Graph;
-use super::house::{CLOCK_METHODS, NO_IO_PATHS, RESERVED, RESERVED_IDENTS, SANS_IO, UNSAFE_ONLY_IN};
+use super::house::{CLOCK_METHODS, NO_IO_PATHS, RESERVED, RESERVED_IDENTS, SANS_IO, SANS_IO_CODE, UNSAFE_ONLY_IN};
 use super::modules::{follow, for_tests};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use std::path::Path;
@@ -70,7 +70,12 @@ fn idents(tokens: TokenStream) -> Vec<Ident> {
 
 /// What may not stand in code that ships.
 fn shipped(package: &str, place: &str, file: &syn::File) -> Vec<Finding> {
-    let mut reader = Reader { package, place, sans_io: SANS_IO.contains(&package), findings: Vec::new() };
+    let mut reader = Reader {
+        package,
+        place,
+        sans_io: SANS_IO.contains(&package) || SANS_IO_CODE.contains(&package),
+        findings: Vec::new(),
+    };
     reader.visit_file(file);
     reader.findings
 }

@@ -30,6 +30,18 @@ const PROGRAMS: &[Program] = &[
     Program { name: "ansible", package: "ansible-core", peer: "ansible" },
     Program { name: "ip", package: "iproute2", peer: "openssh" },
     Program { name: "make", package: "make", peer: "openssh" },
+    // Libraries of Python, for peers of the laboratory's protocols.
+    Program { name: "python3", package: "python3", peer: "python" },
+    Program {
+        name: "/usr/lib/python3/dist-packages/cryptography/__init__.py",
+        package: "python3-cryptography",
+        peer: "python",
+    },
+    Program {
+        name: "/usr/lib/python3/dist-packages/Cryptodome/__init__.py",
+        package: "python3-pycryptodome",
+        peer: "python",
+    },
     Program { name: "dropbear", package: "dropbear-bin", peer: "dropbear" },
     Program { name: "dbclient", package: "dropbear-bin", peer: "dropbear" },
     Program { name: "dropbearkey", package: "dropbear-bin", peer: "dropbear" },

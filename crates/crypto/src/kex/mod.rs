@@ -3,7 +3,7 @@
 mod curve;
 mod group;
 mod hybrid;
-mod primes;
+pub mod primes;
 
 use curve::Curve;
 use group::Group;

@@ -1,0 +1,41 @@
+//! `dh-chat`: two people, Diffie-Hellman over 2048 bits, PBKDF2 with a fixed salt, AES-256-CBC. Nobody shows who
+//! they are, and nothing proves that a message was not changed.
+//!
+//! Frames have a length of four bytes before them. The server sends p, g and its public value, the client its own;
+//! after that each frame is a message: initialization vector and ciphertext.
+
+mod client;
+mod group;
+mod key;
+mod server;
+mod session;
+
+pub use client::Client;
+pub use server::Server;
+pub use session::{Event, Session};
+
+/// Bits of the prime that the description has.
+pub const BITS: u32 = 2048;
+/// Rounds of PBKDF2 that the description has.
+pub const ITERATIONS: u32 = 100_000;
+/// Rounds that may be asked for.
+pub const MAX_ITERATIONS: u32 = 10_000_000;
+
+/// What can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Bits of the server's prime: 2048 or 4096. The client takes either.
+    pub bits: u32,
+    /// Rounds of PBKDF2, 1 to [`MAX_ITERATIONS`]; both ends need the same.
+    pub iterations: u32,
+    /// Public values and groups are checked, as the description's library does.
+    pub checks: bool,
+    /// A message that cannot be opened closes the connection without a word.
+    pub quiet_errors: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { bits: BITS, iterations: ITERATIONS, checks: true, quiet_errors: false }
+    }
+}

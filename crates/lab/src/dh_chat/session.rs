@@ -1,0 +1,277 @@
+//! One end of one connection.
+
+use super::group::Group;
+use super::{Settings, key};
+use crate::cbc::CbcKey;
+use crate::frame::{Frames, framed};
+use crate::{Fault, Randomness, Row, Step};
+use data_encoding::HEXLOWER;
+use nacre_wire::Role;
+use std::collections::VecDeque;
+
+/// Said to end the conversation.
+pub(super) const EXIT: &str = "exit";
+/// The answer to what cannot be opened.
+pub(super) const FAILED: &str = "[!] decryption failed";
+/// Messages in a row that cannot be opened before the connection ends: two ends with different keys would otherwise
+/// tell each other for ever.
+const MAX_FAILURES: u32 = 1000;
+
+/// What came of the peer's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Both ends have the key.
+    Established,
+    /// The peer said something.
+    Text(Vec<u8>),
+    /// The peer said goodbye.
+    Left,
+    /// The connection must be closed.
+    Broken(Fault),
+    /// For whoever watches.
+    Step(Box<Step>),
+}
+
+/// What is waited for.
+enum State {
+    AwaitPrime,
+    AwaitGenerator { prime: Vec<u8> },
+    AwaitServerPublic { group: Group },
+    AwaitClientPublic { group: Group, exponent: Vec<u8> },
+    Open { key: CbcKey },
+    Over,
+}
+
+/// One end.
+pub struct Session {
+    role: Role,
+    settings: Settings,
+    random: Randomness,
+    frames: Frames,
+    state: State,
+    failures: u32,
+    out: Vec<u8>,
+    events: VecDeque<Event>,
+}
+
+impl Session {
+    /// The client's end.
+    pub fn client(settings: Settings, random: Randomness) -> Self {
+        Self::new(Role::Client, settings, random, State::AwaitPrime)
+    }
+
+    /// The server's end, which speaks first.
+    ///
+    /// # Errors
+    /// The size of the prime is not one that can be had.
+    pub fn server(settings: Settings, mut random: Randomness) -> Result<Self, Fault> {
+        let group = Group::of_bits(settings.bits)?;
+        let exponent = Group::draw(&mut random)?;
+        let public = group.public(&exponent)?;
+        let (prime, generator) = (group.prime(), group.generator().to_vec());
+        let state = State::AwaitClientPublic { group, exponent: exponent.clone() };
+        let mut session = Self::new(Role::Server, settings, random, state);
+        session.send_prime(&prime, &generator);
+        session.send_public(&public, &exponent);
+        Ok(session)
+    }
+
+    fn new(role: Role, settings: Settings, random: Randomness, state: State) -> Self {
+        let (frames, out, events) = (Frames::default(), Vec::new(), VecDeque::new());
+        Self { role, settings, random, frames, state, failures: 0, out, events }
+    }
+
+    /// Takes in what the peer sent.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.frames.push(bytes);
+        while !matches!(self.state, State::Over) {
+            let frame = match self.frames.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return,
+                Err(fault) => return self.broken(fault),
+            };
+            if let Err(fault) = self.frame(&frame) {
+                return self.broken(fault);
+            }
+        }
+    }
+
+    /// Says a line. Before both ends have the key it is lost.
+    pub fn say(&mut self, text: &str) {
+        if let Err(fault) = self.seal(text.as_bytes()) {
+            self.broken(fault);
+        }
+    }
+
+    /// Says goodbye; nothing the peer sends afterwards counts.
+    pub fn leave(&mut self) {
+        self.say(EXIT);
+        self.end("says goodbye with the word `exit`, sealed like any message", self.role);
+    }
+
+    /// Bytes for the peer.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// What came of the peer's bytes.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn frame(&mut self, frame: &[u8]) -> Result<(), Fault> {
+        self.state = match std::mem::replace(&mut self.state, State::Over) {
+            State::AwaitPrime => State::AwaitGenerator { prime: frame.to_vec() },
+            State::AwaitGenerator { prime } => {
+                let group = Group::named(&prime, frame, self.settings.checks)?;
+                self.tell_group(Role::Server, &prime, frame);
+                State::AwaitServerPublic { group }
+            }
+            State::AwaitServerPublic { group } => self.answer_public(&group, frame)?,
+            State::AwaitClientPublic { group, exponent } => {
+                self.tell_public(Role::Client, frame, None);
+                self.derive(&group, frame, &exponent)?
+            }
+            State::Open { key } => self.message(key, frame)?,
+            State::Over => State::Over,
+        };
+        Ok(())
+    }
+
+    fn answer_public(&mut self, group: &Group, theirs: &[u8]) -> Result<State, Fault> {
+        self.tell_public(Role::Server, theirs, None);
+        let exponent = Group::draw(&mut self.random)?;
+        let ours = group.public(&exponent)?;
+        // A value that is refused gets no answer.
+        let open = self.derive(group, theirs, &exponent)?;
+        self.send_public(&ours, &exponent);
+        Ok(open)
+    }
+
+    fn derive(&mut self, group: &Group, theirs: &[u8], exponent: &[u8]) -> Result<State, Fault> {
+        let secret = group.agree(theirs, exponent, self.settings.checks)?;
+        let bytes = key::derive(&secret, self.settings.iterations)?;
+        let rounds = self.settings.iterations;
+        let text = format!("turns the shared secret into a key of 32 bytes by {rounds} rounds of PBKDF2");
+        let check = format!(
+            "python3 -c \"import hashlib; print(hashlib.pbkdf2_hmac('sha256', bytes.fromhex('SHARED'), b'{}', \
+             {rounds}).hex())\"",
+            key::SALT
+        );
+        let step = Step::new(Row::KeyExchange, 4, self.role, "key", text)
+            .public("salt", key::SALT)
+            .secret("shared", HEXLOWER.encode(&secret))
+            .secret("key", HEXLOWER.encode(&bytes))
+            .check(check);
+        self.tell(step);
+        self.events.push_back(Event::Established);
+        Ok(State::Open { key: key::cipher(bytes) })
+    }
+
+    fn message(&mut self, key: CbcKey, frame: &[u8]) -> Result<State, Fault> {
+        let opened = if frame.is_empty() { Some(Vec::new()) } else { key.open(frame) };
+        let Some(text) = opened else {
+            self.tell_message(self.role.peer(), frame, None);
+            self.state = State::Open { key };
+            self.failed()?;
+            return Ok(std::mem::replace(&mut self.state, State::Over));
+        };
+        self.failures = 0;
+        self.tell_message(self.role.peer(), frame, Some(&text));
+        if text == EXIT.as_bytes() {
+            self.end("said goodbye with the word `exit`", self.role.peer());
+            self.events.push_back(Event::Left);
+            return Ok(State::Over);
+        }
+        self.events.push_back(Event::Text(text));
+        Ok(State::Open { key })
+    }
+
+    fn failed(&mut self) -> Result<(), Fault> {
+        self.failures += 1;
+        if self.settings.quiet_errors {
+            return Err(Fault::Undecryptable);
+        }
+        if self.failures > MAX_FAILURES {
+            return Err(Fault::TooManyFailures);
+        }
+        self.seal(FAILED.as_bytes())
+    }
+
+    fn seal(&mut self, text: &[u8]) -> Result<(), Fault> {
+        let State::Open { key } = &self.state else { return Ok(()) };
+        let sealed = key.seal(text, &mut self.random)?;
+        self.out.extend_from_slice(&framed(&sealed));
+        self.tell_message(self.role, &sealed, Some(text));
+        Ok(())
+    }
+
+    fn send_prime(&mut self, prime: &[u8], generator: &[u8]) {
+        self.out.extend_from_slice(&[framed(prime), framed(generator)].concat());
+        self.tell_group(Role::Server, prime, generator);
+    }
+
+    fn send_public(&mut self, public: &[u8], exponent: &[u8]) {
+        self.out.extend_from_slice(&framed(public));
+        self.tell_public(self.role, public, Some(exponent));
+    }
+
+    fn broken(&mut self, fault: Fault) {
+        self.state = State::Over;
+        self.tell(Step::new(Row::End, 9, self.role, "closed", format!("closes the connection: {fault}")));
+        self.events.push_back(Event::Broken(fault));
+    }
+
+    fn end(&mut self, text: &str, by: Role) {
+        self.state = State::Over;
+        self.tell(Step::new(Row::End, 9, by, "exit", text));
+    }
+
+    fn tell(&mut self, step: Step) {
+        self.events.push_back(Event::Step(Box::new(step)));
+    }
+
+    fn tell_group(&mut self, by: Role, prime: &[u8], generator: &[u8]) {
+        let text = format!("names the group: a prime of {} bits and its generator", prime.len() * 8);
+        let step = Step::new(Row::KeyExchange, 3, by, "group", text)
+            .public("p", HEXLOWER.encode(prime))
+            .public("g", HEXLOWER.encode(generator))
+            .bytes(&[framed(prime), framed(generator)].concat());
+        self.tell(step);
+    }
+
+    fn tell_public(&mut self, by: Role, public: &[u8], exponent: Option<&[u8]>) {
+        let text = "sends a public value; nothing says whose it is";
+        let mut step = Step::new(Row::KeyExchange, 4, by, "public", text)
+            .public("public", HEXLOWER.encode(public))
+            .bytes(&framed(public));
+        if let Some(exponent) = exponent {
+            step = step
+                .secret("exponent", HEXLOWER.encode(exponent))
+                .check("python3 -c \"print('%x' % pow(0xG, 0xEXPONENT, 0xP))\"");
+        }
+        self.tell(step);
+    }
+
+    fn tell_message(&mut self, by: Role, sealed: &[u8], text: Option<&[u8]>) {
+        let said = match text {
+            Some(_) => "sends a message: a fresh initialization vector and the ciphertext",
+            None => "sends a message that cannot be opened: its length or its padding is wrong",
+        };
+        let (iv, cipher) = sealed.split_at(sealed.len().min(16));
+        let mut step = Step::new(Row::Session, 8, by, "message", said)
+            .public("iv", HEXLOWER.encode(iv))
+            .public("ciphertext", HEXLOWER.encode(cipher))
+            .bytes(&framed(sealed));
+        if let Some(text) = text {
+            step = step
+                .secret("text", nacre_wire::text::clean_line(text, crate::MAX_FRAME))
+                .check("echo CIPHERTEXT | xxd -r -p | openssl enc -d -aes-256-cbc -K KEY -iv IV");
+        }
+        self.tell(step);
+    }
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

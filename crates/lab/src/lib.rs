@@ -1,0 +1,26 @@
+//! The laboratory: four protocols that people learn from, exactly as their descriptions have them, as state
+//! machines that tell every step.
+//!
+//! Nothing here has a socket, a clock, a file or a thread: [`console::Console`] takes what happened and gives back
+//! what is to be done, for whole programs (a server with all its clients, or a client). Below each console is a
+//! `Session`, one connection's end. The binary joins them to sockets and terminals.
+//!
+//! These protocols are unsafe, each in its own way; that is what they are for.
+#![deny(missing_docs)]
+
+mod cbc;
+pub mod console;
+pub mod dh_chat;
+mod fault;
+mod frame;
+mod moment;
+mod protocol;
+mod random;
+mod step;
+
+pub use fault::Fault;
+pub use frame::MAX_FRAME;
+pub use moment::Moment;
+pub use protocol::Protocol;
+pub use random::Randomness;
+pub use step::{Field, Row, Step, Who};

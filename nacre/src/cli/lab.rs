@@ -1,0 +1,144 @@
+//! `nacre lab`: the flags.
+
+use super::arg::switch;
+use crate::failure::{Failure, USAGE};
+use clap::{Arg, ArgMatches, Command, value_parser};
+use nacre_lab::{Protocol, dh_chat};
+
+/// What a call of `nacre lab` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabArgs {
+    /// What there is.
+    Overview,
+    /// `nacre lab serve`.
+    Serve(PartArgs),
+    /// `nacre lab join`.
+    Join {
+        /// The server's host.
+        host: String,
+        /// Everything else.
+        part: PartArgs,
+    },
+}
+
+/// One end of a protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartArgs {
+    /// Which protocol.
+    pub protocol: Protocol,
+    /// The port to listen on or to connect to.
+    pub port: u16,
+    /// `--seed`: what decides every random byte, and stops the clock.
+    pub seed: Option<u64>,
+    /// `--steps`: each step is told on standard error.
+    pub steps: bool,
+    /// `--show-secrets`: with the keys.
+    pub show_secrets: bool,
+    /// `--bits`: the size of the protocol's large numbers.
+    pub bits: Option<u32>,
+    /// `--iterations`: rounds of PBKDF2.
+    pub iterations: Option<u32>,
+    /// `--no-checks`: public values are taken as they come.
+    pub no_checks: bool,
+    /// `--quiet-errors`: what cannot be opened closes the connection without a word.
+    pub quiet_errors: bool,
+}
+
+/// A flag that some protocols have at some end.
+struct Special {
+    flag: &'static str,
+    protocols: &'static [Protocol],
+}
+
+const SPECIAL: &[Special] = &[
+    Special { flag: "bits", protocols: &[Protocol::DhChat] },
+    Special { flag: "iterations", protocols: &[Protocol::DhChat] },
+    Special { flag: "no-checks", protocols: &[Protocol::DhChat] },
+    Special { flag: "quiet-errors", protocols: &[Protocol::DhChat] },
+];
+
+/// The row of the command table.
+pub(crate) fn command() -> Command {
+    Command::new("lab")
+        .about("Run the protocols that people learn from, and see why each falls")
+        .after_help("`nacre lab` alone says what there is. None of these protocols is safe: that is what they are for.")
+        .disable_help_subcommand(true)
+        .subcommands([serve(), join()])
+}
+
+fn serve() -> Command {
+    part(Command::new("serve").about("Serve a protocol on 127.0.0.1"))
+        .arg(number("port", "PORT", "Port to listen on; 0 for any").value_parser(value_parser!(u16)))
+        .arg(
+            number("bits", "BITS", "Size of the server's numbers (dh-chat: 2048 or 4096)")
+                .value_parser(value_parser!(u32)),
+        )
+}
+
+fn join() -> Command {
+    part(Command::new("join").about("Join a server on this machine, with lines from standard input"))
+        .arg(Arg::new("host").value_name("HOST").default_value("localhost").help("The server's host"))
+        .arg(Arg::new("to").value_name("PORT").value_parser(value_parser!(u16).range(1..)).help("The server's port"))
+}
+
+/// What both ends have.
+fn part(command: Command) -> Command {
+    let names: Vec<&str> = Protocol::ALL.iter().map(|protocol| protocol.name()).collect();
+    let most = i64::from(dh_chat::MAX_ITERATIONS);
+    command
+        .arg(Arg::new("name").value_name("NAME").required(true).value_parser(names).help("The protocol"))
+        .arg(
+            number("seed", "N", "Draw every random byte from this number and stop the clock: a run that repeats")
+                .value_parser(value_parser!(u64)),
+        )
+        .arg(switch("steps", "Tell each step on standard error"))
+        .arg(switch("show-secrets", "Show keys and texts in the steps"))
+        .arg(
+            number("iterations", "N", "dh-chat: rounds of PBKDF2 (100000); both ends need the same")
+                .value_parser(value_parser!(u32).range(1..=most)),
+        )
+        .arg(switch("no-checks", "dh-chat: take groups and public values as they come"))
+        .arg(switch("quiet-errors", "dh-chat: close the connection, without a word, on what cannot be decrypted"))
+}
+
+fn number(long: &'static str, name: &'static str, help: &'static str) -> Arg {
+    Arg::new(long).long(long).value_name(name).help(help)
+}
+
+/// Reads what clap has checked.
+///
+/// # Errors
+/// A flag that the protocol does not have.
+pub(crate) fn from_matches(matches: &ArgMatches) -> Result<LabArgs, Failure> {
+    match matches.subcommand() {
+        Some(("serve", matches)) => Ok(LabArgs::Serve(part_from(matches, "port")?)),
+        Some(("join", matches)) => {
+            let host = matches.get_one::<String>("host").cloned().unwrap_or_default();
+            Ok(LabArgs::Join { host, part: part_from(matches, "to")? })
+        }
+        _ => Ok(LabArgs::Overview),
+    }
+}
+
+fn part_from(matches: &ArgMatches, port: &str) -> Result<PartArgs, Failure> {
+    let name = matches.get_one::<String>("name").map(String::as_str).unwrap_or_default();
+    let protocol = Protocol::from_name(name).ok_or_else(|| Failure::with_code(USAGE, "lab: no such protocol"))?;
+    for special in SPECIAL {
+        let given = matches.try_contains_id(special.flag).unwrap_or(false)
+            && matches.value_source(special.flag) == Some(clap::parser::ValueSource::CommandLine);
+        if given && !special.protocols.contains(&protocol) {
+            return Err(Failure::with_code(USAGE, format!("lab: {name} has no --{}", special.flag)));
+        }
+    }
+    Ok(PartArgs {
+        protocol,
+        port: matches.get_one(port).copied().unwrap_or_else(|| protocol.port()),
+        seed: matches.get_one("seed").copied(),
+        steps: matches.get_flag("steps"),
+        show_secrets: matches.get_flag("show-secrets"),
+        bits: matches.try_get_one("bits").ok().flatten().copied(),
+        iterations: matches.get_one("iterations").copied(),
+        no_checks: matches.get_flag("no-checks"),
+        quiet_errors: matches.get_flag("quiet-errors"),
+    })
+}

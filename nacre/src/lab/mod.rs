@@ -1,0 +1,81 @@
+//! `nacre lab`: the classroom protocols on sockets of this machine.
+//!
+//! What they do is in `nacre_lab`; here are the sockets, the terminal and the clock.
+
+mod clock;
+mod join;
+mod lines;
+mod link;
+mod program;
+mod screen;
+mod serve;
+
+use crate::cli::lab::{LabArgs, PartArgs};
+use crate::failure::{Failure, USAGE};
+use crate::output;
+use nacre_lab::{Protocol, Randomness, dh_chat};
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+/// Does what is asked.
+///
+/// # Errors
+/// There is no such port or server, or a flag's value cannot be had.
+pub fn run(args: &LabArgs) -> Result<ExitCode, Failure> {
+    match args {
+        LabArgs::Overview => output::print(&overview()).map(|()| ExitCode::SUCCESS),
+        LabArgs::Serve(part) => within(serve::run(part)),
+        LabArgs::Join { host, part } => within(join::run(host, part)),
+    }
+}
+
+fn within(part: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| failed(format!("cannot start the runtime: {error}")))?.block_on(part)
+}
+
+/// What there is, for somebody who has just typed `nacre lab`.
+fn overview() -> String {
+    let mut out = String::from(
+        "nacre lab - the protocols that people learn from, to run, to watch and to break\n\n\
+         The protocols, each as its description has it:\n",
+    );
+    for protocol in Protocol::ALL.into_iter().filter(|protocol| is_built(*protocol)) {
+        let _ = writeln!(out, "  {:<11} port {:<6} {}", protocol.name(), protocol.port(), protocol.about());
+    }
+    out.push_str(
+        "\nThree commands to begin with:\n  \
+         nacre lab serve dh-chat           a server, in one terminal\n  \
+         nacre lab join dh-chat            a client, in another: what one types the other reads\n  \
+         nacre lab join dh-chat --steps    the same, and every step is told\n\n\
+         Everything stays on 127.0.0.1. None of these protocols is safe, and none is for use.\n",
+    );
+    out
+}
+
+const fn is_built(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::DhChat)
+}
+
+/// The refusal of a protocol that is only known by name yet.
+fn not_built(protocol: Protocol) -> Failure {
+    Failure::with_code(USAGE, format!("lab: {} is not part of this version yet", protocol.name()))
+}
+
+fn failed(message: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("lab: {message}"))
+}
+
+fn randomness(part: &PartArgs) -> Randomness {
+    Randomness::new(part.seed)
+}
+
+fn dh_chat_settings(part: &PartArgs) -> dh_chat::Settings {
+    let usual = dh_chat::Settings::default();
+    dh_chat::Settings {
+        bits: part.bits.unwrap_or(usual.bits),
+        iterations: part.iterations.unwrap_or(usual.iterations),
+        checks: !part.no_checks,
+        quiet_errors: part.quiet_errors,
+    }
+}

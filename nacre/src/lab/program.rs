@@ -1,0 +1,207 @@
+//! A program of the laboratory on the machine: sockets, lines and time go into its console, and what the console
+//! wants is done.
+
+use super::clock::Clock;
+use super::link::Link;
+use super::screen::Screen;
+use super::{failed, lines};
+use crate::cli::lab::PartArgs;
+use crate::explain::tell_step;
+use crate::failure::Failure;
+use crate::output;
+use nacre_lab::console::{Address, ConnectionId, Console, Effect, Input, SERVER};
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+/// Connections that are served at once.
+const MAX_LINKS: usize = 1000;
+/// How long what the server still says is waited for after goodbye.
+const LEAVE: Duration = Duration::from_secs(2);
+/// What a seed makes of a first client's port.
+const FIRST_PORT: u16 = 54321;
+
+/// What happened outside.
+pub enum Happening {
+    /// Bytes came.
+    Received(ConnectionId, Vec<u8>),
+    /// The peer is gone.
+    Closed(ConnectionId),
+}
+
+/// Where connections come from or go to.
+pub enum Side {
+    /// They come in.
+    Serve(TcpListener),
+    /// One goes out, to one of these.
+    Join(Vec<SocketAddr>),
+}
+
+/// A running program.
+pub struct Program {
+    console: Box<dyn Console>,
+    side: Side,
+    clock: Clock,
+    screen: Screen,
+    links: BTreeMap<ConnectionId, Link>,
+    next: ConnectionId,
+    happenings: mpsc::Sender<Happening>,
+    seeded: bool,
+    start: Instant,
+    colour: bool,
+    steps: bool,
+    secrets: bool,
+    leave: Option<Instant>,
+    ended: Option<bool>,
+}
+
+impl Program {
+    /// Runs `console` to its end.
+    ///
+    /// # Errors
+    /// Standard output is closed, or there is no server.
+    pub async fn run(console: Box<dyn Console>, side: Side, part: &PartArgs) -> Result<ExitCode, Failure> {
+        let (happenings, mut happened) = mpsc::channel(64);
+        let mut program = Self {
+            console,
+            side,
+            clock: Clock::new(part.seed),
+            screen: Screen::new(),
+            links: BTreeMap::new(),
+            next: SERVER + 1,
+            happenings,
+            seeded: part.seed.is_some(),
+            start: Instant::now(),
+            colour: std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            steps: part.steps,
+            secrets: part.show_secrets,
+            leave: None,
+            ended: None,
+        };
+        program.handle(Input::Start).await?;
+        let mut typed = lines::typed();
+        while program.ended.is_none() {
+            program.turn(&mut happened, &mut typed).await?;
+        }
+        let good = program.ended == Some(true);
+        for (_, link) in std::mem::take(&mut program.links) {
+            link.close().await;
+        }
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Waits for one thing and deals with it.
+    async fn turn(
+        &mut self,
+        happened: &mut mpsc::Receiver<Happening>,
+        typed: &mut mpsc::Receiver<Option<String>>,
+    ) -> Result<(), Failure> {
+        // A person at a server may say goodbye before anybody is there to hear it.
+        let at_server = matches!(self.side, Side::Serve(_)) && self.screen.has_person();
+        let wants_line = self.leave.is_none() && (at_server || self.console.wants_line());
+        let leave = self.leave.unwrap_or_else(Instant::now);
+        tokio::select! {
+            biased;
+            happening = happened.recv() => match happening {
+                Some(Happening::Received(id, bytes)) => self.handle(Input::Received { id, bytes: &bytes }).await,
+                Some(Happening::Closed(id)) => {
+                    self.handle(Input::Closed { id }).await?;
+                    self.links.remove(&id);
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            accepted = accept(&self.side) => match accepted {
+                Some((stream, peer)) => self.connected(stream, peer).await,
+                None => Ok(()),
+            },
+            line = typed.recv(), if wants_line => {
+                let line = line.flatten();
+                self.screen.typed(line.as_deref())?;
+                self.handle(Input::Line(line.as_deref())).await
+            }
+            () = sleep_until(leave), if self.leave.is_some() => {
+                self.ended = Some(true);
+                Ok(())
+            }
+        }
+    }
+
+    async fn connected(&mut self, stream: TcpStream, peer: SocketAddr) -> Result<(), Failure> {
+        if self.links.len() >= MAX_LINKS {
+            return Ok(());
+        }
+        let id = match self.side {
+            Side::Join(_) => SERVER,
+            Side::Serve(_) => self.next,
+        };
+        self.next = self.next.wrapping_add(1).max(SERVER + 1);
+        self.links.insert(id, Link::new(id, stream, self.happenings.clone()));
+        let port = match self.seeded {
+            true => FIRST_PORT.saturating_add(u16::try_from(id - u32::from(id > 0)).unwrap_or(u16::MAX)),
+            false => peer.port(),
+        };
+        let peer = Address { host: peer.ip().to_string(), port };
+        self.handle(Input::Connected { id, peer }).await
+    }
+
+    /// Tells the console what happened and does what it wants.
+    async fn handle(&mut self, input: Input<'_>) -> Result<(), Failure> {
+        self.console.handle(self.clock.now(), input);
+        let mut out: BTreeMap<ConnectionId, Vec<u8>> = BTreeMap::new();
+        while let Some(effect) = self.console.poll() {
+            match effect {
+                Effect::Send { to, mut bytes } => out.entry(to).or_default().append(&mut bytes),
+                Effect::Close { id } => {
+                    self.send(id, out.remove(&id).unwrap_or_default());
+                    self.links.remove(&id);
+                }
+                Effect::Print(lines) => self.screen.print(&lines)?,
+                Effect::Prompt(text) => self.screen.prompt(&text)?,
+                Effect::Step { step, .. } if self.steps => {
+                    let at = if self.seeded { Duration::ZERO } else { self.start.elapsed() };
+                    output::complain(tell_step(at, &step, self.secrets, self.colour).trim_end());
+                }
+                Effect::Step { .. } | Effect::Run { .. } => {}
+                Effect::Connect => Box::pin(self.connect()).await?,
+                Effect::Leave => self.leave = Some(Instant::now() + LEAVE),
+                Effect::Stop { good } => self.ended = Some(good),
+            }
+        }
+        for (id, bytes) in out {
+            self.send(id, bytes);
+        }
+        Ok(())
+    }
+
+    /// A peer that takes nothing loses its connection; its task says that it is gone.
+    fn send(&mut self, id: ConnectionId, bytes: Vec<u8>) {
+        if !bytes.is_empty() && self.links.get(&id).is_some_and(|link| !link.send(bytes)) {
+            self.links.remove(&id);
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Failure> {
+        let Side::Join(addresses) = &self.side else { return Ok(()) };
+        let addresses = addresses.clone();
+        let stream = TcpStream::connect(addresses.as_slice()).await.map_err(|error| {
+            let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            failed(format!("no server at {}: {error}", shown.join(", "))).hint("start one: nacre lab serve NAME")
+        })?;
+        let peer = stream.peer_addr().map_err(failed)?;
+        self.connected(stream, peer).await
+    }
+}
+
+/// The next connection that comes in; at a client never.
+async fn accept(side: &Side) -> Option<(TcpStream, SocketAddr)> {
+    match side {
+        Side::Serve(listener) => listener.accept().await.ok(),
+        Side::Join(_) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,35 @@
+//! `nacre lab serve NAME`: a server on 127.0.0.1.
+
+use super::program::{Program, Side};
+use super::{dh_chat_settings, failed, not_built, randomness};
+use crate::cli::lab::PartArgs;
+use crate::failure::{Failure, USAGE};
+use nacre_lab::console::Console;
+use nacre_lab::{Protocol, dh_chat};
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// The port is taken, or a flag's value cannot be had.
+pub async fn run(part: &PartArgs) -> Result<ExitCode, Failure> {
+    if part.protocol == Protocol::DhChat && !matches!(part.bits, None | Some(2048 | 4096)) {
+        return Err(Failure::with_code(USAGE, "lab: --bits of dh-chat are 2048 or 4096"));
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, part.port)).await;
+    let listener = listener.map_err(|error| {
+        failed(format!("cannot listen on 127.0.0.1 port {}: {error}", part.port)).hint("choose another: --port PORT")
+    })?;
+    let port = listener.local_addr().map_err(failed)?.port();
+    Program::run(console(part, port)?, Side::Serve(listener), part).await
+}
+
+fn console(part: &PartArgs, port: u16) -> Result<Box<dyn Console>, Failure> {
+    let random = randomness(part);
+    match part.protocol {
+        Protocol::DhChat => Ok(Box::new(dh_chat::Server::new(dh_chat_settings(part), random, port))),
+        other => Err(not_built(other)),
+    }
+}

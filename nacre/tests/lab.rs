@@ -1,0 +1,58 @@
+//! `nacre lab` itself: what there is, and what is refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{nacre, text};
+
+fn run(words: &[&str]) -> (i32, String, String) {
+    let done = nacre().arg("lab").args(words).stdin(std::process::Stdio::null()).output().unwrap();
+    (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn lab_alone_says_what_there_is_and_what_to_type_first() {
+    let (code, out, err) = run(&[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let commands: Vec<&str> = out.lines().filter(|line| line.starts_with("  nacre lab ")).collect();
+    assert_eq!(commands.len(), 3, "{out}");
+    assert!(out.contains("dh-chat     port 12345"), "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
+}
+
+#[test]
+fn lab_stays_on_this_machine() {
+    let (code, _, err) = run(&["join", "dh-chat", "192.0.2.1"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("'192.0.2.1' is not this machine"), "{err}");
+}
+
+#[test]
+fn lab_says_when_there_is_no_server_or_no_port() {
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    let (code, _, err) = run(&["serve", "dh-chat", "--port", &port]);
+    assert_eq!(code, 1);
+    assert!(err.contains(&format!("cannot listen on 127.0.0.1 port {port}")) && err.contains("--port PORT"), "{err}");
+    // A port that is taken, and on which nobody listens.
+    let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let name = std::net::SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
+    let (code, _, err) = run(&["join", "dh-chat", "localhost", &name.port().to_string()]);
+    assert_eq!(code, 1);
+    assert!(err.contains("no server at 127.0.0.1:"), "{err}");
+}
+
+#[test]
+fn lab_refuses_what_it_cannot_do() {
+    for (words, hint) in [
+        (&["serve", "dh-chat", "--bits", "1024"][..], "2048 or 4096"),
+        (&["serve", "dh-chat", "--iterations", "0"], "0"),
+        (&["serve", "nobody"], "nobody"),
+        (&["join", "dh-chat", "localhost", "0"], "0"),
+    ] {
+        let (code, _, err) = run(words);
+        assert_eq!(code, 2, "{words:?}");
+        assert!(err.contains(hint), "{words:?}: {err}");
+    }
+}
