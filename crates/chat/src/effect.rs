@@ -30,7 +30,8 @@ pub enum Effect {
         /// Why; shown by nobody else.
         reason: Arc<str>,
     },
-    /// Ask the store. Every request is answered once, by [`Input::Stored`](crate::Input).
+    /// Ask the store. Every request is answered once, by [`Input::Stored`](crate::Input). A
+    /// question about the past must see all lines appended before it was asked.
     Store {
         /// Brought back by the answer.
         request: RequestId,
@@ -53,6 +54,24 @@ pub enum Effect {
     },
     /// Write a line of audit.
     Audit(Audit),
+    /// Answer an operator at the machine.
+    Admin {
+        /// Of the request.
+        ticket: u64,
+        /// The answer.
+        answer: AdminAnswer,
+    },
+}
+
+/// Answers to an operator at the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminAnswer {
+    /// It is done.
+    Done,
+    /// What was asked for, in order.
+    Records(Vec<Record>),
+    /// It cannot be done; why.
+    Refused(Arc<str>),
 }
 
 /// Sessions that something is shown to.
@@ -165,8 +184,10 @@ pub enum Range {
 pub struct SearchQuery {
     /// Words that must all be there, as typed and cleaned: data, never a query language.
     pub words: Arc<str>,
-    /// Where, and since when this person may see it.
+    /// In which rooms, and since when this person may see each.
     pub places: Vec<(Place, Option<Time>)>,
+    /// And in the private messages from and to this account.
+    pub directs_of: Option<AccountId>,
     /// Only lines of this account.
     pub from: Option<AccountId>,
     /// At most so many.

@@ -71,8 +71,14 @@ pub enum Input {
     },
     /// News from the other nodes.
     Back(BackNews),
-    /// An operator at the machine itself asks: `nacre chat admin`. It has every right.
-    Admin(AdminRequest),
+    /// An operator at the machine itself asks: `nacre chat admin`. It has every right, and is
+    /// answered by [`Effect::Admin`](crate::Effect::Admin) in the same call.
+    Admin {
+        /// The embedder's number for it; comes back with the answer.
+        ticket: u64,
+        /// What.
+        request: AdminRequest,
+    },
 }
 
 /// What the store holds.
@@ -235,9 +241,28 @@ pub struct Presence {
     pub since: Time,
 }
 
-/// What an operator at the machine may ask, beside every command with [`Input::Command`].
+/// What an operator at the machine may ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminRequest {
+    /// All accounts.
+    Accounts,
+    /// All rooms.
+    Rooms,
+    /// All bans and mutes.
+    Bans,
+    /// Keep somebody out, or silent.
+    Ban {
+        /// Whom.
+        target: crate::record::BanTarget,
+        /// In one room, or everywhere.
+        room: Option<crate::name::RoomName>,
+        /// Silent, not kept out.
+        mute: bool,
+        /// For how long; for ever if none.
+        time: Option<std::time::Duration>,
+        /// Why.
+        reason: Arc<str>,
+    },
     /// Forget an account: its nick and keys are free again. By nick.
     DeleteAccount(Arc<str>),
     /// Forget a room. Its lines stay in the store until their time is over.
@@ -246,6 +271,6 @@ pub enum AdminRequest {
     DeleteBan(LineId),
     /// Say something to everybody.
     Announce(Arc<str>),
-    /// The server stops: tell everybody and end all sessions.
+    /// The server stops: tell everybody why and end all sessions.
     Shutdown(Arc<str>),
 }

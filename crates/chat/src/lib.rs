@@ -38,7 +38,6 @@
 
 pub mod command;
 mod effect;
-#[allow(dead_code)]
 mod engine;
 mod event;
 mod id;
@@ -50,13 +49,13 @@ mod outbox;
 mod rate;
 mod record;
 pub mod render;
-#[allow(dead_code)]
 mod talk;
 pub mod text;
 mod time;
 
 pub use effect::{
-    Audience, Audit, BackRequest, Effect, Feed, HistoryQuery, PasswordRequest, Range, SearchQuery, Secret, StoreRequest,
+    AdminAnswer, Audience, Audit, BackRequest, Effect, Feed, HistoryQuery, PasswordRequest, Range, SearchQuery, Secret,
+    StoreRequest,
 };
 pub use engine::{Config, Engine};
 pub use event::{Event, Leaving, Person, RoomSummary, RoomView};

@@ -45,11 +45,6 @@ impl Talk {
         self.ring.iter().rev().any(|line| line.id == id)
     }
 
-    /// A recent line by its id.
-    pub fn get(&self, id: LineId) -> Option<&Arc<Line>> {
-        self.ring.iter().rev().find(|line| line.id == id)
-    }
-
     /// The last line of all.
     pub fn last(&self) -> Option<LineId> {
         self.ring.back().map(|line| line.id)
@@ -58,12 +53,6 @@ impl Talk {
     /// The lines that a reader sees: no edits, deletions and what was deleted.
     pub fn visible(&self) -> impl DoubleEndedIterator<Item = &Arc<Line>> {
         self.ring.iter().filter(|line| line.kind.target().is_none() && line.standing != Standing::Deleted)
-    }
-
-    /// Where the lines after `id` begin, if it is among the recent ones.
-    pub fn after(&self, id: LineId) -> Option<impl Iterator<Item = &Arc<Line>>> {
-        let at = self.ring.iter().rposition(|line| line.id == id)?;
-        Some(self.ring.iter().skip(at + 1))
     }
 
     /// Whether all lines that ever were said here are in memory.

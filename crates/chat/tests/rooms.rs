@@ -47,3 +47,128 @@ fn names_complete() {
     assert_eq!(words("/join l"), ["#lobby "]);
     assert_eq!(words("bo"), ["Bob: "]);
 }
+
+#[test]
+fn join_part_topic_names_and_rooms() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice");
+    let bob = chat.join("Bob+rust");
+    chat.hush();
+    chat.type_(alice, "/join #rust");
+    assert_eq!(chat.read(bob), ["[SYSTEM] Alice joined #rust (secure channel)"]);
+    assert!(chat.screen(alice).contains("You are in #rust"));
+    chat.type_(bob, "/topic Crabs\r\n[12:00:00] Root: hi");
+    assert_eq!(chat.read(alice), ["[#rust] [SYSTEM] Bob set the topic: Crabs [12:00:00] Root: hi"]);
+    chat.hush();
+    chat.type_(alice, "/topic mine");
+    assert_eq!(chat.read(alice), ["[SYSTEM] Only operators of #rust may set its topic"]);
+    chat.type_(alice, "/names");
+    assert_eq!(chat.read(alice), ["[SYSTEM] In #rust: Alice, @Bob"]);
+    chat.type_(alice, "/rooms");
+    assert_eq!(chat.read(alice), ["[SYSTEM] Rooms:", "  #lobby (1)", "  #rust (2) — Crabs [12:00:00] Root: hi"]);
+    chat.type_(alice, "/part bye all");
+    assert_eq!(chat.read(bob), ["[SYSTEM] Alice left #rust: bye all"]);
+    assert!(chat.screen(alice).contains("You are in #lobby"));
+    chat.type_(alice, "/join #rust");
+    chat.hush();
+    chat.type_(alice, "hi");
+    assert_eq!(chat.read(bob), ["[#rust] Alice: hi"]);
+    chat.type_(alice, "/me waves");
+    assert_eq!(chat.read(bob), ["[#rust] * Alice waves"]);
+}
+
+#[test]
+fn rooms_by_invitation_and_by_password() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+secret");
+    let bob = chat.join("Bob");
+    chat.type_(alice, "/mode +i");
+    chat.hush();
+    chat.type_(bob, "/join #secret");
+    assert_eq!(chat.read(bob), ["[SYSTEM] #secret is by invitation: somebody in it must /invite you"]);
+    chat.type_(bob, "/rooms");
+    assert!(!chat.screen(bob).contains("secret"));
+    chat.type_(bob, "/names #secret");
+    assert_eq!(chat.read(bob), ["[SYSTEM] No such room: #secret"]);
+    chat.type_(alice, "/invite Bob");
+    assert_eq!(chat.read(bob), ["[SYSTEM] Alice invites you into #secret: /join #secret"]);
+    chat.type_(bob, "/join #secret");
+    assert!(chat.screen(bob).contains("You are in #secret"));
+    chat.type_(bob, "/part");
+
+    chat.type_(alice, "/mode -i +k sesame");
+    assert!(!format!("{:?}", chat.audit).contains("sesame"));
+    chat.hush();
+    chat.type_(bob, "/join #secret");
+    assert_eq!(chat.read(bob), ["[SYSTEM] #secret takes a password: /join #secret PASSWORD"]);
+    chat.type_(bob, "/join #secret simsim");
+    assert_eq!(chat.read(bob), ["[SYSTEM] That is not the password of #secret"]);
+    chat.type_(bob, "/join #secret sesame");
+    assert!(chat.screen(bob).contains("You are in #secret"));
+}
+
+#[test]
+fn a_room_may_hide_its_past_from_newcomers() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+r");
+    chat.type_(alice, "/mode +h");
+    chat.type_(alice, "before bob");
+    let bob = chat.join("Bob");
+    chat.type_(bob, "/join #r");
+    assert!(!chat.screen(bob).contains("before bob"));
+    for command in ["/history", "/history 1h", "/search before", "/reply", "/reply Alice hello"] {
+        chat.type_(bob, command);
+        assert!(!chat.screen(bob).contains("before bob"), "{command}");
+    }
+    chat.type_(alice, "after bob");
+    chat.type_(bob, "/history");
+    assert!(chat.screen(bob).contains("after bob"));
+    chat.type_(alice, "/mode -h");
+    chat.hush();
+    chat.type_(bob, "/history");
+    assert!(chat.screen(bob).contains("before bob"));
+}
+
+#[test]
+fn moderated_rooms_need_a_voice() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+r");
+    let bob = chat.join("Bob+r");
+    chat.type_(alice, "/mode +m");
+    chat.hush();
+    chat.type_(bob, "hello");
+    assert_eq!(chat.read(bob), ["[SYSTEM] #r is moderated: an operator must give you a /voice first"]);
+    chat.type_(alice, "/voice Bob");
+    chat.hush();
+    chat.type_(bob, "hello");
+    assert_eq!(chat.read(alice), ["[#r] Bob: hello"]);
+}
+
+#[test]
+fn look_alike_rooms_are_not_made() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+modern");
+    chat.hush();
+    chat.type_(alice, "/join #modem");
+    assert_eq!(chat.read(alice), ["[SYSTEM] #modem looks like #modern, which is there already"]);
+}
+
+#[test]
+fn every_command_of_the_table_answers() {
+    let mut chat = Chat::open();
+    for entry in nacre_chat::command::TABLE {
+        for arguments in ["", " Bob", " #lobby", " x y z", " +1", " on"] {
+            let alice = chat.join("Alice");
+            chat.join("Bob");
+            chat.hush();
+            chat.type_(alice, &format!("/{}{arguments}", entry.word));
+            let seen = chat.events(alice);
+            assert!(!seen.is_empty(), "/{}{arguments} says nothing", entry.word);
+            chat.type_(alice, &format!("/help {}", entry.word));
+            if !chat.closed.contains_key(&alice) {
+                assert!(chat.screen(alice).contains(entry.help), "/help {}", entry.word);
+            }
+            chat.leave(alice);
+        }
+    }
+}

@@ -22,7 +22,32 @@ impl Engine {
             Command::Part { room, reason } => self.part_room(session, room.as_deref(), &reason),
             Command::Names(room) => self.names(session, room.as_deref()),
             Command::Nick(nick) => self.rename(session, &nick),
-            _ => self.problem(session, "That command is not to be had here yet"),
+            Command::SayIn { to, text } => self.say_where(session, &to, &text),
+            Command::Query(nick) => self.query(session, &nick),
+            Command::Go(to) => self.go(session, &to),
+            Command::Rooms => self.rooms(session),
+            Command::Whois(nick) => self.whois(session, &nick),
+            Command::Topic(text) => self.topic(session, text.as_deref()),
+            Command::Away(message) => self.away(session, message.as_deref()),
+            Command::Ignore(nick) => self.ignore(session, nick.as_deref()),
+            Command::Unignore(nick) => self.unignore(session, &nick),
+            Command::Invite { nick, room } => self.invite(session, &nick, room.as_deref()),
+            Command::Kick { nick, reason } => self.kick(session, &nick, &reason),
+            Command::Ban(order) => self.ban(session, order),
+            Command::Unban { target, mute, everywhere } => self.unban(session, &target, mute, everywhere),
+            Command::Bans => self.list_bans(session),
+            Command::Role { nick, role } => self.role(session, &nick, role),
+            Command::Mode(words) => self.mode(session, &words),
+            Command::History(past) => self.history(session, past),
+            Command::Search(words) => self.search(session, &words),
+            Command::Reply { to, text } => self.reply(session, to.as_deref(), &text),
+            Command::Edit { line, text } => self.edit(session, line.as_deref(), &text),
+            Command::Delete(line) => self.delete(session, line.as_deref()),
+            Command::Key(order) => self.key(session, &order),
+            Command::Bell(_) | Command::Theme(_) | Command::Zone(_) | Command::Times(_) | Command::EmojiAsText(_) => {
+                self.choose(session, command);
+            }
+            Command::Plain | Command::Clear => self.face(session, &command),
         }
     }
 

@@ -45,7 +45,8 @@ impl Engine {
             return;
         }
         let member = self.config.registration && connect.proof != Proof::Guest;
-        if !member && !self.config.guests {
+        let offered = matches!(&connect.proof, Proof::Key(key) if self.state.offers.contains_key(key));
+        if !member && !self.config.guests && !offered {
             self.turn_away(
                 connect.session,
                 "Only people with an account may come in here; ask an operator to add your key",
@@ -194,7 +195,6 @@ impl Engine {
             guest,
             since: self.now,
             last_typed: self.now,
-            dirty: false,
         });
         here.sessions.push(session);
         let (greeting, settings, at) = (Arc::clone(&self.config.greeting), record.settings.clone(), self.now);

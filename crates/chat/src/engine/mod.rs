@@ -1,12 +1,18 @@
 //! The engine: all state, and one way in.
 
+mod admin;
 mod back;
 mod commands;
 mod completing;
+mod keys;
+mod lines;
 mod login;
+mod moderate;
+mod modes;
 mod past;
 mod people;
 mod rooms;
+mod settings;
 mod speak;
 mod state;
 
@@ -55,18 +61,31 @@ impl Engine {
             Input::Tick => self.tick(),
             Input::Stored { request, answer } => self.stored(request, answer),
             Input::Password { request, answer } => self.password(request, answer),
-            Input::BackAnswer { .. } | Input::Back(_) | Input::Admin(_) => {}
+            Input::BackAnswer { .. } | Input::Back(_) => {}
+            Input::Admin { ticket, request } => self.admin(ticket, request),
         }
         std::mem::take(&mut self.out)
     }
 
     /// When [`Input::Tick`] is due; none if nothing waits for time.
     pub fn next_timeout(&self) -> Option<Time> {
-        self.state.late.first().map(|(time, _)| *time)
+        let late = self.state.late.first().map(|(time, _)| *time);
+        late.into_iter().chain(self.state.write_at).min()
     }
 
     fn tick(&mut self) {
         self.say_what_was_late();
+        if self.state.write_at.is_some_and(|due| due <= self.now) {
+            self.write_marks();
+        }
+    }
+
+    /// Writes the records whose changes could wait.
+    fn write_marks(&mut self) {
+        self.state.write_at = None;
+        for account in std::mem::take(&mut self.state.dirty) {
+            self.change_account(account, |_, _| {});
+        }
     }
 
     fn load(&mut self, loaded: Loaded) {
@@ -97,7 +116,7 @@ impl Engine {
         match (waiting, answer) {
             (Waiting::Kept(line), StoreAnswer::Kept) => self.confirmed(&line, None),
             (Waiting::Kept(line), StoreAnswer::Failed(why)) => self.lost(&line, &why),
-            _ => {}
+            (waiting, answer) => self.past_came(waiting, answer),
         }
     }
 
@@ -108,7 +127,8 @@ impl Engine {
             (Waiting::Enter { session, room }, PasswordAnswer::Verified(false)) => {
                 self.problem(session, format!("That is not the password of {room}"));
             }
-            (Waiting::Enter { session, .. }, PasswordAnswer::Failed(why)) => {
+            (Waiting::Lock { session, room }, PasswordAnswer::Hash(hash)) => self.lock(session, &room, hash),
+            (Waiting::Enter { session, .. } | Waiting::Lock { session, .. }, PasswordAnswer::Failed(why)) => {
                 self.problem(session, format!("The password could not be checked: {why}"));
             }
             _ => {}

@@ -2,14 +2,14 @@
 
 use super::Engine;
 use super::state::State;
-use crate::event::{Event, Person};
+use crate::event::{Event, Person, RoomSummary};
 use crate::id::{AccountId, SessionId};
 use crate::limits::PHRASE_BYTES;
 use crate::line::Author;
 use crate::name::{Nick, RoomName};
 use crate::record::{HistoryMode, Role};
 use crate::text::{clean_line, fold};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use std::sync::Arc;
 
 impl Engine {
@@ -79,6 +79,71 @@ impl Engine {
             }
             Ok(name) => self.problem(session, format!("No such room: {name}")),
         }
+    }
+
+    /// `/rooms`.
+    pub(super) fn rooms(&mut self, session: SessionId) {
+        let Some(account) = self.account_of(session) else { return };
+        let known = self.state.rooms.iter().filter(|(name, _)| self.may_look_into(session, name));
+        let summary = known.map(|(name, room)| RoomSummary {
+            name: name.clone(),
+            topic: Arc::clone(&room.record.topic),
+            people: room.here.len() as u64,
+            joined: self.state.is_member(account, name),
+            locked: room.record.modes.password.is_some(),
+        });
+        let mut rooms: Vec<RoomSummary> = summary.collect();
+        rooms.sort_by(|a, b| a.name.cmp(&b.name));
+        let at = self.now;
+        self.show(session, Event::Rooms { rooms: rooms.into(), at });
+    }
+
+    /// `/whois`.
+    pub(super) fn whois(&mut self, session: SessionId, nick: &str) {
+        let (Some(own), other) = (self.account_of(session), self.person(nick)) else { return };
+        let other = match other {
+            Ok(other) => other,
+            Err(why) => return self.problem(session, why),
+        };
+        let Some(record) = self.state.accounts.get(&other) else { return };
+        let mut text = record.nick.to_string();
+        let here = self.state.here.get(&other);
+        text.push_str(match here {
+            Some(here) if here.guest => " is a guest: nobody owns that name",
+            _ => " owns that name by key",
+        });
+        for key in &record.keys {
+            text.push_str(&format!("\nkey {key}"));
+        }
+        let shared =
+            record.rooms.keys().filter(|name| self.state.is_member(own, name) || self.may_look_into(session, name));
+        let shared: Vec<String> = shared.map(ToString::to_string).collect();
+        if !shared.is_empty() {
+            text.push_str(&format!("\nin {}", shared.join(" ")));
+        }
+        match here {
+            Some(here) => {
+                let idle = Span(self.now.since(here.last_typed));
+                text.push_str(&format!("\nhere for {}, silent for {idle}", Span(self.now.since(here.since))));
+                if let Some(message) = &here.away {
+                    text.push_str(&format!("\naway: {message}"));
+                }
+            }
+            None => text.push_str(&format!("\nlast here {} ago", Span(self.now.since(record.seen)))),
+        }
+        // Devices and addresses are for oneself and the operators.
+        if own == other || self.is_operator(session) {
+            for id in self.sessions_of(other) {
+                let Some(s) = self.state.sessions.get(id) else { continue };
+                let address = s.address.map_or_else(|| "-".to_owned(), |address| address.to_string());
+                text.push_str(&format!(
+                    "\nsession from {address} with {} for {}",
+                    s.device,
+                    Span(self.now.since(s.since))
+                ));
+            }
+        }
+        self.notice(session, text);
     }
 
     /// Whether a session may know of a room: rooms by invitation are known to their people only.

@@ -6,8 +6,8 @@ use crate::effect::{Audience, Effect, PasswordRequest, Secret};
 use crate::event::{Event, Leaving, Person, RoomView};
 use crate::id::{AccountId, LineId, SessionId};
 use crate::input::Face;
-use crate::limits::{GREETING_LINES, ROOMS, ROOMS_PER_ACCOUNT};
-use crate::line::{Author, Place};
+use crate::limits::{GREETING_LINES, MARK_EVERY, ROOMS, ROOMS_PER_ACCOUNT};
+use crate::line::{Author, Line, Place};
 use crate::name::RoomName;
 use crate::record::{AccountRecord, BanKind, Bell, Modes, Record, Role, RoomRecord};
 use crate::time::Time;
@@ -284,15 +284,17 @@ impl Engine {
         }
         let place = Place::Room(name.clone());
         let since = self.state.sees_since(account, name);
-        let read = self.state.accounts.get(&account).and_then(|record| record.read.get(name)).copied();
+        let Some(record) = self.state.accounts.get(&account).cloned() else { return };
+        let read = record.read.get(name).copied();
         let talk = self.state.talk(&place);
-        let may = |at: Time| since.is_none_or(|since| at >= since);
-        let seen: Vec<_> = talk.visible().filter(|line| may(line.at)).cloned().collect();
+        let may =
+            |line: &Line| since.is_none_or(|since| line.at >= since) && !record.ignored.contains(&line.from.account);
+        let seen: Vec<_> = talk.visible().filter(|line| may(line)).cloned().collect();
         let whole = talk.is_whole();
         if let Some(read) = read {
             let missed = seen.iter().filter(|line| line.id > read && line.from.account != account).count();
             let known = whole || seen.first().is_some_and(|line| line.id <= read);
-            self.tell_missed(session, account, place.clone(), read, known.then_some(missed));
+            self.tell_missed(session, name, read, known.then_some(missed));
         }
         let from = seen.len().saturating_sub(GREETING_LINES as usize);
         let more = from > 0 || !whole;
@@ -375,8 +377,7 @@ impl Engine {
             Place::Direct(_) if record.inbox.is_some_and(|old| old >= line) => return,
             Place::Direct(_) => Arc::make_mut(record).inbox = Some(line),
         }
-        if let Some(here) = self.state.here.get_mut(&account) {
-            here.dirty = true;
-        }
+        self.state.dirty.insert(account);
+        self.state.write_at.get_or_insert(self.now.after(MARK_EVERY));
     }
 }

@@ -113,7 +113,7 @@ impl Engine {
         if body.len() > BODY_BYTES || body.lines().count() > BODY_LINES {
             return self.too_long(session, body.len(), Some(body.into()));
         }
-        if body.trim().is_empty() && !matches!(kind, LineKind::Delete(_)) {
+        if body.trim().is_empty() && !matches!(kind, LineKind::Delete(_) | LineKind::Topic) {
             return self.problem(session, "There is nothing to say in that");
         }
         if let Err(why) = self.may_speak(session, &place) {

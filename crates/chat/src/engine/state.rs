@@ -1,5 +1,6 @@
 //! What the engine knows.
 
+use super::keys::Offer;
 use crate::id::{AccountId, LineId, RequestId, SessionId};
 use crate::input::{Connect, Face};
 use crate::line::{Author, Line, Place};
@@ -87,8 +88,6 @@ pub struct Here {
     pub guest: bool,
     pub since: Time,
     pub last_typed: Time,
-    /// The record was changed in ways that can wait to be written.
-    pub dirty: bool,
 }
 
 /// A room: its record and who is in it now on this node.
@@ -112,9 +111,18 @@ pub struct Heard {
 pub enum Waiting {
     /// A line is to be kept.
     Kept(Arc<Line>),
+    /// A room is to be locked with a password that is being hashed.
+    Lock { session: SessionId, room: RoomName },
+    /// Lines of the past, for a session; shown also if there are none?
+    Past { session: SessionId, place: Option<Place>, title: Arc<str>, always: bool },
+    /// Private messages that waited.
+    Inbox { session: SessionId },
+    /// How many lines were missed.
+    Missed { session: SessionId, place: Place },
     /// The password of a room.
     Enter { session: SessionId, room: RoomName },
     /// A nick is claimed for somebody who logs in.
+    #[allow(dead_code)]
     Claim { connect: Box<Connect>, account: Box<AccountRecord> },
 }
 
@@ -142,6 +150,12 @@ pub struct State {
     pub waiting: HashMap<RequestId, Waiting>,
     /// Sessions with lines that wait for their turn, by when it comes.
     pub late: BTreeSet<(Time, SessionId)>,
+    /// Accounts that offer to take a key in.
+    pub offers: HashMap<Arc<str>, Offer>,
+    /// Accounts whose records changed in ways that can wait to be written.
+    pub dirty: BTreeSet<AccountId>,
+    /// When those are to be written.
+    pub write_at: Option<Time>,
     /// Typed before the session was seated.
     pub early: HashMap<SessionId, Vec<Arc<[u8]>>>,
     /// Whether the other nodes can be reached.

@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use nacre_chat::{
-    Audit, BackRequest, Config, Connect, Effect, Engine, Event, Face, Input, Line, LineId, PasswordAnswer,
+    AdminAnswer, Audit, BackRequest, Config, Connect, Effect, Engine, Event, Face, Input, Line, LineId, PasswordAnswer,
     PasswordRequest, Place, Proof, Range, Record, RecordKey, RequestId, SessionId, Settings, Standing, StoreAnswer,
     StoreRequest, Time, render,
 };
@@ -18,6 +18,7 @@ pub struct Chat {
     pub rung: BTreeMap<SessionId, usize>,
     pub closed: BTreeMap<SessionId, String>,
     pub audit: Vec<Audit>,
+    pub admin: Option<AdminAnswer>,
     pub lines: Vec<Arc<Line>>,
     pub records: BTreeMap<String, Record>,
     /// What the back plane was asked, to be answered by the test.
@@ -36,6 +37,7 @@ impl Chat {
             rung: BTreeMap::new(),
             closed: BTreeMap::new(),
             audit: Vec::new(),
+            admin: None,
             lines: Vec::new(),
             records: BTreeMap::new(),
             back: Vec::new(),
@@ -83,6 +85,7 @@ impl Chat {
             }
             Effect::Back { request, what } => self.back.push((request, what)),
             Effect::Audit(audit) => self.audit.push(audit),
+            Effect::Admin { answer, .. } => self.admin = Some(answer),
         }
     }
 
@@ -130,6 +133,9 @@ impl Chat {
             StoreRequest::Search(query) => {
                 let words: Vec<String> = query.words.split_whitespace().map(str::to_lowercase).collect();
                 let may = |line: &Line| {
+                    if let (Place::Direct(pair), Some(account)) = (&line.place, query.directs_of) {
+                        return pair.other(account).is_some();
+                    }
                     let place = query.places.iter().find(|(place, _)| *place == line.place);
                     place.is_some_and(|(_, since)| since.is_none_or(|since| line.at >= since))
                         && query.from.is_none_or(|from| line.from.account == from)
