@@ -1,0 +1,200 @@
+//! The engine with all it needs: sessions to show things to, a store, passwords, a clock.
+
+use crate::seat::Seat;
+use crate::store::{Store, StoreError};
+use nacre_chat::{Config, Time};
+use nacre_chat::{Connect, Effect, Engine, Input, PasswordAnswer, PasswordRequest, Pressure, RequestId, SessionId};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, Semaphore};
+
+/// Makes and checks hashes of rooms' passwords. Called on threads of their own, one at a time.
+pub trait Passwords: Send + Sync {
+    /// A hash that [`Passwords::verify`] takes.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn hash(&self, password: &str) -> Result<String, String>;
+
+    /// Whether it is the password of the hash.
+    fn verify(&self, password: &str, hash: &str) -> bool;
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What goes on behind one mutex: inputs are handled one after the other, and what they bring is
+/// given out before the next one, so that all see everything in one order.
+struct Inside {
+    engine: Engine,
+    seats: HashMap<SessionId, Arc<Seat>>,
+}
+
+/// The chat of one server. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub(Arc<Shared>);
+
+struct Shared {
+    inside: Mutex<Inside>,
+    store: Store,
+    passwords: Box<dyn Passwords>,
+    /// Hashing takes long on purpose.
+    hashing: Arc<Semaphore>,
+    next_session: AtomicU64,
+    /// The time of the next tick may have changed.
+    rescheduled: Notify,
+}
+
+impl Hub {
+    /// Opens the chat: what the store holds is read, and from here on its clock runs on the runtime
+    /// that this is called on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn open(config: Config, store: Store, passwords: Box<dyn Passwords>) -> Result<Self, StoreError> {
+        let mut engine = Engine::new(config);
+        let loaded = store.load()?;
+        // Nobody is there yet, so nothing is shown and nothing asked.
+        engine.handle(now(), Input::Load(loaded));
+        let hub = Self(Arc::new(Shared {
+            inside: Mutex::new(Inside { engine, seats: HashMap::new() }),
+            store,
+            passwords,
+            hashing: Arc::new(Semaphore::new(1)),
+            next_session: AtomicU64::new(1),
+            rescheduled: Notify::new(),
+        }));
+        tokio::spawn(hub.clone().tick());
+        Ok(hub)
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number for one more session.
+    pub(crate) fn number(&self) -> SessionId {
+        SessionId(self.0.next_session.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Lets somebody in; gives the place where what is shown arrives.
+    pub(crate) fn connect(&self, connect: Connect) -> Arc<Seat> {
+        let seat = Arc::new(Seat::default());
+        self.inside().seats.insert(connect.session, seat.clone());
+        self.handle(Input::Connect(Box::new(connect)));
+        seat
+    }
+
+    /// Somebody is gone.
+    pub(crate) fn disconnect(&self, session: SessionId, reason: &str) {
+        self.handle(Input::Disconnect { session, reason: Arc::from(reason) });
+        self.inside().seats.remove(&session);
+    }
+
+    /// What the text before a session's cursor may become.
+    pub(crate) fn complete(&self, session: SessionId, before: &str) -> nacre_chat::command::Completion {
+        self.inside().engine.complete(session, before)
+    }
+
+    /// Tells the engine, and does what it wants.
+    pub fn handle(&self, input: Input) {
+        let now = now();
+        let mut inside = self.inside();
+        let mut waiting = vec![input];
+        while let Some(input) = waiting.pop() {
+            for effect in inside.engine.handle(now, input) {
+                self.act(&mut inside, now, effect, &mut waiting);
+            }
+        }
+        drop(inside);
+        self.0.rescheduled.notify_one();
+    }
+
+    fn act(&self, inside: &mut Inside, now: Time, effect: Effect, next: &mut Vec<Input>) {
+        match effect {
+            Effect::Show { to, event, ring } => {
+                for session in to.sessions() {
+                    let Some(seat) = inside.seats.get(&session) else { continue };
+                    if seat.push(now, event.clone(), ring.contains(&session)) == Pressure::Stalled {
+                        // Whoever takes nothing for a minute does not hear why, either (threat U5).
+                        let reason: Arc<str> = Arc::from("reads nothing");
+                        seat.close(reason.clone());
+                        inside.seats.remove(&session);
+                        next.push(Input::Disconnect { session, reason });
+                    }
+                }
+            }
+            Effect::Close { session, reason } => {
+                if let Some(seat) = inside.seats.remove(&session) {
+                    seat.close(reason);
+                }
+            }
+            Effect::Store { request, what } => {
+                let hub = Arc::downgrade(&self.0);
+                self.0.store.ask(what, move |answer| {
+                    if let Some(shared) = hub.upgrade() {
+                        Self(shared).handle(Input::Stored { request, answer });
+                    }
+                });
+            }
+            Effect::Password { request, what } => self.password(request, what),
+            // Only an engine that was told of other nodes asks for them.
+            Effect::Back { .. } => {}
+            Effect::Audit(audit) => tracing::info!(target: "chat", "{audit}"),
+        }
+    }
+
+    fn password(&self, request: RequestId, what: PasswordRequest) {
+        let hub = self.clone();
+        tokio::spawn(async move {
+            let permit = hub.0.hashing.clone().acquire_owned().await;
+            let passwords = hub.clone();
+            let answer = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                match what {
+                    PasswordRequest::Hash(password) => match passwords.0.passwords.hash(&password.0) {
+                        Ok(hash) => PasswordAnswer::Hash(Arc::from(hash)),
+                        Err(why) => PasswordAnswer::Failed(Arc::from(why)),
+                    },
+                    PasswordRequest::Verify { password, hash } => {
+                        PasswordAnswer::Verified(passwords.0.passwords.verify(&password.0, &hash))
+                    }
+                }
+            });
+            let failed = |error: tokio::task::JoinError| PasswordAnswer::Failed(Arc::from(error.to_string()));
+            let answer = answer.await.unwrap_or_else(failed);
+            hub.handle(Input::Password { request, answer });
+        });
+    }
+
+    /// Brings the engine its ticks for as long as anybody has a hub.
+    async fn tick(self) {
+        let shared = Arc::downgrade(&self.0);
+        drop(self);
+        loop {
+            let Some(hub) = shared.upgrade().map(Self) else { return };
+            let due = hub.inside().engine.next_timeout();
+            let wait = due.map_or(Duration::from_secs(3600), |due| due.since(now()));
+            if wait.is_zero() && due.is_some() {
+                hub.handle(Input::Tick);
+                // Never more than a thousand a second, whatever the engine says.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = hub.0.rescheduled.notified() => {}
+            }
+        }
+    }
+
+    /// Waits until everything that was said is written down.
+    pub async fn settled(&self) {
+        self.0.store.settled().await;
+    }
+}

@@ -1,0 +1,241 @@
+//! One session: bytes of its stream to the face, what the face asks for to the hub, and back.
+
+use crate::face::{Asked, Face, Json, Lines, Size, Typing};
+use crate::hub::{Hub, now};
+use crate::seat::Seat;
+use nacre_chat::{self as chat, Connect, Event, Input, LineId, Proof, SessionId, Time};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 4096;
+/// How long a terminal that is to be left as it was found may take for that.
+const LEAVING: Duration = Duration::from_secs(2);
+/// Drawn at most so often, whatever arrives (threat U8).
+const FRAME: Duration = Duration::from_millis(30);
+
+/// Who comes, and with what.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// What the login proved.
+    pub proof: Proof,
+    /// The login name, as it came.
+    pub login: Vec<u8>,
+    /// Rooms to go to.
+    pub rooms: Vec<String>,
+    /// Whence.
+    pub address: Option<IpAddr>,
+    /// The client's version, as it came.
+    pub client: Vec<u8>,
+    /// The type of the terminal, if there is one.
+    pub term: Option<String>,
+    /// A program: JSON lines.
+    pub json: bool,
+    /// Show what came after this line.
+    pub since: Option<LineId>,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// By its own wish.
+    Left,
+    /// By the chat, with a reason.
+    Closed(String),
+    /// The stream ended or failed.
+    Cut,
+}
+
+/// Ends the session in the hub however its task ends.
+struct Present<'a> {
+    hub: &'a Hub,
+    session: SessionId,
+    reason: &'static str,
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.hub.disconnect(self.session, self.reason);
+    }
+}
+
+impl Hub {
+    /// Serves a session to its end. `size` brings the terminal's size, and each new one.
+    pub async fn serve<S>(&self, stream: S, mut size: watch::Receiver<Size>, arrival: Arrival) -> Ended
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let first = *size.borrow_and_update();
+        let (kind, mut face) = face_for(&arrival, first);
+        let session = self.number();
+        let mut present = Present { hub: self, session, reason: "connection lost" };
+        let seat = self.connect(connect(session, kind, arrival));
+        let (ended, rest) = {
+            let mut play = Play { hub: self, session, seat: &seat, face: face.as_mut(), drawn: None };
+            let ended = play.run(&mut reader, &mut writer, &mut size).await;
+            let mut rest = Vec::new();
+            if ended != Ended::Cut {
+                play.face.draw(now(), &mut rest);
+                play.face.leave(&mut rest);
+            }
+            (ended, rest)
+        };
+        if ended == Ended::Left {
+            present.reason = "";
+        }
+        drop(present);
+        let said = async {
+            writer.write_all(&rest).await?;
+            writer.shutdown().await
+        };
+        let _ = tokio::time::timeout(LEAVING, said).await;
+        ended
+    }
+}
+
+fn face_for(arrival: &Arrival, size: Size) -> (chat::Face, Box<dyn Face>) {
+    match &arrival.term {
+        _ if arrival.json => (chat::Face::Json, Box::new(Json::default())),
+        None => (chat::Face::Plain, Box::new(Lines::default())),
+        Some(term) => (chat::Face::Plain, Box::new(Typing::new(term, size))),
+    }
+}
+
+fn connect(session: SessionId, face: chat::Face, arrival: Arrival) -> Connect {
+    Connect {
+        session,
+        proof: arrival.proof,
+        login: Arc::from(arrival.login),
+        assigned: None,
+        rooms: arrival.rooms.into_iter().map(Arc::from).collect(),
+        address: arrival.address,
+        client: Arc::from(arrival.client),
+        face,
+        since: arrival.since,
+    }
+}
+
+/// A session under way.
+struct Play<'a> {
+    hub: &'a Hub,
+    session: SessionId,
+    seat: &'a Seat,
+    face: &'a mut dyn Face,
+    /// When it was drawn last.
+    drawn: Option<Time>,
+}
+
+impl Play<'_> {
+    async fn run(
+        &mut self,
+        reader: &mut (impl AsyncRead + Unpin),
+        writer: &mut (impl AsyncWrite + Unpin),
+        size: &mut watch::Receiver<Size>,
+    ) -> Ended {
+        let mut out = Vec::new();
+        let mut input = vec![0; READ_BYTES];
+        let mut stale = true;
+        loop {
+            // While bytes wait for the reader nothing is taken or drawn: what comes is gathered, and bounded, in the seat.
+            if out.is_empty() {
+                self.take_events();
+            }
+            let due = self.next_frame(stale && out.is_empty());
+            if due.is_some_and(|wait| wait.is_zero()) {
+                self.face.draw(now(), &mut out);
+                (stale, self.drawn) = (false, Some(now()));
+                if let Some(reason) = self.seat.closed() {
+                    return self.finish(writer, &out, &reason).await;
+                }
+                continue;
+            }
+            let pause = async {
+                match due {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                read = reader.read(&mut input) => match read {
+                    Ok(0) => return self.input_ended(writer, &mut out).await,
+                    Err(_) => return Ended::Cut,
+                    Ok(count) => {
+                        stale = true;
+                        if self.typed(input.get(..count).unwrap_or_default()) {
+                            return Ended::Left;
+                        }
+                    }
+                },
+                written = writer.write(&out), if !out.is_empty() => match written {
+                    Ok(count) if count > 0 => drop(out.drain(..count)),
+                    _ => return Ended::Cut,
+                },
+                () = self.seat.news(), if out.is_empty() => stale = true,
+                Ok(()) = size.changed() => {
+                    let size = *size.borrow_and_update();
+                    self.face.resize(size);
+                    stale = true;
+                }
+                () = pause => {}
+            }
+        }
+    }
+
+    /// Shows the face what waits for it.
+    fn take_events(&mut self) {
+        let now = now();
+        while let Some((event, ring)) = self.seat.pop(now) {
+            if let Event::Face(_) = &*event {
+                continue;
+            }
+            self.face.show(now, &event, ring);
+        }
+    }
+
+    /// How long until the next frame; none if nothing asks for one.
+    fn next_frame(&self, stale: bool) -> Option<Duration> {
+        let now = now();
+        let at = if stale { Some(self.drawn.map_or(now, |drawn| drawn.after(FRAME))) } else { None };
+        let at = [at, self.face.next_draw()].into_iter().flatten().min()?;
+        Some(at.since(now))
+    }
+
+    /// Does what was typed. True when that was to go.
+    fn typed(&mut self, bytes: &[u8]) -> bool {
+        let mut asked = Vec::new();
+        self.face.typed(now(), bytes, &mut asked);
+        for wish in asked {
+            let session = self.session;
+            match wish {
+                Asked::Typed(bytes) => self.hub.handle(Input::Typed { session, bytes: Arc::from(bytes) }),
+                Asked::Command(command) => self.hub.handle(Input::Command { session, command }),
+                Asked::Read { place, line } => self.hub.handle(Input::Read { session, place, line }),
+                Asked::Complete(before) => {
+                    let completion = self.hub.complete(session, &before);
+                    self.face.completed(&completion);
+                }
+                Asked::End => return true,
+            }
+        }
+        false
+    }
+
+    /// A pipe that wrote what it had to say still sees it kept.
+    async fn input_ended(&mut self, writer: &mut (impl AsyncWrite + Unpin), out: &mut Vec<u8>) -> Ended {
+        self.hub.settled().await;
+        self.take_events();
+        self.face.draw(now(), out);
+        let _ = tokio::time::timeout(LEAVING, writer.write_all(out)).await;
+        Ended::Left
+    }
+
+    /// The chat ended the session: what it was shown last still goes out.
+    async fn finish(&mut self, writer: &mut (impl AsyncWrite + Unpin), out: &[u8], reason: &str) -> Ended {
+        let _ = tokio::time::timeout(LEAVING, writer.write_all(out)).await;
+        Ended::Closed(reason.to_owned())
+    }
+}
