@@ -46,7 +46,7 @@ fn lab_says_when_there_is_no_server_or_no_port() {
 #[test]
 fn lab_refuses_what_it_cannot_do() {
     for (words, hint) in [
-        (&["serve", "dh-chat", "--bits", "1024"][..], "2048 or 4096"),
+        (&["serve", "dh-chat", "--bits", "1024"][..], "one of 2048, 4096"),
         (&["serve", "dh-chat", "--iterations", "0"], "0"),
         (&["serve", "nobody"], "nobody"),
         (&["join", "dh-chat", "localhost", "0"], "0"),

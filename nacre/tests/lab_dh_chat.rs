@@ -50,7 +50,7 @@ fn lab_dh_chat_prints_what_its_description_prints() {
 #[test]
 fn lab_dh_chat_serves_two_foreign_clients() {
     let (mut server, port) = serve("dh-chat", MARKER, &[]);
-    let mut clients = [foreign_client(PEER, port), foreign_client(PEER, port)];
+    let mut clients = [foreign_client(PEER, port, &[]), foreign_client(PEER, port, &[])];
     for client in &clients {
         client.hears("ready");
     }
@@ -161,7 +161,7 @@ fn lab_dh_chat_clients_end_with_their_servers() {
 #[test]
 fn lab_dh_chat_closes_without_a_word_when_told_to() {
     let (server, port) = serve("dh-chat", MARKER, &["--quiet-errors"]);
-    let mut client = foreign_client(PEER, port);
+    let mut client = foreign_client(PEER, port, &[]);
     client.hears("ready");
     client.say("!");
     assert_eq!(client.ends(), 0);

@@ -1,28 +1,36 @@
-//! AES-256 in CBC with PKCS#7 and the initialization vector in front: the messages of `dh-chat` and `rsa-chat`.
-//! Nothing proves that they were not changed on the way.
+//! AES in CBC with PKCS#7 and the initialization vector in front: the messages of `dh-chat` and `rsa-chat`, and what
+//! is inside the tokens of `mini-ssh`. Nothing here proves that they were not changed on the way.
 
 use crate::{Fault, Randomness};
 use aws_lc_rs::cipher::{
-    AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey,
+    AES_128, AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey,
+    UnboundCipherKey,
 };
 use aws_lc_rs::iv::FixedLength;
 
-/// Bytes of a key.
+/// Bytes of a key for AES-256.
 pub(crate) const KEY_LEN: usize = 32;
 /// Bytes of a block, and of an initialization vector.
 const BLOCK: usize = 16;
 
 /// A key.
-pub(crate) struct CbcKey([u8; KEY_LEN]);
+pub(crate) enum CbcKey {
+    Aes128([u8; KEY_LEN / 2]),
+    Aes256([u8; KEY_LEN]),
+}
 
 impl CbcKey {
-    /// A key of these bytes.
+    /// A key for AES-256.
     pub(crate) const fn new(bytes: [u8; KEY_LEN]) -> Self {
-        Self(bytes)
+        Self::Aes256(bytes)
     }
 
     fn unbound(&self) -> Result<UnboundCipherKey, Fault> {
-        UnboundCipherKey::new(&AES_256, &self.0).map_err(|_| Fault::Cryptography)
+        let key = match self {
+            Self::Aes128(bytes) => UnboundCipherKey::new(&AES_128, bytes),
+            Self::Aes256(bytes) => UnboundCipherKey::new(&AES_256, bytes),
+        };
+        key.map_err(|_| Fault::Cryptography)
     }
 
     /// A fresh initialization vector and the ciphertext.
@@ -30,7 +38,8 @@ impl CbcKey {
         self.seal_under(random.array()?, text)
     }
 
-    fn seal_under(&self, iv: [u8; BLOCK], text: &[u8]) -> Result<Vec<u8>, Fault> {
+    /// The same under an initialization vector that is given.
+    pub(crate) fn seal_under(&self, iv: [u8; BLOCK], text: &[u8]) -> Result<Vec<u8>, Fault> {
         let key = PaddedBlockEncryptingKey::cbc_pkcs7(self.unbound()?).map_err(|_| Fault::Cryptography)?;
         let mut body = text.to_vec();
         let context = EncryptionContext::Iv128(FixedLength::from(iv));

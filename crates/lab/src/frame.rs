@@ -17,6 +17,11 @@ impl Frames {
         self.waiting.extend_from_slice(bytes);
     }
 
+    /// Bytes that no frame was made of yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The next whole frame.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
         let Some((header, rest)) = self.waiting.split_first_chunk::<4>() else { return Ok(None) };
@@ -38,6 +43,47 @@ pub(crate) fn framed(body: &[u8]) -> Vec<u8> {
     [length.to_be_bytes().as_slice(), body].concat()
 }
 
+/// Digits of a length in [`Blobs`].
+const DIGITS: usize = 10;
+
+/// Frames with a length of ten digits before them, filled up with zeros on the left.
+#[derive(Debug, Default)]
+pub(crate) struct Blobs {
+    waiting: Vec<u8>,
+}
+
+impl Blobs {
+    /// More bytes of the peer.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.waiting.extend_from_slice(bytes);
+    }
+
+    /// The next whole blob. A wrong digit is seen before all digits have come.
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        let seen = self.waiting.get(..DIGITS.min(self.waiting.len())).unwrap_or_default();
+        if !seen.iter().all(u8::is_ascii_digit) {
+            return Err(Fault::BadHeader);
+        }
+        if seen.len() < DIGITS {
+            return Ok(None);
+        }
+        let announced = seen.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        let length = usize::try_from(announced).unwrap_or(usize::MAX);
+        if length > MAX_FRAME {
+            return Err(Fault::TooLong { announced, most: MAX_FRAME });
+        }
+        let Some(blob) = self.waiting.get(DIGITS..DIGITS + length) else { return Ok(None) };
+        let blob = blob.to_vec();
+        self.waiting.drain(..DIGITS + length);
+        Ok(Some(blob))
+    }
+}
+
+/// `body` with its ten digits before it.
+pub(crate) fn blob(body: &[u8]) -> Vec<u8> {
+    [format!("{:010}", body.len()).as_bytes(), body].concat()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -56,6 +102,38 @@ mod tests {
                 }
             }
             assert_eq!(found, [b"one".to_vec(), Vec::new(), b"three".to_vec()]);
+        }
+    }
+
+    #[test]
+    fn lab_blobs_arrive_in_any_pieces() {
+        let stream = [blob(b"one"), blob(b""), blob(b"three")].concat();
+        assert!(stream.starts_with(b"0000000003one"));
+        for size in 1..stream.len() {
+            let mut blobs = Blobs::default();
+            let mut found = Vec::new();
+            for piece in stream.chunks(size) {
+                blobs.push(piece);
+                while let Some(blob) = blobs.next().unwrap() {
+                    found.push(blob);
+                }
+            }
+            assert_eq!(found, [b"one".to_vec(), Vec::new(), b"three".to_vec()]);
+        }
+    }
+
+    #[test]
+    fn lab_a16_a_header_that_asks_for_ten_gigabytes_is_refused() {
+        for (header, fault) in [
+            ("9999999999", Fault::TooLong { announced: 9_999_999_999, most: MAX_FRAME }),
+            ("0001048577", Fault::TooLong { announced: 1_048_577, most: MAX_FRAME }),
+            ("00000x", Fault::BadHeader),
+            ("-000000001", Fault::BadHeader),
+            (" 000000001", Fault::BadHeader),
+        ] {
+            let mut blobs = Blobs::default();
+            blobs.push(header.as_bytes());
+            assert_eq!(blobs.next(), Err(fault), "{header}");
         }
     }
 

@@ -13,9 +13,11 @@ pub mod console;
 pub mod dh_chat;
 mod fault;
 mod frame;
+pub mod mini_ssh;
 mod moment;
 mod protocol;
 mod random;
+pub mod rsa_chat;
 mod step;
 
 pub use fault::Fault;

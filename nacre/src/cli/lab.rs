@@ -3,7 +3,7 @@
 use super::arg::switch;
 use crate::failure::{Failure, USAGE};
 use clap::{Arg, ArgMatches, Command, value_parser};
-use nacre_lab::{Protocol, dh_chat};
+use nacre_lab::{Protocol, dh_chat, rsa_chat};
 
 /// What a call of `nacre lab` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ struct Special {
 }
 
 const SPECIAL: &[Special] = &[
-    Special { flag: "bits", protocols: &[Protocol::DhChat] },
+    Special { flag: "bits", protocols: &[Protocol::DhChat, Protocol::RsaChat] },
     Special { flag: "iterations", protocols: &[Protocol::DhChat] },
     Special { flag: "no-checks", protocols: &[Protocol::DhChat] },
     Special { flag: "quiet-errors", protocols: &[Protocol::DhChat] },
@@ -70,7 +70,7 @@ fn serve() -> Command {
     part(Command::new("serve").about("Serve a protocol on 127.0.0.1"))
         .arg(number("port", "PORT", "Port to listen on; 0 for any").value_parser(value_parser!(u16)))
         .arg(
-            number("bits", "BITS", "Size of the server's numbers (dh-chat: 2048 or 4096)")
+            number("bits", "BITS", "Size of the server's numbers (dh-chat: 2048, 4096; rsa-chat: 2048, 3072, 4096)")
                 .value_parser(value_parser!(u32)),
         )
 }
@@ -130,15 +130,31 @@ fn part_from(matches: &ArgMatches, port: &str) -> Result<PartArgs, Failure> {
             return Err(Failure::with_code(USAGE, format!("lab: {name} has no --{}", special.flag)));
         }
     }
+    let bits = matches.try_get_one("bits").ok().flatten().copied();
+    check_bits(protocol, bits)?;
     Ok(PartArgs {
         protocol,
         port: matches.get_one(port).copied().unwrap_or_else(|| protocol.port()),
         seed: matches.get_one("seed").copied(),
         steps: matches.get_flag("steps"),
         show_secrets: matches.get_flag("show-secrets"),
-        bits: matches.try_get_one("bits").ok().flatten().copied(),
+        bits,
         iterations: matches.get_one("iterations").copied(),
         no_checks: matches.get_flag("no-checks"),
         quiet_errors: matches.get_flag("quiet-errors"),
     })
+}
+
+/// Sizes within which a protocol is still itself.
+fn check_bits(protocol: Protocol, bits: Option<u32>) -> Result<(), Failure> {
+    let sizes: &[u32] = match protocol {
+        Protocol::DhChat => &dh_chat::SIZES,
+        Protocol::RsaChat => &rsa_chat::SIZES,
+        Protocol::MiniSsh | Protocol::ToySocket => &[],
+    };
+    if bits.is_none_or(|bits| sizes.contains(&bits)) {
+        return Ok(());
+    }
+    let sizes: Vec<String> = sizes.iter().map(u32::to_string).collect();
+    Err(Failure::with_code(USAGE, format!("lab: --bits of {} are one of {}", protocol.name(), sizes.join(", "))))
 }

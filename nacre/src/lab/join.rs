@@ -5,7 +5,7 @@ use super::{dh_chat_settings, failed, not_built, randomness};
 use crate::cli::lab::PartArgs;
 use crate::failure::Failure;
 use nacre_lab::console::Console;
-use nacre_lab::{Protocol, dh_chat};
+use nacre_lab::{Protocol, dh_chat, rsa_chat};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use tokio::net::lookup_host;
@@ -18,19 +18,20 @@ pub async fn run(host: &str, part: &PartArgs) -> Result<ExitCode, Failure> {
     let found = lookup_host((host, part.port)).await;
     let found = found.map_err(|error| failed(format!("no address for '{}': {error}", host.escape_debug())))?;
     let mut here: Vec<SocketAddr> = found.filter(|address| address.ip().is_loopback()).collect();
-    if here.is_empty() {
-        let message = format!("'{}' is not this machine", host.escape_debug());
-        return Err(failed(message).hint("what is unsafe stays on 127.0.0.1"));
-    }
     // Servers of the laboratory listen on 127.0.0.1, which `localhost` may have as its second address.
     here.sort_by_key(|address| address.is_ipv6());
-    Program::run(console(host, part)?, Side::Join(here), part).await
+    let Some(first) = here.first() else {
+        let message = format!("'{}' is not this machine", host.escape_debug());
+        return Err(failed(message).hint("what is unsafe stays on 127.0.0.1"));
+    };
+    Program::run(console(host, *first, part)?, Side::Join(here), part).await
 }
 
-fn console(host: &str, part: &PartArgs) -> Result<Box<dyn Console>, Failure> {
+fn console(host: &str, address: SocketAddr, part: &PartArgs) -> Result<Box<dyn Console>, Failure> {
     let random = randomness(part);
     match part.protocol {
         Protocol::DhChat => Ok(Box::new(dh_chat::Client::new(dh_chat_settings(part), &random, host, part.port))),
+        Protocol::RsaChat => Ok(Box::new(rsa_chat::Client::new(&random, &address.ip().to_string(), part.port))),
         other => Err(not_built(other)),
     }
 }

@@ -54,7 +54,7 @@ fn overview() -> String {
 }
 
 const fn is_built(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::DhChat)
+    matches!(protocol, Protocol::DhChat | Protocol::RsaChat)
 }
 
 /// The refusal of a protocol that is only known by name yet.

@@ -3,9 +3,9 @@
 use super::program::{Program, Side};
 use super::{dh_chat_settings, failed, not_built, randomness};
 use crate::cli::lab::PartArgs;
-use crate::failure::{Failure, USAGE};
+use crate::failure::Failure;
 use nacre_lab::console::Console;
-use nacre_lab::{Protocol, dh_chat};
+use nacre_lab::{Protocol, dh_chat, rsa_chat};
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
@@ -15,9 +15,6 @@ use tokio::net::TcpListener;
 /// # Errors
 /// The port is taken, or a flag's value cannot be had.
 pub async fn run(part: &PartArgs) -> Result<ExitCode, Failure> {
-    if part.protocol == Protocol::DhChat && !matches!(part.bits, None | Some(2048 | 4096)) {
-        return Err(Failure::with_code(USAGE, "lab: --bits of dh-chat are 2048 or 4096"));
-    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, part.port)).await;
     let listener = listener.map_err(|error| {
         failed(format!("cannot listen on 127.0.0.1 port {}: {error}", part.port)).hint("choose another: --port PORT")
@@ -30,6 +27,10 @@ fn console(part: &PartArgs, port: u16) -> Result<Box<dyn Console>, Failure> {
     let random = randomness(part);
     match part.protocol {
         Protocol::DhChat => Ok(Box::new(dh_chat::Server::new(dh_chat_settings(part), random, port))),
+        Protocol::RsaChat => {
+            let bits = part.bits.unwrap_or(rsa_chat::BITS);
+            Ok(Box::new(rsa_chat::Server::new(bits, random, port).map_err(failed)?))
+        }
         other => Err(not_built(other)),
     }
 }

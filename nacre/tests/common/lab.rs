@@ -159,8 +159,8 @@ pub fn foreign_server(name: &str) -> (Running, u16) {
 }
 
 /// A foreign client.
-pub fn foreign_client(name: &str, port: u16) -> Running {
-    Running::start(python(name).args(["join", &port.to_string()]))
+pub fn foreign_client(name: &str, port: u16, more: &[&str]) -> Running {
+    Running::start(python(name).args(["join", &port.to_string()]).args(more))
 }
 
 /// A socket to a server, for what no honest client sends.

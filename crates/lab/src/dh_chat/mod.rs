@@ -16,6 +16,8 @@ pub use session::{Event, Session};
 
 /// Bits of the prime that the description has.
 pub const BITS: u32 = 2048;
+/// Sizes of a prime that can be had.
+pub const SIZES: [u32; 2] = [2048, 4096];
 /// Rounds of PBKDF2 that the description has.
 pub const ITERATIONS: u32 = 100_000;
 /// Rounds that may be asked for.
@@ -24,7 +26,7 @@ pub const MAX_ITERATIONS: u32 = 10_000_000;
 /// What can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Bits of the server's prime: 2048 or 4096. The client takes either.
+    /// Bits of the server's prime, one of [`SIZES`]. The client takes either.
     pub bits: u32,
     /// Rounds of PBKDF2, 1 to [`MAX_ITERATIONS`]; both ends need the same.
     pub iterations: u32,
