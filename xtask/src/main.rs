@@ -7,7 +7,8 @@ mod openssh;
 mod process;
 mod test;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -41,6 +42,13 @@ fn command() -> Command {
                 .arg(switch("quick", "A small choice of tests that tells much, in minutes"))
                 .arg(named("only", "NAME", "One test (may be repeated)"))
                 .arg(named("swap", "PROGRAM", "One column: ssh, sshd, scp, ..., or all (may be repeated)"))
+                .arg(
+                    Arg::new("jobs")
+                        .long("jobs")
+                        .value_name("COUNT")
+                        .help("Tests at once, instead of one a processor: they sleep much")
+                        .value_parser(value_parser!(NonZeroUsize)),
+                )
                 .arg(nacre("The program to test, instead of building it")),
         )
         .subcommand(
@@ -87,7 +95,8 @@ fn run(matches: &ArgMatches) -> Result<bool, String> {
         Some(("openssh-tests", flags)) => {
             let (only, swap) = (names(flags, "only"), names(flags, "swap"));
             let nacre = flags.get_one::<String>("nacre").map(PathBuf::from);
-            openssh::run(&root, openssh::Options { quick: flags.get_flag("quick"), only, swap, nacre })
+            let jobs = flags.get_one("jobs").copied();
+            openssh::run(&root, openssh::Options { quick: flags.get_flag("quick"), only, swap, jobs, nacre })
         }
         _ => Err("no such chore".to_owned()),
     }

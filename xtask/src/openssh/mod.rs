@@ -13,6 +13,7 @@ use known::Known;
 use one::Outcome;
 use program::Column;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,6 +31,8 @@ pub struct Options {
     pub swap: Vec<String>,
     /// The small choice of tests, without what is exchanged alone beside client and server.
     pub quick: bool,
+    /// Tests at once; none for one a processor.
+    pub jobs: Option<NonZeroUsize>,
     /// The program to test, instead of building it.
     pub nacre: Option<PathBuf>,
 }
@@ -49,7 +52,8 @@ pub fn run(root: &Path, options: Options) -> Result<bool, String> {
         .tempdir()
         .map_err(|error| format!("a scratch folder: {error}"))?;
     let links = links(root, options.nacre, scratch.path())?;
-    let table = Run { links: &links, scratch: scratch.path() }.all(&tests, &columns)?;
+    let jobs = options.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
+    let table = Run { links: &links, scratch: scratch.path(), jobs }.all(&tests, &columns)?;
     table.print(&tests, &columns, &known);
     let surprises = table.surprises(&known);
     for surprise in &surprises {
@@ -118,6 +122,7 @@ fn agent_of_usual_size(links: &Path, folder: &Path) -> std::io::Result<()> {
 struct Run<'a> {
     links: &'a Path,
     scratch: &'a Path,
+    jobs: usize,
 }
 
 impl Run<'_> {
@@ -146,9 +151,8 @@ impl Run<'_> {
             }
             Ok(())
         };
-        let threads = thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
-            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let threads: Vec<_> = (0..self.jobs).map(|_| scope.spawn(work)).collect();
             threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a test's thread died".to_owned())?)
         })?;
         table.into_inner().map_err(|_| "a test's thread died".to_owned())
