@@ -94,6 +94,39 @@ fn restore(place: &Scratch, agent: &Agent, held: &str, paths: &[String], certifi
 }
 
 #[test]
+fn public_halves_from_standard_input_take_keys_away() {
+    let place = Scratch::new();
+    key(&place, "ca", &["-t", "ed25519"]);
+    let paths = ["one", "two", "three"].map(|name| key(&place, name, &["-t", "ed25519"]));
+    certify(&place, "ca", &paths[0], &["-I", "the id", "-n", "root"]);
+    let public = |name: &str| place.read(&format!("{name}.pub"));
+    let lists = [
+        format!("# mine\n\nno key\n \t{}{}", public("one"), public("two").trim_end()),
+        public("one-cert"),
+        public("ca"),
+        "no key\n".to_owned(),
+        String::new(),
+    ];
+    for agent in both(&place) {
+        for list in &lists {
+            for quiet in [false, true] {
+                let list_file = || std::fs::File::open(place.write("list", list)).unwrap();
+                let words: &[&str] = if quiet { &["-q", "-d", "-"] } else { &["-d", "-"] };
+                let told = ["ssh-add", "nacre"].map(|which| {
+                    assert_eq!(agent.ssh_add(&["-D"]).code, 0);
+                    assert_eq!(agent.ssh_add(&[&paths[0], &paths[1], &paths[2]]).code, 0);
+                    let mut command = agent.client(which);
+                    command.args((which == "nacre").then_some("add")).args(words);
+                    let told = done(command.stdin(list_file()));
+                    (told.code, told.out, told.err.replace("\r", ""), agent.ssh_add(&["-L"]).out)
+                });
+                assert_eq!(told[0], told[1], "{list}");
+            }
+        }
+    }
+}
+
+#[test]
 fn without_an_agent_the_code_is_2() {
     let place = Scratch::new();
     for variables in [vec![], vec![("SSH_AUTH_SOCK", "/nonexistent")]] {

@@ -128,6 +128,32 @@ fn what_is_cut_is_gone_on_with() {
     }
 }
 
+/// A command of each kind needs what OpenSSH's client needs for it, and no more: `-p` of its server refuses all else.
+#[test]
+fn a_server_that_permits_little_is_asked_for_little() {
+    // More than one READ brings from a server that does not tell how much it bears.
+    let text = "data".repeat(50_000);
+    for (others, one, line, made) in [
+        ("realpath,stat,lstat,read,close", "open", "get FAR/data copy", "near/copy"),
+        ("realpath,stat,lstat,open,close", "write", "put own FAR/new", "far/new"),
+        ("realpath,stat,lstat,readdir", "opendir", "ls -ln FAR", ""),
+        ("realpath,stat,lstat", "rename", "rename -l FAR/data FAR/new", "far/new"),
+    ] {
+        for (permitted, code) in [(format!("{others},{one}"), 0), (others.to_owned(), 1)] {
+            let place = place();
+            place.write("far/data", &text);
+            place.write("near/own", &text);
+            let line = line.replace("FAR", &place.path("far").display().to_string());
+            let server = format!("{OPENSSH} -p {permitted}");
+            let done = finish(sftp(&place, &server).args(["-b", "-"]), format!("{line}\n").as_bytes());
+            assert_eq!(done.code, code, "{permitted}: {}{}", done.out, done.err);
+            let whole = std::fs::read_to_string(place.path(made)).is_ok_and(|there| there == text);
+            assert_eq!(whole, code == 0 && !made.is_empty(), "{permitted}: {line}");
+            assert!(!place.path("far/.new.nacre-part").exists());
+        }
+    }
+}
+
 #[test]
 fn the_far_side_is_changed() {
     for server in servers() {

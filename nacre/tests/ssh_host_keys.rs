@@ -416,6 +416,9 @@ fn h06_keys_that_a_host_retires_go_once_its_new_ones_are_proved() {
     place.write("known_hosts", &format!("{}{after}", place.read("retired")));
     call(&["UpdateHostKeys=yes"]);
     assert_eq!(place.read("known_hosts"), after);
+    // Types that a list of one's own leaves out go as well.
+    call(&["UpdateHostKeys=yes", "HostKeyAlgorithms=ssh-ed25519"]);
+    assert_eq!(place.read("known_hosts"), kept);
     // A person is asked, and may refuse.
     for (answer, wanted) in [("no", format!("{retired}{after}")), ("yes", after)] {
         place.write("known_hosts", &format!("{retired}{}", wanted.replace(&retired, "")));

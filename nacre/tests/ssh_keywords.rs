@@ -89,6 +89,17 @@ fn a_command_tells_host_keys() {
         std::fs::remove_file(&asked).unwrap();
     }
     assert_eq!(questions[0], questions[1], "both ask the same");
+    // A list of one's own leaves nothing to put in order.
+    let own_list = [options[0], options[1], options[2], "HostKeyAlgorithms=ssh-ed25519"];
+    let asked = CLIENTS.map(|which| {
+        place.write("keys", &line("host_ed25519"));
+        let done = run(client(which, &peer, &place, &own_list).arg("echo in"), b"");
+        assert_eq!(done.code, 0, "{which}: {}", done.err);
+        let asked = place.read("asked");
+        std::fs::remove_file(place.path("asked")).unwrap();
+        asked
+    });
+    assert!(asked[0] == asked[1] && asked[0].lines().all(|line| line.starts_with("HOSTNAME ")), "{asked:?}");
     // One that fails may have had a revocation to tell of, so that it does not help to know the host otherwise.
     place.write("keys", &line("host_ed25519"));
     let failing = place.write("fails", &format!("#!/bin/sh\ncat {}\nexit 1\n", keys.display()));

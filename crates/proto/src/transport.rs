@@ -38,6 +38,8 @@ pub struct HostKey {
 pub(crate) enum Urgent {
     /// KEXINIT: ordinary messages stop behind it.
     KexInit(Vec<u8>),
+    /// A line of text instead of a packet, to a peer that speaks another protocol.
+    Line(&'static [u8]),
     /// Any other message.
     Message(Vec<u8>),
     /// NEWKEYS, after which the sealer takes over, payloads are compressed so, and ordinary messages go on.
@@ -366,6 +368,10 @@ impl Transport {
 
     fn seal_urgent(&mut self, now: Instant, urgent: Urgent, out: &mut TransmitBuffer) -> Result<(), Error> {
         match urgent {
+            Urgent::Line(line) => {
+                out.extend(line);
+                Ok(())
+            }
             Urgent::KexInit(payload) | Urgent::Message(payload) => {
                 self.observe_sent(now, &payload);
                 self.outbound.seal(&payload, out)
@@ -481,12 +487,27 @@ impl Transport {
         self.timers.clear();
         self.question = None;
         self.exchange = Exchange::Dead;
-        if let Some(reason) = error.disconnect_reason() {
+        if let Some(line) = self.line_for_strangers(&error) {
+            self.urgent.push_back(Urgent::Line(line));
+        } else if let Some(reason) = error.disconnect_reason() {
             let description = error.disconnect_text().as_bytes();
             let message = Disconnect { reason, description, language: b"" }.to_bytes();
             self.urgent.push_back(Urgent::Message(message));
         }
         self.error = Some(error);
+    }
+
+    /// What a server says to a client that has not shown that it knows packets, in the words that OpenSSH's server has for people
+    /// who reach it with another program.
+    fn line_for_strangers(&self, error: &Error) -> Option<&'static [u8]> {
+        if self.role == Role::Client || self.peer_ident.is_some() {
+            return None;
+        }
+        match error {
+            Error::PeerMisbehaved(_) | Error::Limit(_) => Some(b"Invalid SSH identification string.\r\n"),
+            Error::PeerIncompatible(_) => Some(b"Protocol major versions differ.\r\n"),
+            _ => None,
+        }
     }
 
     pub(crate) fn error(&self) -> Option<&Error> {

@@ -20,6 +20,8 @@ pub struct Public {
     pub comment: String,
     /// What people call the type: `ED25519`, `RSA-CERT`.
     pub label: String,
+    /// Whether it is a certificate.
+    pub is_certificate: bool,
     /// What a certificate is for, in the words of who made it; clean text, empty for keys.
     pub key_id: String,
 }
@@ -27,8 +29,26 @@ pub struct Public {
 impl From<PublicKey> for Public {
     fn from(key: PublicKey) -> Self {
         let (label, key_id) = (key.type_label().to_owned(), String::new());
-        Self { blob: key.blob().to_vec(), comment: key.comment().to_owned(), label, key_id }
+        Self { blob: key.blob().to_vec(), comment: key.comment().to_owned(), label, is_certificate: false, key_id }
     }
+}
+
+/// What standard input is called.
+pub const STDIN: &str = "(stdin)";
+
+/// Whether a file is standard input, `-`.
+pub fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// All of standard input.
+///
+/// # Errors
+/// Why it cannot be read, as it is to be printed.
+pub fn standard_input() -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
+    let read = io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes);
+    read.map(|_| bytes).map_err(|error| format!("{STDIN}: {}", plain(&error)))
 }
 
 /// A private key file's bytes; `-` is standard input. The name it goes by comes along.
@@ -36,10 +56,8 @@ impl From<PublicKey> for Public {
 /// # Errors
 /// Why it cannot be read, as it is to be printed.
 pub fn private_bytes(file: &Path) -> Result<(Zeroizing<Vec<u8>>, String), String> {
-    if file == Path::new("-") {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
-        let read = io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes);
-        return read.map(|_| (bytes, "(stdin)".to_owned())).map_err(|error| format!("(stdin): {}", plain(&error)));
+    if is_stdin(file) {
+        return standard_input().map(|bytes| (bytes, STDIN.to_owned()));
     }
     match keyfile::read_bytes(file) {
         Ok(bytes) => Ok((bytes, file.display().to_string())),
@@ -68,7 +86,7 @@ pub fn certificate(file: &Path) -> Result<Option<(PathBuf, Public)>, String> {
         Err(error) => return Err(format!("Failed to load certificate \"{}\": {}", path.display(), plain(&error))),
     };
     match line(&text) {
-        Some(public) if public.label.ends_with("-CERT") => Ok(Some((path, public))),
+        Some(public) if public.is_certificate => Ok(Some((path, public))),
         _ => Err(format!("Failed to load certificate \"{}\": it is no certificate of a known type", path.display())),
     }
 }
@@ -101,7 +119,7 @@ pub fn public(file: &Path) -> Result<Public, String> {
 }
 
 /// The first line that is a public key or certificate.
-fn line(text: &str) -> Option<Public> {
+pub fn line(text: &str) -> Option<Public> {
     text.lines().find_map(|line| {
         if let Ok(key) = PublicKey::parse_line(line) {
             return Some(key.into());
@@ -109,7 +127,8 @@ fn line(text: &str) -> Option<Public> {
         let found = Certificate::parse_line(line).ok()?;
         let comment = line.trim().splitn(3, [' ', '\t']).nth(2).unwrap_or_default().trim().to_owned();
         let key_id = super::shown(&found.key_id());
-        Some(Public { blob: found.blob().to_vec(), comment, label: found.type_label(), key_id })
+        let label = found.type_label();
+        Some(Public { blob: found.blob().to_vec(), comment, label, is_certificate: true, key_id })
     })
 }
 

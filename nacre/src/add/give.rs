@@ -43,7 +43,7 @@ fn give(
         let done = link.order(&constrained(args, &form, destinations));
         well &= report(args, "Identity", &name, &shown(key.comment()), done);
     }
-    if args.plain_only || file == Path::new("-") {
+    if args.plain_only || files::is_stdin(file) {
         return Ok(well);
     }
     match files::certificate(file) {

@@ -11,6 +11,9 @@ use std::path::Path;
 /// Takes the keys of the files away, and the certificates beside them.
 pub fn files(args: &AddArgs, link: &mut Link) -> Result<bool, Failure> {
     each_file(args, |file| {
+        if files::is_stdin(file) {
+            return Ok(from_stdin(args, link));
+        }
         let mut well = match (args.certificates_only, files::public(file)) {
             (true, _) => true,
             (false, Ok(public)) => remove(args, link, file, &public),
@@ -24,6 +27,30 @@ pub fn files(args: &AddArgs, link: &mut Link) -> Result<bool, Failure> {
         }
         Ok(well)
     })
+}
+
+/// Takes the keys and certificates away whose public halves come from standard input, a line each. True when one went, as for
+/// ssh-add: a list is mostly of more keys than an agent holds.
+fn from_stdin(args: &AddArgs, link: &mut Link) -> bool {
+    let bytes = match files::standard_input() {
+        Ok(bytes) => bytes,
+        Err(line) => return failed(&line),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let mut any = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim_start();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match files::line(line) {
+            Some(public) if public.is_certificate && args.plain_only => {}
+            Some(public) if !public.is_certificate && args.certificates_only => {}
+            Some(public) => any |= remove(args, link, Path::new(files::STDIN), &public),
+            None => any |= failed(&format!("{}:{number}: invalid key: invalid format", files::STDIN)),
+        }
+    }
+    any
 }
 
 fn remove(args: &AddArgs, link: &mut Link, file: &Path, public: &files::Public) -> bool {

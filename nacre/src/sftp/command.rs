@@ -56,8 +56,8 @@ pub enum Command {
     Progress,
     /// `pwd`.
     Folder,
-    /// `rename`.
-    Rename { from: Vec<u8>, to: Vec<u8> },
+    /// `rename`; `legacy` by the draft's own request, which replaces nothing.
+    Rename { legacy: bool, from: Vec<u8>, to: Vec<u8> },
     /// `rm`.
     Remove(Vec<u8>),
     /// `rmdir`.
@@ -153,7 +153,7 @@ fn command(line: &[u8], ignored: &mut Vec<Vec<u8>>) -> Result<Option<Command>, S
         let rest = line.get(name.len()..).unwrap_or_default();
         return Ok(Some(Command::LocalList(OsString::from_vec(rest.trim_ascii().to_vec()))));
     }
-    let mut arguments = Arguments { name: &name, words };
+    let mut arguments = Arguments { name: &name, words, flags: String::new() };
     let command = arguments.command()?;
     ignored.extend(arguments.words);
     Ok(Some(command))
@@ -162,17 +162,36 @@ fn command(line: &[u8], ignored: &mut Vec<Vec<u8>>) -> Result<Option<Command>, S
 struct Arguments<'a> {
     name: &'a str,
     words: std::vec::IntoIter<Vec<u8>>,
+    /// The letters of its flags.
+    flags: String,
+}
+
+/// The flags that a command takes; none for a word that is no command.
+fn flags_of(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "ls" | "dir" => "1Safhlnrt",
+        "get" | "mget" | "reget" | "put" | "mput" | "reput" => "afpPrR",
+        "chmod" | "chown" | "chgrp" => "h",
+        "df" => "hi",
+        "ln" => "s",
+        "rename" => "l",
+        "bye" | "exit" | "quit" | "cd" | "chdir" | "lcd" | "lchdir" | "pwd" | "lpwd" | "progress" | "version"
+        | "copy" | "cp" | "symlink" | "lumask" | "lmkdir" | "mkdir" | "rmdir" | "rm" | "verify" => "",
+        _ => return None,
+    })
 }
 
 impl Arguments<'_> {
     fn command(&mut self) -> Result<Command, String> {
+        if matches!(self.name, "help" | "?") {
+            // OpenSSH's takes any words and tells everything; so does this.
+            self.words.by_ref().for_each(drop);
+            return Ok(Command::Help);
+        }
+        let invalid = || "Invalid command.".to_owned();
+        self.take_flags(flags_of(self.name).ok_or_else(invalid)?)?;
         Ok(match self.name {
             "bye" | "exit" | "quit" => Command::Quit,
-            "help" | "?" => {
-                // OpenSSH's takes any words and tells everything; so does this.
-                self.words.by_ref().for_each(drop);
-                Command::Help
-            }
             "cd" | "chdir" => Command::ChangeFolder(self.folder()),
             "lcd" | "lchdir" => Command::ChangeLocalFolder(self.folder()),
             "pwd" => Command::Folder,
@@ -183,20 +202,16 @@ impl Arguments<'_> {
             "chown" => self.change(Changed::Owner)?,
             "chgrp" => self.change(Changed::Group)?,
             "copy" | "cp" => self.two().map(|(from, to)| Command::Copy { from, to })?,
-            "rename" => self.two().map(|(from, to)| Command::Rename { from, to })?,
+            "rename" => self.two().map(|(from, to)| Command::Rename { legacy: self.has('l'), from, to })?,
             "symlink" => self.two().map(|(from, to)| Command::Link { symbolic: true, from, to })?,
-            "ln" => {
-                let symbolic = self.flags("s")?.contains('s');
-                self.two().map(|(from, to)| Command::Link { symbolic, from, to })?
-            }
+            "ln" => self.two().map(|(from, to)| Command::Link { symbolic: self.has('s'), from, to })?,
             "get" | "mget" => Command::Get(self.transfer(false)?),
             "reget" => Command::Get(self.transfer(true)?),
             "put" | "mput" => Command::Put(self.transfer(false)?),
             "reput" => Command::Put(self.transfer(true)?),
             "df" => {
-                let flags = self.flags("hi")?;
                 let path = self.words.next().map(|word| plain(&word));
-                Command::Space { human: flags.contains('h'), inodes: flags.contains('i'), path }
+                Command::Space { human: self.has('h'), inodes: self.has('i'), path }
             }
             "ls" | "dir" => self.list()?,
             "lumask" => {
@@ -207,13 +222,16 @@ impl Arguments<'_> {
             "rmdir" => Command::RemoveFolder(plain(&self.path()?)),
             "rm" => Command::Remove(self.path()?),
             "verify" => Command::Verify(self.on_or_off()?),
-            _ => return Err("Invalid command.".to_owned()),
+            _ => return Err(invalid()),
         })
     }
 
-    /// The letters before the first word that is none, each of them one of `known`.
-    fn flags(&mut self, known: &str) -> Result<String, String> {
-        let mut flags = String::new();
+    fn has(&self, flag: char) -> bool {
+        self.flags.contains(flag)
+    }
+
+    /// Takes the letters before the first word that is no flag, each of them one of `known`.
+    fn take_flags(&mut self, known: &str) -> Result<(), String> {
         while let Some(letters) = self.words.as_slice().first().and_then(|word| word.strip_prefix(b"-")) {
             if letters.is_empty() {
                 break;
@@ -227,9 +245,9 @@ impl Arguments<'_> {
                 let odd = nacre_wire::text::clean_line(odd.to_string().as_bytes(), 8);
                 return Err(format!("{}: Invalid flag -{odd}", self.name));
             }
-            flags.push_str(&text);
+            self.flags.push_str(&text);
         }
-        Ok(flags)
+        Ok(())
     }
 
     fn folder(&mut self) -> Option<Vec<u8>> {
@@ -248,15 +266,13 @@ impl Arguments<'_> {
     }
 
     fn transfer(&mut self, resume: bool) -> Result<Transfer, String> {
-        let flags = self.flags("afpPrR")?;
-        let has = |letters: &str| flags.contains(|letter| letters.contains(letter));
         let missing = || format!("You must specify at least one path after a {} command.", self.name);
         let pattern = self.words.next().ok_or_else(missing)?;
         Ok(Transfer {
-            resume: resume || has("a"),
-            fsync: has("f"),
-            preserve: has("pP"),
-            recursive: has("rR"),
+            resume: resume || self.has('a'),
+            fsync: self.has('f'),
+            preserve: self.has('p') || self.has('P'),
+            recursive: self.has('r') || self.has('R'),
             pattern,
             target: self.words.next().map(|word| plain(&word)),
         })
@@ -264,7 +280,7 @@ impl Arguments<'_> {
 
     fn list(&mut self) -> Result<Command, String> {
         let mut how = Listing::default();
-        for flag in self.flags("1Safhlnrt")?.chars() {
+        for flag in self.flags.chars() {
             match flag {
                 '1' => (how.one_column, how.long, how.numeric) = (true, false, false),
                 'l' => (how.one_column, how.long) = (false, true),
@@ -281,13 +297,12 @@ impl Arguments<'_> {
     }
 
     fn change(&mut self, what: Changed) -> Result<Command, String> {
-        let no_follow = self.flags("h")?.contains('h');
         let number = match what {
             Changed::Mode => self.number(8).filter(|mode| *mode <= 0o7777),
             Changed::Owner | Changed::Group => self.number(10),
         };
         let to = number.ok_or_else(|| self.no_number())?;
-        Ok(Command::Change { what, to, no_follow, pattern: self.path()? })
+        Ok(Command::Change { what, to, no_follow: self.has('h'), pattern: self.path()? })
     }
 
     fn number(&mut self, base: u32) -> Option<u32> {
@@ -340,7 +355,9 @@ mod tests {
         let (from, to) = two();
         assert_eq!(one("cp a b"), Command::Copy { from, to });
         let (from, to) = two();
-        assert_eq!(one("rename a b"), Command::Rename { from, to });
+        assert_eq!(one("rename a b"), Command::Rename { legacy: false, from, to });
+        let (from, to) = two();
+        assert_eq!(one("rename -l a b"), Command::Rename { legacy: true, from, to });
         let (from, to) = two();
         assert_eq!(one("ln -s a b"), Command::Link { symbolic: true, from, to });
         let (from, to) = two();
@@ -394,6 +411,14 @@ mod tests {
             ("chmod 8 a", "You must supply a numeric argument to the chmod command."),
             ("chmod +7 a", "You must supply a numeric argument to the chmod command."),
             ("chown -1 a", "chown: Invalid flag -1"),
+            ("rename -s a b", "rename: Invalid flag -s"),
+            ("rm -f x", "rm: Invalid flag -f"),
+            ("mkdir -p x", "mkdir: Invalid flag -p"),
+            ("lmkdir -p x", "lmkdir: Invalid flag -p"),
+            ("cd -P x", "cd: Invalid flag -P"),
+            ("cp -l a b", "cp: Invalid flag -l"),
+            ("nonsense -x", "Invalid command."),
+            ("mkdir --", "You must specify a path after a mkdir command."),
             ("chmod 644", "You must specify a path after a chmod command."),
             ("lumask 1000", "You must supply a numeric argument to the lumask command."),
             ("ls -z", "ls: Invalid flag -z"),

@@ -116,9 +116,12 @@ impl Session<'_> {
     }
 
     /// `rename`.
-    pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Trouble> {
+    pub fn rename(&self, legacy: bool, from: &[u8], to: &[u8]) -> Result<(), Trouble> {
         let (from, to) = (self.absolute(from), self.absolute(to));
-        self.one(format!("remote rename {} to {}", quoted(&from), quoted(&to)), |remote| remote.rename(&from, &to))
+        self.one(format!("remote rename {} to {}", quoted(&from), quoted(&to)), |remote| match legacy {
+            true => remote.plain_rename(&from, &to),
+            false => remote.rename(&from, &to),
+        })
     }
 
     /// `copy`.

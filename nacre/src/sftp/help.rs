@@ -46,7 +46,7 @@ pub(super) const COMMANDS: &[Row] = &[
     ("pwd", "", "Display remote working directory", Takes::Nothing),
     ("quit", "", "Quit sftp", Takes::Nothing),
     ("reget", "[-fpR] remote [local]", "Resume download file", Takes::RemoteLocal),
-    ("rename", "oldpath newpath", "Rename remote file", Takes::Remote),
+    ("rename", "[-l] oldpath newpath", "Rename remote file (-l never replaces one)", Takes::Remote),
     ("reput", "[-fpR] local [remote]", "Resume upload file", Takes::LocalRemote),
     ("rm", "path", "Delete remote file", Takes::Remote),
     ("rmdir", "path", "Remove remote directory", Takes::Remote),

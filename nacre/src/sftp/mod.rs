@@ -232,7 +232,7 @@ impl Session<'_> {
                 say(if self.progress { "Progress meter enabled" } else { "Progress meter disabled" })?;
             }
             Command::Folder => say(&format!("Remote working directory: {}", shown(&self.folder())))?,
-            Command::Rename { from, to } => self.rename(&from, &to)?,
+            Command::Rename { legacy, from, to } => self.rename(legacy, &from, &to)?,
             Command::Remove(pattern) => self.remove(&pattern)?,
             Command::RemoveFolder(path) => self.remove_folder(&path)?,
             Command::Verify(set) => {

@@ -29,6 +29,8 @@ pub struct HostKeyUpdate {
     check_host_ip: bool,
     may_ask: bool,
     accepted: Vec<SignatureAlgorithm>,
+    /// They are a list of the person's own: keys of other types than theirs leave the record, as with OpenSSH.
+    own_list: bool,
     min_rsa_bits: usize,
     /// What was announced, once it was.
     announced: Option<Announced>,
@@ -66,6 +68,7 @@ impl HostKeyUpdate {
             check_host_ip: options.check_host_ip && options.host_key_alias.is_none(),
             may_ask: !options.batch_mode && !options.fork_after_authentication,
             accepted: super::offer::by_name(&options.host_key_algorithms, SignatureAlgorithm::from_name),
+            own_list: options.host_key_algorithms_set,
             min_rsa_bits: usize::try_from(options.required_rsa_size).unwrap_or(usize::MAX),
             announced: None,
             to_ask: false,
@@ -124,12 +127,12 @@ impl HostKeyUpdate {
     fn survey(&self, names: &Names, keys: &[PublicKey]) -> Result<Changes, &'static str> {
         let contents: Result<Vec<_>, _> = self.files.iter().map(|file| records::content(file)).collect();
         let mut changes = host_key_changes::survey(&contents.map_err(|_| "the record cannot be read")?, names, keys)?;
-        // A key of a type that is not used here was not read from the announcement, so it is not known to be gone.
+        // A key of a type that this program does not use was not read from the announcement, so it is not known to be gone.
         let used = |blob: &Vec<u8>| {
             let key = PublicKey::from_blob(blob, "");
             key.is_ok_and(|key| self.accepted.iter().any(|algorithm| algorithm.key_type() == key.key_type()))
         };
-        changes.old.retain(used);
+        changes.old.retain(|blob| self.own_list || used(blob));
         Ok(changes)
     }
 

@@ -54,7 +54,8 @@ impl Records {
         for path in &options.global_known_hosts_files {
             records.add(path)?;
         }
-        if let Some(command) = &options.known_hosts_command {
+        // A list of one's own is asked for as it stands, so there is nothing to put in order.
+        if let Some(command) = options.known_hosts_command.as_ref().filter(|_| !options.host_key_algorithms_set) {
             let told = known_hosts_command::run(command, &records.name, None)?;
             records.order.add(KNOWN_HOSTS_COMMAND, &told);
         }

@@ -13,7 +13,7 @@ impl Remote {
     /// All entries of a folder in the server's order, without `.` and `..`.
     ///
     /// # Errors
-    /// The server refuses, or the connection is of no use any more; or the server names something that is not a single
+    /// The server refuses, but for giving the handle back, or the connection is of no use any more; or the server names something that is not a single
     /// component of a path, or more than 4,000,000 entries.
     pub fn list(&mut self, path: &[u8]) -> Result<Vec<Name>, Error> {
         let what = || format!("list {}", shown(path));
@@ -22,8 +22,10 @@ impl Remote {
         if entries.as_ref().is_err_and(Error::is_fatal) {
             return entries;
         }
-        let closed = self.done(&Request::Close { handle: &handle }, what);
-        entries.and_then(|entries| closed.map(|()| entries))
+        match self.done(&Request::Close { handle: &handle }, what) {
+            Err(error) if error.is_fatal() => Err(error),
+            _ => entries,
+        }
     }
 
     fn entries(&mut self, handle: &[u8], path: &[u8]) -> Result<Vec<Name>, Error> {

@@ -81,6 +81,8 @@ pub(super) struct Run<'a> {
     told: Cell<(u64, u64)>,
     next_id: Cell<u64>,
     piece: Cell<u32>,
+    /// Whether the target's server renames, once that was asked.
+    pub(super) renames: Cell<Option<bool>>,
 }
 
 impl<'a> Run<'a> {
@@ -132,6 +134,7 @@ impl<'a> Run<'a> {
             told: Cell::default(),
             next_id: Cell::new(0),
             piece: Cell::new(piece),
+            renames: Cell::default(),
         })
     }
 

@@ -10,7 +10,7 @@ use crate::remote::{Answer, Error, shown};
 use nacre_sftp::attributes::Kind;
 use nacre_sftp::extended::{self, Extended, MAX_RANGES, decode_ranges};
 use nacre_sftp::request::FXF_READ;
-use nacre_sftp::{Attributes, Request};
+use nacre_sftp::{Attributes, Code, Request};
 use rustix::fs::{FileType, Stat};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -83,12 +83,14 @@ impl Facts {
     }
 }
 
-/// What a server said of a source.
-async fn attributes(run: &Run<'_>, asked: Option<Reply>, name: &[u8]) -> Result<Attributes, Error> {
-    let Some(asked) = asked else { return Ok(Attributes::default()) };
-    match run.answer(asked, || doing("stat", name)).await? {
-        Answer::Attributes(attributes) => Ok(attributes),
-        _ => Err(Error::Nonsense { what: format!("{}: the server's answer makes no sense", doing("stat", name)) }),
+/// What a server said of a source; none if it does not tell of open files. Some are set up to answer few requests only.
+async fn attributes(run: &Run<'_>, asked: Option<Reply>, name: &[u8]) -> Result<Option<Attributes>, Error> {
+    let Some(asked) = asked else { return Ok(None) };
+    match run.answer(asked, || doing("stat", name)).await {
+        Ok(Answer::Attributes(attributes)) => Ok(Some(attributes)),
+        Err(Error::Status { code: Code::PermissionDenied | Code::Unsupported, .. }) => Ok(None),
+        Err(error) => Err(error),
+        Ok(_) => Err(Error::Nonsense { what: format!("{}: the server's answer makes no sense", doing("stat", name)) }),
     }
 }
 
@@ -121,11 +123,12 @@ impl Source {
             let attributes = source.request_attributes(run);
             source.ranges = RefCell::new(source.request_ranges(run, 0));
             match self::attributes(run, attributes, &name).await {
-                Ok(attributes) if attributes.kind().is_some_and(|kind| kind != Kind::File) => {
+                Ok(Some(attributes)) if attributes.kind().is_some_and(|kind| kind != Kind::File) => {
                     source.close(run);
                     return Err(Error::NotRegular { name: shown(&name) });
                 }
-                Ok(attributes) => source.facts = Facts::of_attributes(&attributes),
+                Ok(Some(attributes)) => source.facts = Facts::of_attributes(&attributes),
+                Ok(None) => {}
                 Err(error) => {
                     source.close(run);
                     return Err(error);
@@ -221,7 +224,7 @@ impl Source {
                 let asked = self.request_attributes(run);
                 // Nothing more is asked of it, so that need not wait for the answer.
                 self.close(run);
-                let facts = Facts::of_attributes(&attributes(run, asked, name).await?);
+                let facts = attributes(run, asked, name).await?.map_or(self.facts, |now| Facts::of_attributes(&now));
                 (facts.size.unwrap_or(copied), facts.changed() == self.facts.changed())
             }
         };

@@ -42,6 +42,34 @@ fn t14_lines_before_the_identification() {
 }
 
 #[test]
+fn t14_a_stranger_is_told_in_a_line_of_text() {
+    let invalid = "Invalid SSH identification string.\r\n";
+    let too_long = [&b"SSH-2.0-"[..], &[b'a'; 300], b"\r\n"].concat();
+    for (line, words) in [
+        (&b"\n"[..], invalid),
+        (b"GET / HTTP/1.0\r\n\r\n", invalid),
+        (&too_long, invalid),
+        (b"SSH-1.5-old\r\n", "Protocol major versions differ.\r\n"),
+    ] {
+        let mut raw = Raw::client(Setup::default());
+        raw.feed(line);
+        assert!(raw.end.connection.is_finished());
+        let said = String::from_utf8_lossy(raw.unread_bytes()).into_owned();
+        let (ident, last) = said.split_once("\r\n").unwrap();
+        assert!(ident.starts_with("SSH-2.0-"), "{said}");
+        assert_eq!(last, words);
+    }
+    // One that has shown an identification gets a packet, and a client owes a server nothing.
+    let mut raw = Raw::client(Setup::default());
+    raw.exchange_idents();
+    raw.feed(&[0xff; 64]);
+    assert!(!raw.unread_bytes().ends_with(b"\r\n"));
+    let mut raw = Raw::server(Setup::default());
+    raw.feed(b"SSH-9.9-x\r\n");
+    assert!(!raw.unread_bytes().ends_with(b"differ.\r\n"));
+}
+
+#[test]
 fn t14_identifications_that_are_none() {
     for role in ROLES {
         for line in [&b"SSH-2.0-\0\r\n"[..], b"SSH-2.0-a\rb\r\n", b"SSH-2.0-\x1b[2J\r\n", b"SSH-1.5-x\r\n", b"SSH-9\n"]

@@ -284,6 +284,11 @@ impl Raw {
         self.receiving.bytes.len()
     }
 
+    /// The machine's bytes that were not taken yet.
+    pub fn unread_bytes(&self) -> &[u8] {
+        &self.receiving.bytes
+    }
+
     /// The machine said nothing.
     #[track_caller]
     pub fn expect_silence(&mut self) {

@@ -121,8 +121,10 @@ pub(super) async fn open(run: &Run<'_>, file: &File, source: &Source) -> Result<
     }
     let own_name = existing.is_none_or(|existing| existing.kind == Kind::File && existing.links == Some(1));
     let part = part_name(&file.target_name).filter(|_| own_name && !run.options.in_place);
-    if let Some(part) = part.filter(|_| file.target_name.len() <= LONGEST_NAME) {
-        let part = joined(&file.folder.target, &part);
+    let part = part.filter(|_| file.target_name.len() <= LONGEST_NAME);
+    if let Some(part) = part.map(|part| joined(&file.folder.target, &part))
+        && renames(run, &part).await?
+    {
         match open_part(run, file, source, &part, existing.as_ref()).await {
             Ok(target) => return Ok(target),
             // The folder takes no new names. Writing straight into a new name does no harm in any case.
@@ -131,6 +133,25 @@ pub(super) async fn open(run: &Run<'_>, file: &File, source: &Source) -> Result<
         }
     }
     open_straight(run, file, source, existing.as_ref()).await
+}
+
+/// Whether a part can get its file's name. A server that does not announce `posix-rename@openssh.com` may be set up to refuse
+/// the draft's own rename, too; it is asked once, by a request that changes nothing.
+async fn renames(run: &Run<'_>, part: &[u8]) -> Result<bool, Error> {
+    if run.has(Side::To, extended::POSIX_RENAME) {
+        return Ok(true);
+    }
+    if let Some(known) = run.renames.get() {
+        return Ok(known);
+    }
+    let request = Request::Rename { old: part, new: part };
+    let does = match run.ask(Side::To, &request, || doing("rename", part)).await {
+        Err(Error::Status { code: Code::PermissionDenied | Code::Unsupported, .. }) => false,
+        Err(error) if error.code().is_none() => return Err(error),
+        _ => true,
+    };
+    run.renames.set(Some(does));
+    Ok(does)
 }
 
 async fn open_part(
