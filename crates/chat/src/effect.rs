@@ -264,7 +264,7 @@ pub enum BackRequest {
 }
 
 /// What a node listens to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feed {
     /// A room with members here.
     Room(RoomName),

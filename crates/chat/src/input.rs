@@ -88,6 +88,9 @@ pub struct Loaded {
     pub records: Vec<Record>,
     /// The number in the stream of the last line of each place that has one, so that a gap since is seen.
     pub positions: Vec<(Place, u64)>,
+    /// Where there are other nodes: lines said on this one that have no number yet, oldest first.
+    /// They are published again; those that are in the stream already make no doubles.
+    pub unsent: Vec<Arc<Line>>,
     /// The last lines of rooms, oldest first, so that doubles, replies and edits are known over a
     /// restart; at most [`RING`](crate::limits::RING) a room.
     pub recent: Vec<Arc<Line>>,

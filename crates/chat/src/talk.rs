@@ -11,6 +11,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Talk {
     ring: VecDeque<Arc<Line>>,
+    /// Which of them came out of the stream.
+    numbered: VecDeque<LineId>,
     /// The number in the stream of the last line taken in order; 0 before the first.
     pub position: u64,
 }
@@ -37,6 +39,21 @@ impl Talk {
         }
         self.ring.push_back(Arc::clone(line));
         true
+    }
+
+    /// Whether a line is known to have its number in the stream: it is among the recent ones and was
+    /// taken from there.
+    pub fn numbered(&self, id: LineId) -> bool {
+        self.numbered.contains(&id)
+    }
+
+    /// A line got its number.
+    pub fn number(&mut self, id: LineId, position: u64) {
+        self.position = position;
+        if self.numbered.len() == RING {
+            self.numbered.pop_front();
+        }
+        self.numbered.push_back(id);
     }
 
     /// Whether a line is among the recent ones.

@@ -93,20 +93,7 @@ impl Engine {
             Ok(name) => return AdminAnswer::Refused(format!("no such room: {name}").into()),
             Err(why) => return AdminAnswer::Refused(why.to_string().into()),
         };
-        let members: Vec<_> = self
-            .state
-            .accounts
-            .values()
-            .filter(|record| record.rooms.contains_key(&name))
-            .map(|record| record.id)
-            .collect();
-        for account in members {
-            let (by, reason) = (Arc::from("-"), Arc::from("the room is gone"));
-            self.put_out(account, &name, Leaving::Kicked { by, reason });
-        }
-        self.state.rooms.remove(&name);
-        self.state.room_keys.retain(|_, room| *room != name);
-        self.state.talks.remove(&crate::line::Place::Room(name.clone()));
+        self.forget_room(&name);
         self.admin_audit("delete-room", &name.to_string());
         self.erase(RecordKey::Room(name));
         AdminAnswer::Done
@@ -125,5 +112,23 @@ impl Engine {
         self.out.push(Effect::Show { to, event, ring });
         self.admin_audit("announce", "all");
         AdminAnswer::Done
+    }
+
+    /// Forgets a room that is deleted, and puts its people out.
+    pub(super) fn forget_room(&mut self, name: &RoomName) {
+        let members: Vec<_> = self
+            .state
+            .accounts
+            .values()
+            .filter(|record| record.rooms.contains_key(name))
+            .map(|record| record.id)
+            .collect();
+        for account in members {
+            let (by, reason) = (Arc::from("-"), Arc::from("the room is gone"));
+            self.put_out(account, name, Leaving::Kicked { by, reason });
+        }
+        self.state.rooms.remove(name);
+        self.state.room_keys.retain(|_, room| room != name);
+        self.state.talks.remove(&crate::line::Place::Room(name.clone()));
     }
 }

@@ -155,17 +155,7 @@ impl Engine {
     /// Forgets an account for good: its nick and keys are free.
     pub(super) fn delete_account(&mut self, account: AccountId) {
         let Some(record) = self.state.accounts.get(&account).cloned() else { return };
-        if let Some(here) = self.state.here.get(&account) {
-            let (who, sessions) = (here.author.clone(), here.sessions.clone());
-            for name in record.rooms.keys() {
-                self.gone_from(name, &who, Leaving::Quit);
-            }
-            self.absent(account);
-            self.state.here.remove(&account);
-            for session in sessions {
-                self.end_session(session, "Your account is gone");
-            }
-        }
+        self.forget_for_good(account);
         let rooms: Vec<_> = self
             .state
             .rooms
@@ -178,11 +168,28 @@ impl Engine {
                 room.roles.remove(&account);
             });
         }
-        self.state.forget_account(account);
         if self.config.nodes && self.state.linked {
             self.ask_back(BackRequest::ReleaseNick { keys: record.nick.keys(), account }, None);
         }
         self.erase(RecordKey::Account(account));
+    }
+}
+
+impl Engine {
+    /// Forgets an account that is deleted, and ends its sessions.
+    pub(super) fn forget_for_good(&mut self, account: AccountId) {
+        if let Some(here) = self.state.here.get(&account) {
+            let (who, sessions) = (here.author.clone(), here.sessions.clone());
+            for name in self.state.rooms_of(account) {
+                self.gone_from(&name, &who, Leaving::Quit);
+            }
+            self.absent(account);
+            self.state.here.remove(&account);
+            for session in sessions {
+                self.end_session(session, "Your account is gone");
+            }
+        }
+        self.state.forget_account(account);
     }
 }
 

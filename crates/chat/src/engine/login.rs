@@ -1,7 +1,7 @@
 //! Coming and going.
 
 use super::Engine;
-use super::state::{Here, Session, Waiting};
+use super::state::{Here, Session};
 use crate::effect::{BackRequest, Effect, StoreRequest};
 use crate::event::{Event, Leaving};
 use crate::id::{AccountId, SessionId};
@@ -33,7 +33,7 @@ impl<'a> LoginName<'a> {
 impl Engine {
     /// Somebody logged in: finds or makes the account, then seats the session.
     pub(super) fn connect(&mut self, connect: Connect) {
-        if self.state.sessions.contains_key(&connect.session) {
+        if self.state.sessions.contains_key(&connect.session) || self.state.early.contains_key(&connect.session) {
             return;
         }
         if let Some(why) = self.shut_out(&connect) {
@@ -60,13 +60,10 @@ impl Engine {
         let nick = self.free_nick(&connect);
         let account = self.new_account(&connect, nick, member);
         if member && self.config.nodes && self.state.linked {
-            let keys = account.nick.keys();
-            let id = account.id;
-            self.ask_back(
-                BackRequest::ClaimNick { keys, account: id },
-                Some(Waiting::Claim { connect: Box::new(connect), account: Box::new(account) }),
-            );
-            return;
+            return self.claim(connect, account);
+        }
+        if member && self.config.nodes {
+            self.state.unclaimed.insert(account.id);
         }
         self.welcome_new(connect, account, !member);
     }
@@ -204,6 +201,10 @@ impl Engine {
             name.room.into_iter().chain(connect.rooms.iter().map(|room| &**room)).map(str::to_owned).collect();
         self.enter_rooms(session, account, first, &wished);
         self.after_seating(session, account, &connect);
+        if self.config.nodes && !self.state.linked {
+            self.show(session, Event::Linked(false));
+        }
+        self.tell_presence(account);
     }
 
     /// Says so when the nick is not the one wished for.

@@ -11,10 +11,13 @@ mod moderate;
 mod modes;
 mod past;
 mod people;
+mod presence;
 mod rooms;
 mod settings;
+mod shared;
 mod speak;
 mod state;
+mod stream;
 
 pub use state::Config;
 
@@ -61,7 +64,12 @@ impl Engine {
             Input::Tick => self.tick(),
             Input::Stored { request, answer } => self.stored(request, answer),
             Input::Password { request, answer } => self.password(request, answer),
-            Input::BackAnswer { .. } | Input::Back(_) => {}
+            Input::BackAnswer { request, answer } => {
+                if let Some(waiting) = self.state.waiting.remove(&request) {
+                    self.back_answered(waiting, answer);
+                }
+            }
+            Input::Back(news) => self.news(news),
             Input::Admin { ticket, request } => self.admin(ticket, request),
         }
         std::mem::take(&mut self.out)
@@ -70,11 +78,12 @@ impl Engine {
     /// When [`Input::Tick`] is due; none if nothing waits for time.
     pub fn next_timeout(&self) -> Option<Time> {
         let late = self.state.late.first().map(|(time, _)| *time);
-        late.into_iter().chain(self.state.write_at).min()
+        late.into_iter().chain(self.state.write_at).chain(self.nodes_due()).min()
     }
 
     fn tick(&mut self) {
         self.say_what_was_late();
+        self.tick_nodes();
         if self.state.write_at.is_some_and(|due| due <= self.now) {
             self.write_marks();
         }
@@ -93,10 +102,14 @@ impl Engine {
             self.take_record(record);
         }
         for (place, position) in loaded.positions {
-            self.state.talk(&place).position = position;
+            self.taken_before(&place, position);
         }
         for line in loaded.recent {
             self.state.talk(&line.place).add(&line);
+        }
+        for line in loaded.unsent.into_iter().filter(|_| self.config.nodes) {
+            self.state.shown.insert(line.id);
+            self.state.apart.entry(line.place.clone()).or_default().push_back(line);
         }
     }
 

@@ -4,12 +4,14 @@ use super::Engine;
 use super::state::State;
 use crate::event::{Event, Person, RoomSummary};
 use crate::id::{AccountId, SessionId};
+use crate::input::Presence;
 use crate::limits::PHRASE_BYTES;
 use crate::line::Author;
 use crate::name::{Nick, RoomName};
 use crate::record::{HistoryMode, Role};
 use crate::text::{clean_line, fold};
 use crate::time::{Span, Time};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 impl Engine {
@@ -64,6 +66,8 @@ impl Engine {
             |who: &Author, away: Option<&Arc<str>>| Person { who: who.clone(), role: None, away: away.cloned() };
         let mut people: Vec<Person> =
             self.state.here.values().map(|here| person(&here.author, here.away.as_ref())).collect();
+        let afar = self.state.people_afar(|presence| !self.state.here.contains_key(&presence.who.account));
+        people.extend(afar.map(|presence| person(&presence.who, presence.away.as_ref())));
         people.sort_by(|a, b| a.who.nick.cmp(&b.who.nick));
         let at = self.now;
         self.show(session, Event::People { room: None, people: people.into(), at });
@@ -88,7 +92,7 @@ impl Engine {
         let summary = known.map(|(name, room)| RoomSummary {
             name: name.clone(),
             topic: Arc::clone(&room.record.topic),
-            people: room.here.len() as u64,
+            people: self.people_in(name).len() as u64,
             joined: self.state.is_member(account, name),
             locked: room.record.modes.password.is_some(),
         });
@@ -129,7 +133,10 @@ impl Engine {
                     text.push_str(&format!("\naway: {message}"));
                 }
             }
-            None => text.push_str(&format!("\nlast here {} ago", Span(self.now.since(record.seen)))),
+            None => match self.state.presence_afar(other) {
+                Some(p) => text.push_str(&format!("\nhere by node {} for {}", p.node, Span(self.now.since(p.since)))),
+                None => text.push_str(&format!("\nlast here {} ago", Span(self.now.since(record.seen)))),
+            },
         }
         // Devices and addresses are for oneself and the operators.
         if own == other || self.is_operator(session) {
@@ -164,7 +171,14 @@ impl Engine {
         if self.state.owner(&nick.keys()).is_some_and(|owner| owner != account) {
             return self.problem(session, format!("{nick} is somebody's name, or looks like one"));
         }
-        self.renamed(account, nick);
+        if !self.config.nodes || self.state.here.get(&account).is_some_and(|here| here.guest) {
+            return self.renamed(account, nick);
+        }
+        if !self.state.linked {
+            return self
+                .problem(session, "Names cannot be changed while the other nodes cannot be asked; try again later");
+        }
+        self.claim_rename(session, account, nick);
     }
 
     /// An account has another nick from now on.
@@ -203,6 +217,18 @@ impl Engine {
 }
 
 impl State {
+    /// People on other nodes, each once.
+    pub fn people_afar<'a>(&'a self, wanted: impl Fn(&Presence) -> bool + 'a) -> impl Iterator<Item = &'a Presence> {
+        let mut seen = HashSet::new();
+        let all = self.afar.values().flat_map(|people| people.values());
+        all.filter(move |presence| wanted(presence) && seen.insert(presence.who.account))
+    }
+
+    /// Somebody on another node.
+    pub fn presence_afar(&self, account: AccountId) -> Option<&Presence> {
+        self.afar.values().find_map(|people| people.get(&account))
+    }
+
     /// Whether an account is in a room, here or away.
     pub fn is_member(&self, account: AccountId, room: &RoomName) -> bool {
         self.accounts.get(&account).is_some_and(|record| record.rooms.contains_key(room))

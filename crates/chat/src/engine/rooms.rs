@@ -159,7 +159,7 @@ impl Engine {
     }
 
     /// Somebody is in a room on this node now: says so to the others.
-    fn appear_in(&mut self, name: &RoomName, account: AccountId) {
+    pub(super) fn appear_in(&mut self, name: &RoomName, account: AccountId) {
         let Some(who) = self.state.here.get(&account).map(|here| here.author.clone()) else { return };
         let Some(room) = self.state.rooms.get_mut(name) else { return };
         let alone = room.here.is_empty();
@@ -194,21 +194,25 @@ impl Engine {
             record.rooms.remove(&room);
         });
         let Some(here) = self.state.here.get(&account) else { return };
-        let (who, sessions) = (here.author.clone(), here.sessions.clone());
+        let who = here.author.clone();
         self.gone_from(name, &who, how.clone());
+        if matches!(how, Leaving::Kicked { .. }) {
+            self.show_account(account, Event::Left { room: name.clone(), who, how, at: self.now });
+        }
+        self.move_out(account, name);
+        self.tell_presence(account);
+    }
+
+    /// The sessions of an account that is in a room no more go elsewhere.
+    pub(super) fn move_out(&mut self, account: AccountId, name: &RoomName) {
         let place = Place::Room(name.clone());
         let next = self.state.rooms_of(account).into_iter().next().map(Place::Room);
-        for session in sessions {
-            if matches!(how, Leaving::Kicked { .. }) {
-                let (room, who, how, at) = (name.clone(), who.clone(), how.clone(), self.now);
-                self.show(session, Event::Left { room, who, how, at });
-            }
+        for session in self.sessions_of(account).to_vec() {
             self.show(session, Event::Gone(name.clone()));
             if self.state.sessions.get(&session).is_some_and(|s| s.at.as_ref() == Some(&place)) {
                 self.focus(session, next.clone());
             }
         }
-        self.tell_presence(account);
     }
 
     /// Somebody is in a room on this node no more: says so to the others.
@@ -323,6 +327,10 @@ impl Engine {
             away: here.away.clone(),
         });
         let mut people: Vec<Person> = here.collect();
+        let afar = self
+            .state
+            .people_afar(|presence| presence.rooms.contains(name) && !room.here.contains(&presence.who.account));
+        people.extend(afar.map(|p| Person { who: p.who.clone(), role: role(p.who.account), away: p.away.clone() }));
         people.sort_by(|a, b| a.who.nick.cmp(&b.who.nick));
         people
     }

@@ -116,6 +116,9 @@ impl Engine {
         if body.trim().is_empty() && !matches!(kind, LineKind::Delete(_) | LineKind::Topic) {
             return self.problem(session, "There is nothing to say in that");
         }
+        if let Some(why) = self.too_long_apart(&place) {
+            return self.problem_with(session, why, Some(body.into()));
+        }
         if let Err(why) = self.may_speak(session, &place) {
             return self.problem_with(session, why, Some(body.into()));
         }
@@ -142,7 +145,7 @@ impl Engine {
     /// A line that may be said goes its way: to those here and into the store, or into the stream.
     pub(super) fn send(&mut self, line: Arc<Line>) {
         self.show_account(line.from.account, Event::Pending(Arc::clone(&line)));
-        self.keep(line);
+        if self.config.nodes { self.publish(line) } else { self.keep(line) }
     }
 
     /// A line with no other nodes: shown to all at once, confirmed when it is kept.
@@ -169,7 +172,7 @@ impl Engine {
         match &line.place {
             Place::Room(name) => {
                 let Some(heard) = self.heard(name) else { return };
-                let mut except = self.sessions_of(line.from.account).to_vec();
+                let mut except = self.who_saw_it_go(line);
                 except.extend(self.state.deaf_to(line.from.account));
                 let mut ring: Vec<SessionId> = self.mentioned(line);
                 ring.extend_from_slice(&heard.ring);
@@ -182,7 +185,15 @@ impl Engine {
         }
     }
 
+    /// The author's sessions on the node where the line was said.
+    fn who_saw_it_go(&self, line: &Line) -> Vec<SessionId> {
+        if line.node == self.config.node { self.sessions_of(line.from.account).to_vec() } else { Vec::new() }
+    }
+
     fn deliver_direct(&mut self, line: &Arc<Line>, pair: Pair) {
+        if line.node != self.config.node {
+            self.show_account(line.from.account, Event::Line(Arc::clone(line)));
+        }
         let Some(other) = pair.other(line.from.account).filter(|other| *other != line.from.account) else { return };
         let ignores = self.state.ignored_by.get(&line.from.account).is_some_and(|by| by.contains(&other));
         let sessions: Arc<[SessionId]> = self.sessions_of(other).into();
@@ -269,12 +280,13 @@ impl Engine {
 
     fn tell_if_away(&mut self, session: SessionId, other: AccountId) {
         let nick = self.state.nick_of(other);
-        match self.state.here.get(&other) {
-            Some(here) => {
-                if let Some(message) = here.away.clone() {
-                    self.notice(session, format!("{nick} is away: {message}"));
-                }
-            }
+        let away = match self.state.here.get(&other) {
+            Some(here) => Some(here.away.clone()),
+            None => self.state.presence_afar(other).map(|presence| presence.away.clone()),
+        };
+        match away {
+            Some(None) => {}
+            Some(Some(message)) => self.notice(session, format!("{nick} is away: {message}")),
             None => self.notice(session, format!("{nick} is not here now and will find your message on coming back")),
         }
     }

@@ -1,17 +1,19 @@
 //! What the engine knows.
 
 use super::keys::Offer;
+use super::stream::Stream;
+use crate::effect::Feed;
 use crate::id::{AccountId, LineId, RequestId, SessionId};
-use crate::input::{Connect, Face};
+use crate::input::{Connect, Face, Presence};
 use crate::line::{Author, Line, Place};
-use crate::name::{Keys, RoomName};
+use crate::name::{Keys, Nick, RoomName};
 use crate::rate::Rate;
 use crate::record::{AccountRecord, Ban, BanKind, BanTarget, RecordKey, RoomRecord};
 use crate::talk::Talk;
 use crate::text::fold;
 use crate::time::Time;
 use core::net::IpAddr;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,8 +123,15 @@ pub enum Waiting {
     Missed { session: SessionId, place: Place },
     /// The password of a room.
     Enter { session: SessionId, room: RoomName },
+    /// A line is on its way into the stream.
+    Published(Arc<Line>),
+    /// A gap of a feed is being filled.
+    Filled(Feed),
+    /// Another nick is claimed.
+    Rename { session: SessionId, account: AccountId, nick: Nick },
+    /// A nick given while nobody could be asked is claimed.
+    Reclaim(AccountId),
     /// A nick is claimed for somebody who logs in.
-    #[allow(dead_code)]
     Claim { connect: Box<Connect>, account: Box<AccountRecord> },
 }
 
@@ -160,6 +169,20 @@ pub struct State {
     pub early: HashMap<SessionId, Vec<Arc<[u8]>>>,
     /// Whether the other nodes can be reached.
     pub linked: bool,
+    /// Lines that are not in the stream yet, by place, oldest first.
+    pub apart: HashMap<Place, VecDeque<Arc<Line>>>,
+    /// Lines of this node that were shown before they were in the stream.
+    pub shown: HashSet<LineId>,
+    /// Places whose oldest waiting line is to be published again, by when.
+    pub retries: BTreeSet<(Time, Place)>,
+    /// Feeds that are to be looked at for gaps, by when.
+    pub checks: BTreeSet<(Time, Feed)>,
+    /// How far each feed is read.
+    pub streams: HashMap<Feed, Stream>,
+    /// People on other nodes.
+    pub afar: BTreeMap<Arc<str>, HashMap<AccountId, Presence>>,
+    /// Accounts whose nicks were given while nobody could be asked.
+    pub unclaimed: HashSet<AccountId>,
     /// Records changed while the other nodes could not be reached.
     pub unsent: HashSet<RecordKey>,
     nobody: Option<Arc<[SessionId]>>,

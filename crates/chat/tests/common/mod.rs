@@ -269,7 +269,12 @@ impl Chat {
         self.engine = Engine::new(config);
         self.seen.clear();
         let records = self.records.values().cloned().collect();
-        self.input(Input::Load(nacre_chat::Loaded { records, positions: Vec::new(), recent: self.drawn() }));
+        self.input(Input::Load(nacre_chat::Loaded {
+            records,
+            positions: Vec::new(),
+            unsent: Vec::new(),
+            recent: self.drawn(),
+        }));
     }
 
     pub fn has(&self, key: &RecordKey) -> bool {

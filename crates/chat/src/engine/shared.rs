@@ -1,0 +1,177 @@
+//! What the nodes know together: records, and whose a nick is.
+
+use super::Engine;
+use super::state::Waiting;
+use crate::effect::{BackRequest, StoreRequest};
+use crate::event::{Event, Leaving};
+use crate::id::{AccountId, SessionId};
+use crate::input::{BackAnswer, Connect};
+use crate::name::Nick;
+use crate::record::{AccountRecord, Record, RecordKey};
+use std::sync::Arc;
+
+impl Engine {
+    /// A record was written on another node: taken if it is newer.
+    pub(super) fn record_came(&mut self, record: Record) {
+        let newer = match &record {
+            Record::Account(new) => self.state.accounts.get(&new.id).is_none_or(|old| old.stamp < new.stamp),
+            Record::Room(new) => self.state.rooms.get(&new.name).is_none_or(|old| old.record.stamp < new.stamp),
+            Record::Ban(new) => !self.state.bans.contains_key(&new.id),
+        };
+        if !newer {
+            return;
+        }
+        self.ask_store(StoreRequest::Put(record.clone()), None);
+        match record {
+            Record::Account(account) => self.account_came(account),
+            Record::Ban(ban) => {
+                self.take_record(Record::Ban(Arc::clone(&ban)));
+                self.enforce(&ban);
+            }
+            Record::Room(_) => self.take_record(record),
+        }
+    }
+
+    /// An account changed on another node; who is here as well follows.
+    fn account_came(&mut self, account: Arc<AccountRecord>) {
+        let id = account.id;
+        let before = self.state.rooms_of(id);
+        let nick = account.nick.shared();
+        self.state.put_account(Arc::clone(&account));
+        let Some(here) = self.state.here.get_mut(&id) else { return };
+        here.author.nick = nick;
+        let (who, sessions) = (here.author.clone(), here.sessions.clone());
+        for name in account.rooms.keys().filter(|name| !before.contains(name)) {
+            self.appear_in(name, id);
+            for session in &sessions {
+                self.show_room_view(*session, name);
+            }
+        }
+        for name in before.iter().filter(|name| !account.rooms.contains_key(name)) {
+            self.gone_from(name, &who, Leaving::Parted(Arc::from("")));
+            self.move_out(id, name);
+        }
+    }
+
+    /// A record was deleted on another node.
+    pub(super) fn deletion_came(&mut self, key: &RecordKey) {
+        self.ask_store(StoreRequest::Delete(key.clone()), None);
+        match key {
+            RecordKey::Ban(id) => {
+                self.state.bans.remove(id);
+            }
+            RecordKey::Account(id) => self.forget_for_good(*id),
+            RecordKey::Room(name) => self.forget_room(name),
+        }
+    }
+
+    /// The answer to a claim of a nick.
+    pub(super) fn claim_answered(&mut self, waiting: Waiting, answer: &BackAnswer) {
+        match (waiting, answer) {
+            (Waiting::Claim { connect, account }, BackAnswer::Taken) => self.claim_another(*connect, *account),
+            (Waiting::Claim { connect, account }, BackAnswer::Claimed) => self.claimed(*connect, *account),
+            (Waiting::Claim { connect, account }, _) => {
+                // Not to be asked now: first come here, first claimed when the others are back.
+                let id = account.id;
+                self.claimed(*connect, *account);
+                self.state.unclaimed.insert(id);
+            }
+            (Waiting::Rename { session, account, nick }, BackAnswer::Claimed) => {
+                self.rename_claimed(session, account, nick)
+            }
+            (Waiting::Rename { session, nick, .. }, BackAnswer::Taken) => {
+                self.problem(session, format!("{nick} is somebody's name, or looks like one"));
+            }
+            (Waiting::Rename { session, .. }, _) => {
+                self.problem(session, "Names cannot be changed while the other nodes cannot be asked; try again later");
+            }
+            (Waiting::Reclaim(account), BackAnswer::Taken) => self.lost_its_nick(account),
+            (Waiting::Reclaim(account), BackAnswer::Claimed) => {
+                self.state.unclaimed.remove(&account);
+            }
+            _ => {}
+        }
+    }
+
+    fn claimed(&mut self, connect: Connect, account: AccountRecord) {
+        // The same key may have made its account on another node, or this session may be over.
+        let known = account.keys.iter().find_map(|key| self.state.keys.get(key)).copied();
+        let Some(early) = self.state.early.remove(&connect.session) else {
+            return self.ask_back(BackRequest::ReleaseNick { keys: account.nick.keys(), account: account.id }, None);
+        };
+        let session = connect.session;
+        match known {
+            Some(known) => {
+                self.ask_back(BackRequest::ReleaseNick { keys: account.nick.keys(), account: account.id }, None);
+                self.seat(connect, known, false);
+            }
+            None => self.welcome_new(connect, account, false),
+        }
+        for bytes in early {
+            self.typed(session, bytes);
+        }
+    }
+
+    /// Somebody on another node was first: the next name with a number.
+    fn claim_another(&mut self, connect: Connect, mut account: AccountRecord) {
+        if !self.state.early.contains_key(&connect.session) {
+            return;
+        }
+        let wish = account.nick.clone();
+        let base: String = wish.as_str().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+        let number: u32 = wish.as_str().get(base.len()..).and_then(|digits| digits.parse().ok()).unwrap_or(1);
+        let base = Nick::parse(&base).unwrap_or_else(|_| Nick::guest());
+        let free = |nick: &Nick| self.state.owner(&nick.keys()).is_none();
+        let next = (number.saturating_add(1)..u32::MAX).map(|number| base.numbered(number)).find(free);
+        account.nick = next.unwrap_or(wish);
+        self.claim(connect, account);
+    }
+
+    /// Asks all nodes for a nick for somebody who logs in.
+    pub(super) fn claim(&mut self, connect: Connect, account: AccountRecord) {
+        self.state.early.entry(connect.session).or_default();
+        let what = BackRequest::ClaimNick { keys: account.nick.keys(), account: account.id };
+        self.ask_back(what, Some(Waiting::Claim { connect: Box::new(connect), account: Box::new(account) }));
+    }
+
+    /// Asks all nodes for another nick.
+    pub(super) fn claim_rename(&mut self, session: SessionId, account: AccountId, nick: Nick) {
+        let what = BackRequest::ClaimNick { keys: nick.keys(), account };
+        self.ask_back(what, Some(Waiting::Rename { session, account, nick }));
+    }
+
+    fn rename_claimed(&mut self, session: SessionId, account: AccountId, nick: Nick) {
+        let Some(old) = self.state.accounts.get(&account).map(|record| record.nick.clone()) else { return };
+        if self.state.owner(&nick.keys()).is_some_and(|owner| owner != account) {
+            return self.problem(session, format!("{nick} is somebody's name, or looks like one"));
+        }
+        if old.keys() != nick.keys() {
+            self.ask_back(BackRequest::ReleaseNick { keys: old.keys(), account }, None);
+        }
+        self.renamed(account, nick);
+    }
+
+    /// Claims the nicks that were given while nobody could be asked.
+    pub(super) fn claim_unclaimed(&mut self) {
+        let mut accounts: Vec<AccountId> = self.state.unclaimed.iter().copied().collect();
+        accounts.sort_unstable();
+        for account in accounts {
+            if let Some(record) = self.state.accounts.get(&account) {
+                let keys = record.nick.keys();
+                self.ask_back(BackRequest::ClaimNick { keys, account }, Some(Waiting::Reclaim(account)));
+            }
+        }
+    }
+
+    /// Somebody on another node was first with a nick that was given here meanwhile.
+    fn lost_its_nick(&mut self, account: AccountId) {
+        let Some(nick) = self.state.accounts.get(&account).map(|record| record.nick.clone()) else { return };
+        let free = |nick: &Nick| self.state.owner(&nick.keys()).is_none();
+        let Some(next) = (2..u32::MAX).map(|number| nick.numbered(number)).find(free) else { return };
+        self.renamed(account, next.clone());
+        let (at, text) = (self.now, format!("{nick} was taken on another node first; you are {next}").into());
+        self.show_account(account, Event::Notice { place: None, text, at });
+        let what = BackRequest::ClaimNick { keys: next.keys(), account };
+        self.ask_back(what, Some(Waiting::Reclaim(account)));
+    }
+}

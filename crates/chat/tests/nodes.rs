@@ -1,0 +1,466 @@
+//! Several nodes with a stream between them: order, doubles, gaps, and what happens when things break.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::Chat;
+use nacre_chat::{
+    AccountId, BackAnswer, BackNews, BackRequest, Config, Event, Feed, Input, Line, Place, Presence, Proof, SessionId,
+};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Nodes around one stream.
+struct Net {
+    nodes: Vec<Chat>,
+    up: Vec<bool>,
+    stream: Vec<Arc<Line>>,
+    feeds: Vec<HashSet<Feed>>,
+    nicks: HashMap<Arc<str>, AccountId>,
+    present: Vec<HashMap<AccountId, Presence>>,
+    /// So many of the next lines do not reach the node.
+    lose: Vec<usize>,
+    /// The next so many publishes are done but answered as failed.
+    lie: usize,
+}
+
+impl Net {
+    fn new(count: u64) -> Self {
+        let node = |number: u64| {
+            let mut config = Config::new(&format!("node-{number}"), number);
+            config.nodes = true;
+            config.guests = true;
+            Chat::new(config)
+        };
+        let count_ = usize::try_from(count).unwrap();
+        let mut net = Self {
+            nodes: (0..count).map(node).collect(),
+            up: vec![false; count_],
+            stream: Vec::new(),
+            feeds: vec![HashSet::new(); count_],
+            nicks: HashMap::new(),
+            present: vec![HashMap::new(); count_],
+            lose: vec![0; count_],
+            lie: 0,
+        };
+        for node in 0..count_ {
+            net.link(node, true);
+        }
+        net
+    }
+
+    fn link(&mut self, node: usize, up: bool) {
+        self.up[node] = up;
+        if !up {
+            self.feeds[node].clear();
+        }
+        self.nodes[node].input(Input::Back(if up { BackNews::Up } else { BackNews::Down }));
+        self.pump();
+    }
+
+    fn wait(&mut self, time: Duration) {
+        for _ in 0..10 {
+            for node in &mut self.nodes {
+                node.wait(time / 10);
+            }
+            self.pump();
+        }
+    }
+
+    fn type_(&mut self, node: usize, session: SessionId, text: &str) {
+        self.nodes[node].type_(session, text);
+        let now = self.nodes.iter().map(|node| node.now).max().unwrap();
+        self.nodes.iter_mut().for_each(|node| node.now = now);
+        self.pump();
+    }
+
+    fn join(&mut self, node: usize, name: &str) -> SessionId {
+        let session = self.nodes[node].join(name);
+        self.pump();
+        session
+    }
+
+    fn hush(&mut self) {
+        self.nodes.iter_mut().for_each(Chat::hush);
+    }
+
+    fn pump(&mut self) {
+        while let Some(node) = (0..self.nodes.len()).find(|node| !self.nodes[*node].back.is_empty()) {
+            let (request, what) = self.nodes[node].back.remove(0);
+            if let Some(answer) = self.serve(node, what) {
+                self.nodes[node].input(Input::BackAnswer { request, answer });
+            }
+        }
+    }
+
+    fn news(&mut self, except: Option<usize>, news: &BackNews) {
+        for node in (0..self.nodes.len()).filter(|node| Some(*node) != except && self.up[*node]) {
+            self.nodes[node].input(Input::Back(news.clone()));
+        }
+    }
+
+    fn serve(&mut self, node: usize, what: BackRequest) -> Option<BackAnswer> {
+        if !self.up[node] {
+            let asked =
+                matches!(what, BackRequest::Publish(_) | BackRequest::Backfill { .. } | BackRequest::ClaimNick { .. });
+            return asked.then(|| BackAnswer::Failed("not connected".into()));
+        }
+        match what {
+            BackRequest::Publish(line) => {
+                let sequence = self.publish(&line);
+                if self.lie > 0 {
+                    self.lie -= 1;
+                    return Some(BackAnswer::Failed("timed out".into()));
+                }
+                Some(BackAnswer::Published { sequence })
+            }
+            BackRequest::Subscribe(feed) => {
+                self.feeds[node].insert(feed);
+                None
+            }
+            BackRequest::Unsubscribe(feed) => {
+                self.feeds[node].remove(&feed);
+                None
+            }
+            BackRequest::Backfill { feed, after, limit } => {
+                let all = self.stream.iter().enumerate().map(|(at, line)| (at as u64 + 1, Arc::clone(line)));
+                let mut lines: Vec<_> = all.filter(|(n, line)| *n > after && feed_of(line) == feed).collect();
+                // Small steps, so that gaps of several steps are tried too.
+                let limit = (limit as usize).min(3);
+                let more = lines.len() > limit;
+                lines.truncate(limit);
+                Some(BackAnswer::Backfilled { lines, more })
+            }
+            BackRequest::ClaimNick { keys, account } => {
+                if keys.both().any(|key| self.nicks.get(key).is_some_and(|owner| *owner != account)) {
+                    return Some(BackAnswer::Taken);
+                }
+                self.nicks.extend(keys.both().map(|key| (Arc::clone(key), account)));
+                Some(BackAnswer::Claimed)
+            }
+            BackRequest::ReleaseNick { keys, account } => {
+                self.nicks.retain(|key, owner| *owner != account || !keys.both().any(|k| k == key));
+                None
+            }
+            BackRequest::Present(presence) => {
+                self.present[node].insert(presence.who.account, presence.clone());
+                self.news(Some(node), &BackNews::Present(presence));
+                None
+            }
+            BackRequest::Absent(account) => {
+                self.present[node].remove(&account);
+                let name = format!("node-{node}").into();
+                self.news(Some(node), &BackNews::Absent { node: name, account });
+                None
+            }
+            BackRequest::Put(record) => {
+                self.news(Some(node), &BackNews::Put(record));
+                None
+            }
+            BackRequest::Delete(key) => {
+                self.news(Some(node), &BackNews::Delete(key));
+                None
+            }
+        }
+    }
+
+    fn publish(&mut self, line: &Arc<Line>) -> u64 {
+        if let Some(at) = self.stream.iter().position(|old| old.id == line.id) {
+            return at as u64 + 1;
+        }
+        let previous = self.stream.iter().rposition(|old| old.place == line.place).map_or(0, |at| at as u64 + 1);
+        self.stream.push(Arc::clone(line));
+        let sequence = self.stream.len() as u64;
+        let feed = feed_of(line);
+        for node in 0..self.nodes.len() {
+            if !self.up[node] || !self.feeds[node].contains(&feed) {
+                continue;
+            }
+            if self.lose[node] > 0 {
+                self.lose[node] -= 1;
+                continue;
+            }
+            self.nodes[node].input(Input::Back(BackNews::Line { line: Arc::clone(line), sequence, previous }));
+        }
+        sequence
+    }
+}
+
+fn feed_of(line: &Line) -> Feed {
+    match &line.place {
+        Place::Room(name) => Feed::Room(name.clone()),
+        Place::Direct(_) => Feed::Directs,
+    }
+}
+
+fn said(lines: Vec<String>) -> Vec<String> {
+    lines.into_iter().filter(|line| !line.starts_with("[SYSTEM]")).collect()
+}
+
+#[test]
+fn a_line_reaches_the_other_node_and_private_ones_only_their_recipient() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    let bob = net.join(1, "Bob");
+    assert!(net.nodes[0].screen(alice).contains("Bob joined (secure channel)"));
+    let eve = net.join(1, "Eve");
+    net.hush();
+    net.type_(0, alice, "over there");
+    assert_eq!(net.nodes[1].read(bob), ["Alice: over there"]);
+    assert_eq!(net.nodes[0].read(alice), ["Alice: over there"]);
+    net.hush();
+    net.type_(0, alice, "/pm Bob only you");
+    assert_eq!(net.nodes[1].read(bob), ["[PM from Alice] only you"]);
+    assert_eq!(net.nodes[1].read(eve), [""; 0]);
+    net.type_(0, alice, "/list");
+    assert!(net.nodes[0].screen(alice).contains("Online: Alice, Bob, Eve"));
+    net.type_(1, bob, "/names");
+    assert!(net.nodes[1].screen(bob).contains("In #lobby: Alice, Bob, Eve"));
+    assert_eq!(net.nodes[0].lines.len(), 2);
+    assert_eq!(net.nodes[1].lines.len(), 2);
+}
+
+#[test]
+fn ones_own_line_is_pale_until_it_has_its_number() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    net.hush();
+    net.nodes[0].type_(alice, "hello");
+    let events = net.nodes[0].events(alice);
+    assert!(matches!(&*events[0], Event::Pending(_)) && events.len() == 1, "{events:?}");
+    net.pump();
+    let events = net.nodes[0].events(alice);
+    assert!(matches!(&*events[0], Event::Confirmed { sequence: Some(1), .. }), "{events:?}");
+}
+
+#[test]
+fn one_person_on_two_nodes_sees_all_on_both() {
+    let mut net = Net::new(2);
+    let desk = net.join(0, "Alice");
+    let phone = net.join(1, "Alice");
+    assert!(net.nodes[1].screen(phone).contains("You are Alice"), "the account is known on both");
+    let bob = net.join(1, "Bob");
+    net.hush();
+    net.type_(0, desk, "hi");
+    assert_eq!(net.nodes[1].read(phone), ["Alice: hi"]);
+    net.type_(1, bob, "/pm alice psst");
+    assert!(net.nodes[0].screen(desk).contains("[PM from Bob] psst"));
+    assert!(net.nodes[1].screen(phone).contains("[PM from Bob] psst"));
+    net.nodes[0].leave(desk);
+    net.pump();
+    assert!(!net.nodes[1].screen(bob).contains("left"), "still there by the other node");
+}
+
+#[test]
+fn a_lost_line_is_seen_as_a_gap_and_filled_in_order() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    let bob = net.join(1, "Bob");
+    net.hush();
+    net.type_(0, alice, "one");
+    net.lose[1] = 5;
+    for word in ["two", "three", "four", "five", "six", "seven"] {
+        net.type_(0, alice, word);
+    }
+    let seen = net.nodes[1].read(bob);
+    assert_eq!(seen, ["one", "two", "three", "four", "five", "six", "seven"].map(|word| format!("Alice: {word}")));
+}
+
+#[test]
+fn a_publish_that_seemed_to_fail_makes_no_double() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    let bob = net.join(1, "Bob");
+    net.hush();
+    net.lie = 2;
+    net.type_(0, alice, "once");
+    net.type_(0, alice, "and again");
+    net.wait(Duration::from_secs(5));
+    assert_eq!(net.nodes[1].read(bob), ["Alice: once", "Alice: and again"]);
+    assert_eq!(net.stream.len(), 2);
+    assert_eq!(said(net.nodes[0].read(alice)), ["Alice: once", "Alice: and again"]);
+}
+
+#[test]
+fn a_nodes_own_line_whose_echo_was_lost_is_still_confirmed() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    net.hush();
+    net.lose[0] = 1;
+    net.type_(0, alice, "hello");
+    assert_eq!(net.nodes[0].read(alice), [""; 0]);
+    net.wait(Duration::from_secs(3));
+    assert_eq!(net.nodes[0].read(alice), ["Alice: hello"]);
+}
+
+#[test]
+fn with_the_back_plane_down_people_go_on_and_all_come_together_after() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    let amy = net.join(0, "Amy");
+    let bob = net.join(1, "Bob");
+    net.type_(0, alice, "before");
+    net.hush();
+    net.link(0, false);
+    assert_eq!(net.nodes[0].read(alice), ["[SYSTEM] not connected to other nodes"]);
+    for number in 0..4 {
+        net.type_(0, alice, &format!("here {number}"));
+        net.type_(1, bob, &format!("there {number}"));
+    }
+    assert_eq!(said(net.nodes[0].read(amy)), (0..4).map(|n| format!("Alice: here {n}")).collect::<Vec<_>>());
+    net.hush();
+    net.link(0, true);
+    let seen = net.nodes[0].read(amy);
+    assert_eq!(seen[0], "[SYSTEM] connected to other nodes");
+    let apart: Vec<&String> = seen.iter().filter(|line| line.contains("while apart")).collect();
+    assert_eq!(apart, ["— 4 lines while apart —"], "{seen:?}");
+    let bobs: Vec<String> = seen.iter().filter(|line| line.starts_with("Bob")).cloned().collect();
+    assert_eq!(bobs, (0..4).map(|n| format!("Bob: there {n}")).collect::<Vec<_>>());
+    assert_eq!(net.nodes[1].read(bob), (0..4).map(|n| format!("Alice: here {n}")).collect::<Vec<_>>());
+    let bodies = |net: &Net, node: usize| -> BTreeSet<String> {
+        net.nodes[node].lines.iter().map(|line| line.body.to_string()).collect()
+    };
+    assert_eq!(bodies(&net, 0), bodies(&net, 1));
+    assert_eq!(net.nodes[0].lines.len(), 9, "each once");
+    assert_eq!(net.stream.len(), 9);
+}
+
+#[test]
+fn lines_in_flight_when_the_link_goes_are_neither_lost_nor_doubled() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    let amy = net.join(0, "Amy");
+    let bob = net.join(1, "Bob");
+    net.hush();
+    net.nodes[0].type_(alice, "flying");
+    net.up[0] = false;
+    net.nodes[0].input(Input::Back(BackNews::Down));
+    net.pump();
+    assert_eq!(said(net.nodes[0].read(amy)), ["Alice: flying"]);
+    net.link(0, true);
+    assert_eq!(net.nodes[1].read(bob), ["Alice: flying"]);
+    assert!(!net.nodes[0].screen(amy).contains("flying"));
+    assert!(net.nodes[0].screen(alice).contains("Alice: flying"), "confirmed");
+    assert_eq!(net.nodes[0].lines.len(), 1);
+}
+
+#[test]
+fn the_queue_while_apart_is_bounded_in_lines_and_in_time() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    net.link(0, false);
+    net.nodes[0].type_(alice, "first");
+    net.wait(Duration::from_secs(299));
+    net.nodes[0].type_(alice, "second");
+    net.hush();
+    net.wait(Duration::from_secs(2));
+    net.nodes[0].type_(alice, "third");
+    let seen = net.nodes[0].screen(alice);
+    assert!(seen.contains("Not connected to the other nodes for 5m") && seen.contains("Nothing was sent"), "{seen}");
+
+    let mut net = Net::new(2);
+    let people: Vec<SessionId> = (0..200).map(|n| net.join(0, &format!("p{n}"))).collect();
+    net.link(0, false);
+    for round in 0..6 {
+        for person in &people {
+            net.nodes[0].type_now(*person, format!("{round}").as_bytes());
+        }
+        net.wait(Duration::from_secs(5));
+    }
+    net.hush();
+    net.link(0, true);
+    assert_eq!(net.stream.len(), 1_000);
+    let events = net.nodes[0].events(people[1]);
+    assert!(!events.iter().any(|event| matches!(&**event, Event::Line(_))), "all of it was shown before");
+}
+
+#[test]
+fn a_node_that_dies_leaves_one_line_a_room() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    net.join(1, "Bob");
+    net.join(1, "Carol");
+    net.hush();
+    net.nodes[0].input(Input::Back(BackNews::NodeGone { node: "node-1".into() }));
+    assert_eq!(net.nodes[0].read(alice), ["[SYSTEM] Bob, Carol left (their server is gone)"]);
+    net.type_(0, alice, "/list");
+    assert_eq!(net.nodes[0].read(alice), ["[SYSTEM] Online: Alice"]);
+}
+
+#[test]
+fn a_nick_claimed_on_two_nodes_goes_to_the_first() {
+    let mut net = Net::new(2);
+    let one = net.nodes[0].enter(Proof::Key("SHA256:one".into()), "Alice");
+    let two = net.nodes[1].enter(Proof::Key("SHA256:two".into()), "alice");
+    // Both claims are out before either is answered; what is typed meanwhile waits.
+    net.nodes[1].type_(two, "hello");
+    net.pump();
+    assert!(net.nodes[0].screen(one).contains("You are Alice"));
+    let seen = net.nodes[1].screen(two);
+    assert!(
+        seen.contains("alice belongs to somebody else; you are alice2") && seen.contains("alice2: hello"),
+        "{seen}"
+    );
+}
+
+#[test]
+fn a_nick_given_while_apart_is_claimed_after_and_may_be_lost() {
+    let mut net = Net::new(2);
+    net.link(0, false);
+    let one = net.nodes[0].enter(Proof::Key("SHA256:one".into()), "Alice");
+    assert!(net.nodes[0].screen(one).contains("You are Alice"));
+    let two = net.nodes[1].enter(Proof::Key("SHA256:two".into()), "Alice");
+    net.pump();
+    assert!(net.nodes[1].screen(two).contains("You are Alice"));
+    net.link(0, true);
+    let seen = net.nodes[0].screen(one);
+    assert!(seen.contains("Alice was taken on another node first; you are Alice2"), "{seen}");
+    let known: BTreeSet<Option<AccountId>> = ["Alice", "Alice2"]
+        .map(|nick| net.nicks.get(&nacre_chat::Keys::of(nick).folded).copied())
+        .into_iter()
+        .collect();
+    assert_eq!(known.len(), 2);
+}
+
+#[test]
+fn bans_and_rooms_made_on_one_node_hold_on_the_other() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice+r");
+    let bob = net.join(1, "Bob");
+    net.type_(1, bob, "/join #r");
+    assert!(net.nodes[1].screen(bob).contains("You are in #r"), "one room, not two");
+    net.type_(0, alice, "/ban Bob 1h");
+    assert!(net.nodes[1].screen(bob).contains("Bob was put out of #r by Alice"));
+    net.type_(1, bob, "/join #r");
+    assert!(net.nodes[1].screen(bob).contains("You are kept out of #r"));
+}
+
+#[test]
+fn who_comes_into_a_room_nobody_here_was_in_sees_its_past() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice+r");
+    for number in 0..10 {
+        net.type_(0, alice, &format!("line {number}"));
+    }
+    let bob = net.join(1, "Bob");
+    net.hush();
+    net.type_(1, bob, "/join #r");
+    let seen = net.nodes[1].screen(bob);
+    assert!(seen.contains("— Said on other nodes —\n[#r] Alice: line 0") && seen.contains("line 9"), "{seen}");
+    net.type_(0, alice, "live");
+    assert_eq!(net.nodes[1].read(bob), ["[#r] Alice: live"]);
+}
+
+#[test]
+fn a_private_message_finds_who_was_away_on_any_node() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    let bob = net.join(0, "Bob");
+    net.nodes[0].leave(bob);
+    net.pump();
+    net.type_(0, alice, "/pm Bob wait for me");
+    let bob = net.join(1, "Bob");
+    let seen = net.nodes[1].screen(bob);
+    assert!(seen.contains("[PM from Alice] wait for me"), "{seen}");
+}
