@@ -103,7 +103,7 @@ fn private(path: &Path) -> std::io::Result<()> {
 fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
     let records = records::all(connection)?;
     let lines = Lines::new(connection);
-    Ok(Loaded { records, positions: lines.positions()?, recent: lines.recent()? })
+    Ok(Loaded { records, positions: lines.positions()?, recent: lines.recent()?, ..Loaded::default() })
 }
 
 fn work(connection: Connection, inbox: &mpsc::Receiver<Job>) {
