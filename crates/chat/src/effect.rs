@@ -293,14 +293,8 @@ pub struct Audit {
 impl fmt::Display for Audit {
     /// One line. All in it is clean and quoted, so none can forge another (threat U7).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} by={:?} key={} target={:?}",
-            self.what,
-            self.by,
-            self.key.as_deref().unwrap_or("-"),
-            self.target
-        )?;
+        let key = self.key.as_deref().unwrap_or("-");
+        write!(f, "{} by={:?} key={key:?} target={:?}", self.what, self.by, self.target)?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, " detail={:?}", self.detail) }
     }
 }
