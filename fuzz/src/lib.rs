@@ -5,6 +5,7 @@
 //! `cargo test --no-default-features` replays `corpus/NAME` and lets the in-tree mutator loose on it.
 
 mod agent;
+mod chat;
 mod cores;
 mod files;
 mod keys;
@@ -15,6 +16,7 @@ mod share;
 mod socks;
 
 pub use agent::agent_requests;
+pub use chat::{chat_command, chat_engine, chat_text};
 pub use cores::{client_after_login, client_before_login, ident, inflate, server_after_login, server_before_login};
 pub use files::{agent_frames, allowed_signers, authorized_keys, known_hosts, ssh_config, sshd_config};
 pub use keys::{
@@ -58,6 +60,9 @@ pub const TARGETS: &[Target] = &[
     ("sftp_replies", sftp_replies, 20_000),
     ("share_messages", share_messages, 20_000),
     ("socks", socks, 20_000),
+    ("chat_text", chat_text, 20_000),
+    ("chat_command", chat_command, 20_000),
+    ("chat_engine", chat_engine, 2_000),
     ("privsep_to_monitor", privsep_to_monitor, 20_000),
     ("privsep_from_monitor", privsep_from_monitor, 20_000),
     ("privsep_to_helper", privsep_to_helper, 20_000),
