@@ -1,8 +1,9 @@
 //! Files of revoked keys: public keys, one a line, or a key revocation list (ssh-keygen(1)).
 
 use nacre_config::blob;
-use nacre_crypto::{Certificate, RevocationList};
+use nacre_crypto::{Certificate, RevocationList, sha256};
 use nacre_proto::certificate::{plain_key, split};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,25 +13,61 @@ pub const CERTIFICATE: &str = "-cert-v01@openssh.com";
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: u64 = 64 * 1024 * 1024;
 
+/// What one file revokes.
+pub enum Revocations {
+    /// Keys, with the line of each by the hash of the key: a long list is looked through once.
+    Lines(HashMap<[u8; 32], u32>),
+    /// A key revocation list.
+    List(RevocationList),
+}
+
+impl Revocations {
+    /// Makes sense of a file of either kind.
+    ///
+    /// # Errors
+    /// What is wrong with it, to stand right behind its name: nobody knows what it should have revoked.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        if RevocationList::is_list(bytes) {
+            let list = RevocationList::read(bytes).map_err(|error| format!(": {error}, so no key is taken"))?;
+            return Ok(Self::List(list));
+        }
+        let lines = lines(bytes).map_err(|line| format!(":{line} is not a public key, so no key is taken"))?;
+        Ok(Self::Lines(lines))
+    }
+
+    /// Reads the file of this name, as [`Revocations::parse`].
+    ///
+    /// # Errors
+    /// As there, or it cannot be read.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        Self::parse(&read(path).map_err(unreadable)?)
+    }
+
+    /// Why a key is revoked by this file, which is named so; `None` when it is not.
+    pub fn refusal(&self, path: &str, shown: &[u8], certificate: Option<&Certificate>) -> Option<String> {
+        let line_of = |lines: &HashMap<_, u32>, key: &[u8]| lines.get(&sha256(key)).copied();
+        match self {
+            Self::List(list) => by_list(list, shown, certificate).map(|why| format!("{why} ({path})")),
+            Self::Lines(lines) => {
+                let key = line_of(lines, &plain_key(shown)).map(|line| format!("the key is revoked ({path}:{line})"));
+                let ca = || line_of(lines, certificate?.ca().blob());
+                key.or_else(|| ca().map(|line| format!("the CA of the certificate is revoked ({path}:{line})")))
+            }
+        }
+    }
+}
+
+/// What stands behind the name of a file that cannot be read.
+pub fn unreadable(error: io::Error) -> String {
+    format!(" cannot be read: {error}")
+}
+
 /// Why a key is refused as revoked by the file; `None` when it is not. `keyword` names whose file it is. A file that
 /// cannot be read revokes everything: nobody knows what stood in it.
 pub fn refusal(keyword: &str, path: &str, shown: &[u8], certificate: Option<&Certificate>) -> Option<String> {
-    let bytes = match read(Path::new(path)) {
-        Ok(bytes) => bytes,
-        Err(error) => return Some(format!("{keyword} {path} cannot be read: {error}")),
-    };
-    if RevocationList::is_list(&bytes) {
-        return match RevocationList::read(&bytes) {
-            Ok(list) => by_list(&list, shown, certificate).map(|why| format!("{why} ({path})")),
-            Err(error) => Some(format!("{keyword} {path}: {error}, so no key is taken")),
-        };
-    }
-    let key = plain_key(shown);
-    match first_of(&bytes, &[&key, certificate.map_or(&[], |certificate| certificate.ca().blob())]) {
-        Ok(None) => None,
-        Ok(Some((line, 0))) => Some(format!("the key is revoked ({path}:{line})")),
-        Ok(Some((line, _))) => Some(format!("the CA of the certificate is revoked ({path}:{line})")),
-        Err(line) => Some(format!("{keyword} {path}:{line} is not a public key, so no key is taken")),
+    match Revocations::read(Path::new(path)) {
+        Ok(revoked) => revoked.refusal(path, shown, certificate),
+        Err(why) => Some(format!("{keyword} {path}{why}")),
     }
 }
 
@@ -64,12 +101,12 @@ fn by_list(list: &RevocationList, shown: &[u8], certificate: Option<&Certificate
     }
 }
 
-/// The first line with one of these keys, and which. A certificate in the list stands for its key.
+/// The keys of a list by their hashes, each with its first line. A certificate in the list stands for its key.
 ///
 /// # Errors
 /// The number of a line that holds no key.
-fn first_of(list: &[u8], keys: &[&[u8]]) -> Result<Option<(u32, usize)>, u32> {
-    let mut found = None;
+fn lines(list: &[u8]) -> Result<HashMap<[u8; 32], u32>, u32> {
+    let mut found = HashMap::new();
     for (bytes, number) in list.split(|byte| *byte == b'\n').zip(1u32..) {
         let text = String::from_utf8_lossy(bytes);
         let mut words = text.split_ascii_whitespace();
@@ -78,9 +115,7 @@ fn first_of(list: &[u8], keys: &[&[u8]]) -> Result<Option<(u32, usize)>, u32> {
         if key_type.ends_with(CERTIFICATE) && split(&blob).is_err() {
             return Err(number);
         }
-        let revoked = plain_key(&blob);
-        let which = keys.iter().position(|key| !key.is_empty() && **key == *revoked);
-        found = found.or(which.map(|which| (number, which)));
+        found.entry(sha256(&plain_key(&blob))).or_insert(number);
     }
     Ok(found)
 }
@@ -95,14 +130,15 @@ mod tests {
     fn a07_lists_of_revoked_keys() {
         let [a, b, c] = [0; 3].map(|_| PrivateKey::generate(KeyKind::Ed25519, None).unwrap().public_key());
         let list = format!("# gone\n\n{} a comment\n  {}\r\n", a.to_line(), b.to_line());
-        let of = |keys: &[&[u8]]| first_of(list.as_bytes(), keys);
-        assert_eq!(of(&[a.blob(), &[]]), Ok(Some((3, 0))));
-        assert_eq!(of(&[c.blob(), b.blob()]), Ok(Some((4, 1))));
-        assert_eq!(of(&[c.blob(), &[]]), Ok(None));
+        let revoked = Revocations::parse(list.as_bytes()).unwrap();
+        let of = |key: &nacre_crypto::PublicKey| revoked.refusal("list", key.blob(), None);
+        assert_eq!(of(&a).as_deref(), Some("the key is revoked (list:3)"));
+        assert_eq!(of(&b).as_deref(), Some("the key is revoked (list:4)"));
+        assert_eq!(of(&c), None);
         let cut = nacre_crypto::base64_encode(b"\0\0\0\x20ssh-ed25519-cert-v01@openssh.com\0\0");
         let cut = format!("ssh-ed25519-cert-v01@openssh.com {cut}");
         for bad in ["nonsense", "ssh-ed25519 AAAA", "SSHKRL", &cut, &format!("from=\"x\" {}", a.to_line())] {
-            assert_eq!(first_of(format!("{}\n{bad}\n", c.to_line()).as_bytes(), &[a.blob()]), Err(2), "{bad}");
+            assert_eq!(lines(format!("{}\n{bad}\n", c.to_line()).as_bytes()), Err(2), "{bad}");
         }
     }
 }

@@ -7,9 +7,9 @@ mod root;
 #[path = "common/serve.rs"]
 mod serve;
 
-use common::{Scratch, program};
+use common::{Scratch, nacre, program};
 use root::{ACCOUNTS, Root, possible};
-use serve::{Done, finish, make_key};
+use serve::{Done, bytes_read, eventually, finish, make_key};
 use std::path::Path;
 
 /// Logs in with the key that only a certificate vouches for.
@@ -87,4 +87,54 @@ fn a08_the_monitor_looks_at_what_a_security_key_shows() {
     let done = with(&["-O", "no-touch-required"]);
     assert_eq!(done.out, format!("{user}\n"), "{} {}", done.err, server.log());
     assert!(!server.log().contains("net process"), "{}", server.log());
+}
+
+#[test]
+fn a12_a_long_list_of_revoked_keys_tells_nobody_who_exists() {
+    if !possible() {
+        return;
+    }
+    let place = Scratch::new();
+    make_key(&place, "other");
+    let hash = |number: u32| {
+        format!(
+            "hash: SHA256:{}\n",
+            nacre_crypto::base64_encode(&[number.to_be_bytes(); 8].concat()).trim_end_matches('=')
+        )
+    };
+    place.write("spec", &(0..40_000).map(hash).collect::<String>());
+    place.write("revoked", "");
+    let lines = format!("PerSourcePenalties no\nRevokedKeys {}\n", place.path("revoked").display());
+    let server = Root::start(Path::new(env!("CARGO_BIN_EXE_nacre")), &lines);
+    let user = ACCOUNTS[0].0;
+    assert_eq!(server.run(user, "echo in").out, "in\n", "{}", server.log());
+    let revoke = |key: &Path| {
+        let mut keygen = nacre();
+        keygen.args(["keygen", "-q", "-k", "-f"]).arg(place.path("new")).arg(place.path("spec")).arg(key);
+        assert_eq!(finish(&mut keygen, b"").code, 0);
+        std::fs::rename(place.path("new"), place.path("revoked")).unwrap();
+        std::fs::metadata(place.path("revoked")).unwrap().len()
+    };
+    let length = revoke(&server.place.path("id.pub"));
+    assert!(length > 1_000_000, "{length}");
+    // What the listener has read, the process that monitors are forked from, and all monitors that have ended.
+    let read = || server.spawner().map_or(0, bytes_read) + bytes_read(server.pid());
+    let work = |user: &str| {
+        server.settles(0);
+        let before = read();
+        let line = format!("Key of {user} refused: the key is revoked");
+        let told = server.log().matches(&line).count();
+        let done = server.run(user, "echo in");
+        assert_eq!((done.code, done.out.as_str()), (255, ""), "{}", done.err);
+        eventually("the reason", || server.log().matches(&line).count() > told);
+        server.settles(0);
+        read() - before
+    };
+    eventually("the list is kept", || work(user) < length / 2);
+    for user in [user, "nobody-has-this-name"] {
+        let bytes = work(user);
+        assert!(bytes < length / 2, "{bytes} of {length} bytes were read for {user}");
+    }
+    revoke(&place.path("other.pub"));
+    assert_eq!(server.run(user, "echo in").out, "in\n", "{}", server.log());
 }

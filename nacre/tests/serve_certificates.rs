@@ -7,7 +7,7 @@ mod common;
 mod serve;
 
 use common::{Scratch, program};
-use serve::{Done, Server, finish, make_key, own_name};
+use serve::{Done, Server, eventually, finish, make_key, own_name};
 use std::fs;
 
 /// A server whose account has no key of its own, and a CA that may vouch for it.
@@ -390,4 +390,44 @@ fn h07_openssh_trusts_the_hosts_certificate() {
     assert_eq!(done.out, "in\n", "{}", done.err);
     server.place.write("known", "");
     assert_eq!(strict(&server).code, 255, "nothing is known of it");
+}
+
+/// Revokes `id` behind 20,000 keys that nobody has, and says how many bytes that are.
+fn long_list(place: &Scratch) -> u64 {
+    let line = |number: u32| {
+        let mut blob = b"\0\0\0\x0bssh-ed25519\0\0\0\x20".to_vec();
+        blob.extend([number.to_be_bytes(); 8].concat());
+        format!("ssh-ed25519 {}\n", nacre_crypto::base64_encode(&blob))
+    };
+    let list = (0..20_000).map(line).collect::<String>() + &place.read("id.pub");
+    place.write("revoked", &list);
+    list.len() as u64
+}
+
+#[test]
+fn a12_a_long_list_of_revoked_keys_tells_nobody_who_exists() {
+    let server = server("RevokedKeys {DIR}/revoked\nPerSourcePenalties no\n");
+    let place = &server.place;
+    fs::copy(place.path("id.pub"), place.path("keys")).unwrap();
+    let length = long_list(place);
+    let work = |user: &str| {
+        let before = server.bytes_read();
+        let line = format!("Key of {user} refused: the key is revoked");
+        let told = server.log().matches(&line).count();
+        let done = finish(server.ssh(&["-l", user]).arg("echo in"), b"");
+        assert_eq!((done.code, done.out.as_str()), (255, ""), "{}", done.err);
+        eventually("the reason", || server.log().matches(&line).count() > told);
+        server.bytes_read() - before
+    };
+    // Until nothing that changed the list could look like what was read.
+    eventually("the list is kept", || work(&server.user) < length / 2);
+    for user in [&server.user, "nobody-has-this-name"] {
+        let bytes = work(user);
+        assert!(bytes < length / 2, "{bytes} of {length} bytes were read for {user}");
+    }
+    // Both see at once that it has changed, and that it cannot be read.
+    place.write("revoked", &place.read("other.pub"));
+    is_in(&server);
+    fs::remove_file(place.path("revoked")).unwrap();
+    is_out(&server, "cannot be read");
 }

@@ -2,7 +2,7 @@
 
 use super::login::{Ends, Login};
 use super::shared::Shared;
-use super::{certificates, keys_command, revoked, security_key};
+use super::{certificates, keys_command, security_key};
 use nacre_config::authorized_keys::{AuthorizedKeys, KeyOptions, PermitPort, PermitTarget};
 use nacre_config::server::KeyFile;
 use nacre_crypto::{Certificate, PublicKey};
@@ -40,7 +40,6 @@ fn lets_in(shared: &Shared, login: &Login, ends: Ends, key: &KeyCheck) -> Option
     if !key.algorithm.is_certificate() && !is_key_for(blob, key.algorithm) {
         return None;
     }
-    let account = login.account.as_ref().filter(|_| login.keys_count)?;
     let certificate = match certificate {
         Ok(certificate) => certificate,
         Err(error) => {
@@ -48,10 +47,11 @@ fn lets_in(shared: &Shared, login: &Login, ends: Ends, key: &KeyCheck) -> Option
             return None;
         }
     };
-    if let Some(why) = revoked::refusal(login, blob, certificate.as_ref()) {
+    if let Some(why) = shared.revoked.refusal(login, blob, certificate.as_ref()) {
         certificates::refused(login, &why, certificate.as_ref());
         return None;
     }
+    let account = login.account.as_ref().filter(|_| login.keys_count)?;
     match &certificate {
         Some(certificate) => certificates::find(shared, login, account, ends, certificate),
         None => in_all(shared, login, account, ends, blob, &mut |keys, path| pick(login, keys, ends, path, blob)),

@@ -1,6 +1,7 @@
 //! What all connections of a server share.
 
 use super::host_keys::HostKeys;
+use super::revoked::RevokedLists;
 use nacre_config::server::ServerOptions;
 use nacre_sys::account::Account;
 use nacre_sys::pam::Pam;
@@ -33,6 +34,8 @@ pub struct Shared {
     pub state: PathBuf,
     /// Bounds work on passwords.
     pub hashing: Arc<Semaphore>,
+    /// What RevokedKeys names.
+    pub revoked: RevokedLists,
     /// The server was called as sshd.
     pub as_sshd: bool,
     verifier: OnceLock<Option<Verifier>>,
@@ -50,6 +53,7 @@ impl Shared {
             mode,
             state,
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+            revoked: RevokedLists::default(),
             as_sshd: false,
             verifier: OnceLock::new(),
             pam: OnceLock::new(),

@@ -256,6 +256,11 @@ impl Server {
         code(status.unwrap_or_else(|| panic!("the server does not end: {}", self.log())))
     }
 
+    /// How many bytes the server has read.
+    pub fn bytes_read(&self) -> u64 {
+        bytes_read(self.pid())
+    }
+
     /// A line of the server's /proc/PID/status, in its unit.
     pub fn status(&self, field: &str) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
@@ -337,6 +342,12 @@ fn with_plain_shell(place: &Scratch) -> Command {
 pub fn send(pid: u32, name: &str) {
     let done = finish(program("kill").arg(format!("-{name}")).arg(pid.to_string()), b"");
     assert_eq!(done.code, 0, "{}", done.err);
+}
+
+/// How many bytes a process has read, and those of its children that it has waited for.
+pub fn bytes_read(pid: u32) -> u64 {
+    let counts = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    counts.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
 }
 
 /// True while a process is there and no zombie.

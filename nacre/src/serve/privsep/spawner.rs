@@ -126,6 +126,7 @@ fn serve(shared: &Arc<Shared>, separation: &Separation, socket: &MessageSocket) 
         match socket.receive_whole(MAX_REQUEST) {
             Ok((bytes, _)) if bytes.is_empty() => return 0,
             Ok((bytes, fds)) => {
+                shared.revoked.refresh(&shared.options());
                 let forked = from_text(&bytes)
                     .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
                     .and_then(|ends| fork(shared, separation, ends, fds));
