@@ -40,7 +40,7 @@ impl Pair {
         theirs.prepare(nacre, port, "root");
         let mut pairs = vec![theirs];
         for (name, client) in [("our server", Path::new(&openssh)), ("both ours", nacre)] {
-            let server = Server::start("AcceptEnv GIT_PROTOCOL\n");
+            let server = Server::start("AcceptEnv GIT_PROTOCOL\nSubsystem sftp internal-sftp\n");
             let (port, user) = (server.port, server.user.clone());
             let pair = Self { name, ends: Ends::Ours(server) };
             pair.prepare(client, port, &user);
@@ -73,6 +73,30 @@ impl Pair {
         let ssh = format!("#!/bin/sh\nexec {} -F {} \"$@\"\n", link.display(), config.display());
         place.write("bin/ssh", &ssh);
         set_mode(&place.path("bin/ssh"), 0o755);
+    }
+
+    /// `sftp` and `scp` beside `ssh`, of the same maker.
+    fn with_copiers(&self) {
+        let place = self.place();
+        let ssh = fs::read_link(place.path("bin/real/ssh")).unwrap();
+        let ours = ssh == Path::new(env!("CARGO_BIN_EXE_nacre"));
+        for name in ["sftp", "scp"] {
+            let real = match ours {
+                true => place.path(&format!("bin/real/{name}")),
+                false => PathBuf::from(name),
+            };
+            if ours {
+                std::os::unix::fs::symlink(&ssh, &real).unwrap();
+            }
+            let script = format!(
+                "#!/bin/sh\nexec {} -F {} -S {} \"$@\"\n",
+                real.display(),
+                place.path("ssh_config").display(),
+                self.ssh().display()
+            );
+            place.write(&format!("bin/{name}"), &script);
+            set_mode(&place.path(&format!("bin/{name}")), 0o755);
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -275,31 +299,66 @@ fn through_socks(socks: u16, to: u16) -> String {
     text
 }
 
+/// ansible, told of our programs, that copies by `method` and gives ssh these arguments.
+fn ansible(pair: &Pair, method: &str, ssh_args: Option<&str>, module: &[&str]) -> Command {
+    let at = |name: &str| pair.path(name).display().to_string();
+    let mut ansible = require("ansible", "ansible-core");
+    ansible.args(["there", "-i", "there,", "-m"]).args(module);
+    ansible.args(["-e", "ansible_python_interpreter=/usr/bin/python3"]);
+    for name in ["ssh", "sftp", "scp"] {
+        ansible.args(["-e", &format!("ansible_{name}_executable={}", at(&format!("bin/{name}")))]);
+    }
+    ansible.args(["-e", &format!("ansible_remote_tmp={}", at("ansible/remote"))]);
+    ansible.env("HOME", at("ansible")).env("ANSIBLE_NOCOLOR", "1").env("ANSIBLE_LOCAL_TEMP", at("ansible/local"));
+    ansible.env("ANSIBLE_SSH_TRANSFER_METHOD", method).env("ANSIBLE_HOST_KEY_CHECKING", "False");
+    if let Some(args) = ssh_args {
+        ansible.env("ANSIBLE_SSH_ARGS", args);
+    }
+    ansible
+}
+
 #[test]
 fn ansible_pings_copies_and_runs() {
     for pair in Pair::all() {
         let at = |name: &str| pair.path(name).display().to_string();
         fs::create_dir(pair.path("ansible")).unwrap();
         pair.place().write("source", "copied\n");
-        let ansible = |module: &[&str]| {
-            let mut ansible = require("ansible", "ansible-core");
-            ansible.args(["there", "-i", "there,", "-m"]).args(module);
-            ansible.args(["-e", "ansible_python_interpreter=/usr/bin/python3"]);
-            ansible.args(["-e", &format!("ansible_ssh_executable={}", at("bin/ssh"))]);
-            ansible.args(["-e", &format!("ansible_remote_tmp={}", at("ansible/remote"))]);
-            ansible
-                .env("HOME", at("ansible"))
-                .env("ANSIBLE_NOCOLOR", "1")
-                .env("ANSIBLE_LOCAL_TEMP", at("ansible/local"));
-            // The programs it copies with are asked for by name.
-            ansible.env("ANSIBLE_SSH_TRANSFER_METHOD", "piped").env("ANSIBLE_HOST_KEY_CHECKING", "False");
-            ansible.env("ANSIBLE_SSH_ARGS", "-C -o ControlMaster=no");
-            pair.good(finish(&mut ansible, b""))
+        let run = |module: &[&str]| {
+            pair.good(finish(&mut ansible(&pair, "piped", Some("-C -o ControlMaster=no"), module), b""))
         };
-        assert!(ansible(&["ping"]).contains("pong"), "{}", pair.name);
+        assert!(run(&["ping"]).contains("pong"), "{}", pair.name);
         let words = format!("src={} dest={}", at("source"), at("copied"));
-        assert!(ansible(&["copy", "-a", &words]).contains("CHANGED"), "{}", pair.name);
+        assert!(run(&["copy", "-a", &words]).contains("CHANGED"), "{}", pair.name);
         assert_eq!(pair.place().read("copied"), "copied\n", "{}", pair.name);
-        assert!(ansible(&["shell", "-a", "echo $((6 * 7)); exit 0"]).contains("42"), "{}", pair.name);
+        assert!(run(&["shell", "-a", "echo $((6 * 7)); exit 0"]).contains("42"), "{}", pair.name);
+    }
+}
+
+/// With what ansible does when nobody tells it anything: one connection that is shared and stays, and files by sftp.
+#[test]
+fn ansible_shares_a_connection_and_copies_by_sftp_and_scp() {
+    for pair in Pair::all() {
+        let at = |name: &str| pair.path(name).display().to_string();
+        fs::create_dir(pair.path("ansible")).unwrap();
+        pair.with_copiers();
+        let copy = |method: &str| {
+            pair.place().write("source", &format!("copied by {method}\n"));
+            let words = format!("src={} dest={}", at("source"), at(method));
+            let told = pair.good(finish(&mut ansible(&pair, method, None, &["copy", "-a", &words]), b""));
+            assert!(told.contains("CHANGED"), "{} {method}: {told}", pair.name);
+            assert_eq!(pair.place().read(method), format!("copied by {method}\n"), "{}", pair.name);
+        };
+        ["sftp", "scp", "piped"].into_iter().for_each(copy);
+        let sockets: Vec<_> =
+            fs::read_dir(pair.path("ansible/.ansible/cp")).unwrap().map(|e| e.unwrap().path()).collect();
+        assert_eq!(sockets.len(), 1, "{}: {sockets:?}", pair.name);
+        for order in ["check", "exit"] {
+            let mut ssh = program(pair.ssh().to_str().unwrap());
+            ssh.arg("-S").arg(&sockets[0]).args(["-O", order, "there"]);
+            pair.good(finish(&mut ssh, b""));
+        }
+        if let Ends::Ours(server) = &pair.ends {
+            assert_eq!(server.log().matches("Accepted publickey").count(), 1, "{}: {}", pair.name, server.log());
+        }
     }
 }
