@@ -6,8 +6,9 @@ mod common;
 mod peer;
 
 use common::{Scratch, program};
-use peer::{Outcome, Peer, make_key, place, run, set_mode};
-use std::process::Command;
+use peer::{Outcome, Peer, free_port, make_key, place, run, set_mode};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
 const HOST: &str = "127.0.0.1";
 const CLIENTS: [&str; 2] = ["nacre", "ssh"];
@@ -67,7 +68,7 @@ fn a_command_tells_host_keys() {
         let words: Vec<&str> = public.split(' ').collect();
         format!("{} {} {}\n", peer.name(), words[0], words[1].trim())
     };
-    let command = format!("KnownHostsCommand={} %I %H %t %f %K %p", script.display());
+    let command = format!("KnownHostsCommand={} %I %H %t %f %K %p ${{PATH}}", script.display());
     let options = [command.as_str(), "UserKnownHostsFile=none", "StrictHostKeyChecking=yes"];
     let mut questions = Vec::new();
     for which in CLIENTS {
@@ -100,6 +101,7 @@ fn a_command_tells_host_keys() {
         asked
     });
     assert!(asked[0] == asked[1] && asked[0].lines().all(|line| line.starts_with("HOSTNAME ")), "{asked:?}");
+    assert!(questions[0].lines().all(|line| line.ends_with(" /usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")));
     // One that fails may have had a revocation to tell of, so that it does not help to know the host otherwise.
     place.write("keys", &line("host_ed25519"));
     let failing = place.write("fails", &format!("#!/bin/sh\ncat {}\nexit 1\n", keys.display()));
@@ -109,6 +111,36 @@ fn a_command_tells_host_keys() {
         let done = run(client("nacre", &peer, &place, &[&command, strict]).arg("echo in"), b"");
         assert!(done.code == 255 && done.err.contains("it ended with exit status: 1"), "{}", done.err);
     }
+}
+
+#[test]
+fn t20_idle_channels_are_closed_by_the_client() {
+    let place = place();
+    let peer = Peer::sshd(&place, "");
+    let known = format!("UserKnownHostsFile={}", place.path("known_hosts").display());
+    let ours =
+        |options: &[&str]| client("nacre", &peer, &place, &[options, &[&known, "StrictHostKeyChecking=no"]].concat());
+    let done = run(ours(&["ChannelTimeout=session=1"]).arg("sleep 1000"), b"");
+    assert_eq!((done.code, done.text().as_str()), (255, ""), "{}", done.err);
+    let done = run(ours(&["ChannelTimeout=direct-*=1 forwarded-*=1"]).arg("sleep 2; echo out; exit 3"), b"");
+    assert_eq!((done.code, done.text().as_str()), (3, "out\n"), "{}", done.err);
+    // What connected here is let go, and the connection goes on.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free_port();
+    let forward = format!("LocalForward={port} {}", silent.local_addr().unwrap());
+    let mut ssh = ours(&["ChannelTimeout=direct-tcpip=1", "ExitOnForwardFailure=yes", &forward]);
+    ssh.arg("echo up; cat");
+    let mut ssh = ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut up = [0; 3];
+    ssh.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
+    let mut near = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let (mut far, _) = silent.accept().unwrap();
+    far.write_all(b"hello").unwrap();
+    let mut said = String::new();
+    near.read_to_string(&mut said).unwrap();
+    assert_eq!((said.as_str(), far.read(&mut [0; 8]).unwrap()), ("hello", 0));
+    drop(ssh.stdin.take());
+    assert_eq!(ssh.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -86,6 +86,9 @@ fn escapes() {
         person.sees("Supported escape sequences:");
         person.presses(b"\r~#");
         person.sees("#0 client-session");
+        person.presses(b"\r~I");
+        person.sees("key exchange    ");
+        person.sees("to the server   aes256-gcm@openssh.com, compression none");
         person.presses(b"\r~R");
         person.types("\recho after re''keying");
         person.sees("after rekeying");

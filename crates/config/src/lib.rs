@@ -7,6 +7,7 @@ pub mod algorithms;
 pub mod allowed_signers;
 pub mod authorized_keys;
 pub mod blob;
+pub mod channel_timeout;
 pub mod cidr;
 pub mod client;
 pub mod error;

@@ -84,10 +84,13 @@ fn a_command_for_host_keys_is_looked_at_before_it_is_needed() {
         assert!(said(line).starts_with("line 1: ") && said(line).contains(why), "{line}: {}", said(line));
         assert!(with(&format!("Host other\n{line}")).is_ok(), "{line} for another host");
     }
-    let options = with("KnownHostsCommand /bin/keys %H \"%t %I\" %K %f %p %%").unwrap();
+    let options = with("KnownHostsCommand /bin/keys %H \"%t %I\" %K %f %p %% ${HOME}").unwrap();
     let command = options.known_hosts_command.unwrap();
-    let words = command.words("ORDER", "[web]:22", None).unwrap();
-    assert_eq!(words, ["/bin/keys", "[web]:22", "NONE ORDER", "NONE", "NONE", "22", "%"]);
+    let words = command.words("ORDER", "[web]:22", None, &machine()).unwrap();
+    let home = std::env::var("HOME").unwrap();
+    assert_eq!(words, ["/bin/keys", "[web]:22", "NONE ORDER", "NONE", "NONE", "22", "%", &home]);
+    let unset = "KnownHostsCommand /bin/keys ${NO_SUCH_VARIABLE}";
+    assert!(said(unset).contains("environment variable NO_SUCH_VARIABLE is not set"), "{}", said(unset));
     assert_eq!(with("LocalCommand echo %h %T %%").unwrap().local_command.as_deref(), Some("echo web NONE %"));
     assert_eq!(with("KnownHostsCommand none\nRevokedHostKeys none").unwrap().revoked_host_keys, None);
 }

@@ -82,12 +82,13 @@ fn mistakes_name_the_place_and_the_way_out() {
 
 #[test]
 fn a20_what_would_widen_access_stops() {
-    for line in ["ChannelTimeout session:*=10m", "RDomain vrf1"] {
-        assert!(said(line).contains("not done yet, and "), "{line}");
-        // Below a Match it may apply later: the start is the time to say so.
-        assert!(said(&format!("Match User nobody\n{line}")).contains("not done yet"), "{line}");
-    }
-    for line in ["ChrootDirectory none", "ChrootDirectory /srv/%u", "ChannelTimeout none"] {
+    let line = "RDomain vrf1";
+    assert!(said(line).contains("not done yet, and "));
+    // Below a Match it may apply later: the start is the time to say so.
+    assert!(said(&format!("Match User nobody\n{line}")).contains("not done yet"));
+    for line in
+        ["ChrootDirectory none", "ChrootDirectory /srv/%u", "ChannelTimeout none", "ChannelTimeout session:*=10m"]
+    {
         assert!(with(line).is_ok(), "{line}");
     }
     for line in ["HostbasedAuthentication yes", "GSSAPIAuthentication yes", "PermitTunnel yes"] {
@@ -115,6 +116,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("ClientAliveInterval", "5", ""),
     ("ClientAliveCountMax", "9", ""),
     ("RequiredRSASize", "4096", ""),
+    ("ChannelTimeout", "session:shell=5m direct-*=1h", ""),
     ("UnusedConnectionTimeout", "none", ""),
     ("PermitRootLogin", "no", ""),
     ("PubkeyAuthentication", "no", ""),

@@ -5,7 +5,7 @@ use crate::descriptor::Descriptor;
 use crate::driver::Port;
 use crate::pump::{Pump, PumpEvent};
 use nacre_proto::LocalChannel;
-use nacre_wire::forward::Originator;
+use nacre_wire::forward::{ForwardOpen, Originator};
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
@@ -83,6 +83,21 @@ impl Forwards {
     /// The channel is gone (`Event::Closed`). False when it was none of these.
     pub fn on_closed(&mut self, channel: LocalChannel) -> bool {
         self.channels.remove(&channel).is_some()
+    }
+}
+
+/// How ChannelTimeout names the channel of a forward.
+pub fn kind_of(open: &ForwardOpen) -> &'static str {
+    match open {
+        ForwardOpen::AuthAgent => "agent-connection",
+        other => other.kind(),
+    }
+}
+
+/// From now on a channel may carry nothing for so long.
+pub fn limit_idling(port: &mut Port<'_>, channel: LocalChannel, limit: Option<Duration>) {
+    if let (Some(mut channel), Some(_)) = (port.connection.channel(channel), limit) {
+        channel.limit_idling(port.now, limit);
     }
 }
 

@@ -333,7 +333,24 @@ impl Connection {
                 }
                 _ => Ok(()),
             },
+            Timer::ChannelIdle => self.on_channel_idle(now),
             Timer::FirstKex | Timer::Login | Timer::Rekey | Timer::Unused => Err(Error::TimedOut(timer)),
+        }
+    }
+
+    /// Channels that were idle for too long are closed; the others are looked at again when the first of them may be.
+    fn on_channel_idle(&mut self, now: Instant) -> Result<(), Error> {
+        if let Layer::Open(mux) = &mut self.layer {
+            mux.close_idle(now);
+        }
+        self.watch_idling();
+        self.settle_mux(now)
+    }
+
+    fn watch_idling(&mut self) {
+        let Layer::Open(mux) = &self.layer else { return };
+        if let Some(deadline) = mux.idle_deadline() {
+            self.transport.timers.set(Timer::ChannelIdle, deadline);
         }
     }
 
@@ -571,7 +588,16 @@ impl ChannelMut<'_> {
         let connection = &mut *self.connection;
         let Layer::Open(mux) = &mut connection.layer else { return Ok(Fill::Blocked) };
         let result = mux.fill(id, stream, &mut connection.transport, out, max, fill);
+        if let (Ok(Fill::Filled(_)), Some(channel)) = (&result, mux.get(id)) {
+            channel.used(now);
+        }
         connection.checked(now, result)
+    }
+
+    /// The channel is closed once it has carried no data for so long, in either direction; `None` takes that back. It counts from now.
+    pub fn limit_idling(&mut self, now: Instant, limit: Option<Duration>) {
+        self.with((), |mux, id| mux.limit_idling(now, id, limit));
+        self.connection.watch_idling();
     }
 
     /// The application has taken `n` bytes of what was delivered: their room goes back to the peer.

@@ -102,6 +102,8 @@ pub enum Timer {
     AuthDelay,
     /// A connection without channels has been so for too long.
     Unused,
+    /// A channel that carries nothing (ChannelTimeout).
+    ChannelIdle,
 }
 
 /// Why a connection ended, or why a call was refused.
@@ -285,6 +287,7 @@ impl std::fmt::Display for Timer {
             Self::Keepalive => "the peer does not answer",
             Self::AuthDelay => "delay of a failed attempt",
             Self::Unused => "connection unused",
+            Self::ChannelIdle => "channel idle",
         })
     }
 }

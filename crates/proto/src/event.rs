@@ -163,6 +163,12 @@ pub enum Event {
         /// Which channel.
         channel: LocalChannel,
     },
+    /// The channel carried nothing for too long ([`crate::ChannelMut::limit_idling`]) and is being closed: what it was joined with is to
+    /// be let go. [`Event::Closed`] follows once the peer agrees.
+    Expired {
+        /// Which.
+        channel: LocalChannel,
+    },
     /// The channel is gone.
     Closed {
         /// Which.

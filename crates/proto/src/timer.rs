@@ -3,7 +3,7 @@
 use crate::error::Timer;
 use std::time::{Duration, Instant};
 
-const COUNT: usize = 7;
+const COUNT: usize = 8;
 
 /// Deadlines by timer.
 #[derive(Debug, Default)]
@@ -16,8 +16,16 @@ pub(crate) struct Timers {
 /// The timers that rest while a person compares a fingerprint: they are there for peers that dawdle.
 const RESTING: [Timer; 2] = [Timer::FirstKex, Timer::Login];
 
-const ALL: [Timer; COUNT] =
-    [Timer::FirstKex, Timer::Login, Timer::Rekey, Timer::RekeyDue, Timer::Keepalive, Timer::AuthDelay, Timer::Unused];
+const ALL: [Timer; COUNT] = [
+    Timer::FirstKex,
+    Timer::Login,
+    Timer::Rekey,
+    Timer::RekeyDue,
+    Timer::Keepalive,
+    Timer::AuthDelay,
+    Timer::Unused,
+    Timer::ChannelIdle,
+];
 
 impl Timers {
     fn slot(&mut self, timer: Timer) -> Option<&mut Option<Instant>> {

@@ -338,6 +338,7 @@ impl End {
             }
             Event::Authenticated { methods } => self.note(format!("authenticated by {}", methods.join("+"))),
             Event::Eof { channel } => self.note(format!("eof {}", channel.number())),
+            Event::Expired { channel } => self.note(format!("expired {}", channel.number())),
             Event::Closed { channel } => self.note(format!("closed {}", channel.number())),
             Event::OpenFailed { reason, description, .. } => {
                 self.note(format!("open failed {reason} {description}"));

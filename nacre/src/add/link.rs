@@ -8,6 +8,7 @@ use nacre_agent::{Answer, Client, Request};
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Exit code when there is no agent.
@@ -52,6 +53,15 @@ impl Link {
     /// Nobody listens there.
     pub fn connect(path: &OsStr) -> io::Result<Self> {
         UnixStream::connect(path).map(|stream| Self { stream, client: Client::new() })
+    }
+
+    /// An agent that is silent, or takes nothing, for so long is given up.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn wait_at_most(&self, time: Duration) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(time))?;
+        self.stream.set_write_timeout(Some(time))
     }
 
     /// Asks and waits for the answer. A refusal is an answer.

@@ -13,17 +13,18 @@ use nacre_net::server::authority::{
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
-use std::future::ready;
+use std::future::{Future, ready};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 /// The authority over one connection.
 pub struct LocalAuthority {
     judge: Arc<Judge>,
-    /// What sessions are told of the client's agent.
-    agent: Option<PathBuf>,
+    /// What sessions are told of the client's agent, once somebody asked for it: a session that starts next waits for that.
+    agent: Option<watch::Receiver<Option<PathBuf>>>,
 }
 
 impl LocalAuthority {
@@ -32,15 +33,24 @@ impl LocalAuthority {
         Self { judge, agent: None }
     }
 
-    /// Listens for the client's agent: at once, so that a session that is started next is told of it.
-    fn listen_for_agent(&mut self) -> Result<(u16, forward::Listeners), Refused> {
-        let plan = self.judge.plan_listening(&Place::Agent)?;
-        let home = plan.agent_home.unwrap_or_default();
-        let (socket, listener) = AgentSocket::make(&home).map_err(|error| Refused::failed(error.to_string()))?;
-        let path = socket.path().to_owned();
-        let listeners = forward::Listeners::for_agent(socket, listener)?;
-        self.agent = Some(path);
-        Ok((0, listeners))
+    /// Listens for the client's agent. It starts at once, and elsewhere: others may hold the folder's lock.
+    fn listen_for_agent(&mut self) -> impl Future<Output = Result<(u16, forward::Listeners), Refused>> + use<> {
+        let (tell, agent) = watch::channel(None);
+        self.agent = Some(agent);
+        let judge = self.judge.clone();
+        let failed = |error: io::Error| Refused::failed(error.to_string());
+        let making = spawn_blocking(move || {
+            let plan = judge.plan_listening(&Place::Agent)?;
+            AgentSocket::make(&plan.agent_home.unwrap_or_default()).map_err(failed)
+        });
+        async move {
+            let made = making.await.unwrap_or_else(|error| Err(failed(io::Error::other(error))));
+            let (socket, listener) = made?;
+            let path = socket.path().to_owned();
+            let listeners = forward::Listeners::for_agent(socket, listener)?;
+            tell.send_replace(Some(path));
+            Ok((0, listeners))
+        }
     }
 
     /// Asks on a thread of its own, for passwords behind the bound on hashing.
@@ -64,7 +74,11 @@ impl LocalAuthority {
 
 impl Authority for LocalAuthority {
     fn sign(&mut self, host_key: Vec<u8>, algorithm: SignatureAlgorithm, data: Vec<u8>) -> Answer<Option<Vec<u8>>> {
-        Box::pin(ready(self.judge.shared.host_keys.sign(&host_key, algorithm, &data)))
+        let shared = self.judge.shared.clone();
+        match shared.host_keys.is_elsewhere(&host_key) {
+            true => self.ask(false, None, move |_| shared.host_keys.sign(&host_key, algorithm, &data)),
+            false => Box::pin(ready(shared.host_keys.sign(&host_key, algorithm, &data))),
+        }
     }
 
     fn look_up(&mut self, user: Vec<u8>) -> Answer<UserPolicy> {
@@ -97,6 +111,11 @@ impl Authority for LocalAuthority {
         Box::pin(async move {
             let started = async {
                 let launch = launch?;
+                let agent = match agent {
+                    // Whoever does not listen after all lets go of the other end.
+                    Some(mut agent) => agent.wait_for(Option::is_some).await.ok().and_then(|path| path.clone()),
+                    None => None,
+                };
                 trail.session_decided(key, &launch);
                 let mut opened = spawn_blocking(move || launch.run(agent.as_deref(), Outside::default()))
                     .await
@@ -135,7 +154,7 @@ impl Authority for LocalAuthority {
         Box::pin(async move {
             let listened = async {
                 if let Some(agent) = agent {
-                    return agent;
+                    return agent.await;
                 }
                 let plan = judge.plan_listening(&place)?;
                 forward::listen(&plan).await

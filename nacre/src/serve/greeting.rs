@@ -21,7 +21,7 @@ pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener], passed: boo
         let _ = writeln!(out, "  listening   {address}{given}");
     }
     for loaded in keys.iter() {
-        let public = loaded.key.public_key();
+        let public = &loaded.public;
         let _ = writeln!(out, "  host key    {} {}", public.type_label(), public.fingerprint_sha256());
     }
     if let Mode::User(_) = &place.mode {

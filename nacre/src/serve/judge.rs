@@ -251,6 +251,7 @@ impl Judge {
             signals: !forced,
             accept_env: options.accept_env.iter().cloned().chain(usual).collect(),
             limits: Some(limits::of(options)),
+            channel_timeouts: options.channel_timeouts.clone(),
         }
     }
 

@@ -9,6 +9,7 @@ mod configuration;
 mod environment;
 pub mod forward;
 mod greeting;
+mod host_agent;
 mod host_keys;
 mod install;
 mod instead;
@@ -39,6 +40,7 @@ use crate::{output, state};
 use activation::Single;
 use audit::{Event, Happening};
 use configuration::Place;
+use host_agent::HostAgent;
 use host_keys::HostKeys;
 use listener::{Listener, serve_one};
 use log::Target;
@@ -132,13 +134,14 @@ fn load_plain_host_keys(
     place: &Place,
     tell: impl FnMut(String),
 ) -> Result<HostKeys, Failure> {
+    let agent = options.host_key_agent.as_deref().and_then(HostAgent::named);
     let named: Vec<PathBuf> = options.host_keys.iter().map(PathBuf::from).collect();
     if !named.is_empty() {
-        return HostKeys::read(&named, tell);
+        return HostKeys::read(&named, agent.as_ref(), tell);
     }
     let system: Vec<PathBuf> = place.system_host_keys().into_iter().filter(|path| path.exists()).collect();
     if !system.is_empty() {
-        return HostKeys::read(&system, tell);
+        return HostKeys::read(&system, agent.as_ref(), tell);
     }
     state::prepare(&place.state)?;
     HostKeys::read_or_make(&place.state, tell)

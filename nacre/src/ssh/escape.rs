@@ -22,6 +22,8 @@ pub enum Action {
     Less,
     /// `~C`: a command line.
     CommandLine,
+    /// `~I`: what was agreed with the server.
+    Information,
     /// A letter that OpenSSH knows and this client does nothing for.
     Unsupported(char),
 }
@@ -79,6 +81,7 @@ impl Escapes {
              {c}.   - end the connection\n \
              {c}B   - send a BREAK to the remote system\n \
              {c}C   - open a command line (EnableEscapeCommandline)\n \
+             {c}I   - show what was agreed with the server\n \
              {c}R   - renew the keys\n \
              {c}V/v - say less/more (LogLevel)\n \
              {c}^Z  - suspend the client\n \
@@ -101,7 +104,8 @@ fn action(byte: u8) -> Option<Action> {
         b'v' => Action::More,
         b'V' => Action::Less,
         b'C' => Action::CommandLine,
-        b'&' | b'I' => Action::Unsupported(char::from(byte)),
+        b'I' => Action::Information,
+        b'&' => Action::Unsupported(char::from(byte)),
         _ => return None,
     })
 }
@@ -151,10 +155,10 @@ mod tests {
 
     #[test]
     fn every_letter() {
-        use Action::{Break, CommandLine, Help, Less, List, More, Rekey, Unsupported};
-        let (sent, actions) = typed(b"~#~?~R~B~v~V~C~&x");
+        use Action::{Break, CommandLine, Help, Information, Less, List, More, Rekey, Unsupported};
+        let (sent, actions) = typed(b"~#~?~R~B~v~V~C~I~&x");
         assert_eq!(sent, b"x");
-        assert_eq!(actions, [List, Help, Rekey, Break, More, Less, CommandLine, Unsupported('&')]);
+        assert_eq!(actions, [List, Help, Rekey, Break, More, Less, CommandLine, Information, Unsupported('&')]);
     }
 
     #[test]

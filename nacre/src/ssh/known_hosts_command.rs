@@ -1,5 +1,6 @@
 //! KnownHostsCommand: runs the program that tells host keys. It runs as the person, as ssh does it, and has little room.
 
+use crate::world::Machine;
 use nacre_config::client::{HostKeyFacts, KnownHostsCommand};
 use nacre_crypto::PublicKey;
 use std::io::{self, Read};
@@ -24,7 +25,7 @@ fn told(command: &KnownHostsCommand, host: &str, key: Option<&PublicKey>) -> Res
         fingerprint,
     });
     let why = if key.is_some() { "HOSTNAME" } else { "ORDER" };
-    let words = command.words(why, host, shown)?;
+    let words = command.words(why, host, shown, &Machine)?;
     let [program, arguments @ ..] = words.as_slice() else { return Err("it names no program".to_owned()) };
     output(Command::new(program).args(arguments)).map_err(|error| format!("{program}: {error}"))
 }

@@ -15,6 +15,7 @@ mod host_key;
 mod host_key_changes;
 mod host_key_update;
 pub(crate) mod identities;
+mod information;
 mod known_hosts_command;
 mod local_command;
 pub(crate) mod log;

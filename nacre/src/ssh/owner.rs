@@ -14,6 +14,7 @@ use super::share::{Master, Wish};
 use super::signals::{Came, Signals};
 use super::stage::Stage;
 use nacre_config::client::{ClientOptions, LogLevel};
+use nacre_net::forward::limit_idling;
 use nacre_net::{Owner, Port, PumpEvent};
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::client::{AnswerPrompts, Attempt, ChangePassword, ChooseMethod, PasswordChange, SignRequest};
@@ -355,7 +356,10 @@ impl ClientOwner {
             Err(error) => return self.end(port, End::Refused(format!("standard input and output: {error}"))),
         };
         match port.connection.open_channel(port.now, names::CHANNEL_SESSION, b"") {
-            Ok(channel) => self.session = Some(Session::new(channel, plan, stage, knows_extensions)),
+            Ok(channel) => {
+                limit_idling(port, channel, self.options.channel_timeouts.of(names::CHANNEL_SESSION));
+                self.session = Some(Session::new(channel, plan, stage, knows_extensions));
+            }
             Err(error) => return self.end(port, End::Refused(error.to_string())),
         }
         self.run_local_command();
@@ -547,6 +551,13 @@ impl Owner for ClientOwner {
                     Some(verdict) => self.on_verdict(port, verdict),
                     None => self.on_session_event(port, Event::OpenFailed { channel, reason, description }),
                 }
+            }
+            Event::Expired { channel } if self.tunnels.on_expired(port, channel) => {}
+            Event::Expired { channel } => {
+                // A server may agree only once the command has ended: nobody waits for that.
+                port.pumps.close_sources(channel);
+                port.pumps.end_inbound(channel);
+                self.on_session_event(port, Event::Closed { channel });
             }
             Event::Closed { channel } => match self.tunnels.on_closed(channel) {
                 Some(verdict) => self.on_verdict(port, verdict),

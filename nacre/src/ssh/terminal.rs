@@ -1,6 +1,7 @@
 //! The person's terminal during a session: raw mode, keys with their escapes, and the window's size.
 
 use super::escape::{Action, Escapes};
+use super::information;
 use super::log::Log;
 use super::obscure::{CHAFF, Clock, Turn};
 use super::stage::Stage;
@@ -207,6 +208,7 @@ impl Terminal {
                 let level = self.log.change(action == Action::More);
                 self.log.tell(&format!("[LogLevel {}]", format!("{level:?}").to_uppercase()));
             }
+            Action::Information => self.log.tell(&information::of(port.connection)),
             Action::Unsupported(letter) => self.log.tell(&format!("The escape {letter} is not done here.")),
         }
     }

@@ -65,7 +65,7 @@ pub fn require(name: &str, package: &str) -> Command {
     program(path.to_str().unwrap())
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -6,6 +6,7 @@ use super::readers::{
     read_obscure, read_permit_remote_open, read_proxy_jump, read_remote_forward, read_send_env,
 };
 use crate::algorithms::Class;
+use crate::channel_timeout;
 use crate::kind::{Kind, Row, Words, keywords};
 use crate::words::{DIGESTS, FACILITIES, FAMILIES, LOG_LEVELS, read_ip_qos, read_mode, read_rekey_limit, read_set_env};
 
@@ -155,7 +156,7 @@ keywords! {
         SendEnv = Row::new(Kind::Custom(read_send_env)).append(),
         SetEnv = Row::new(Kind::Custom(read_set_env)),
         LogVerbose = Row::new(Kind::List).default("none").warn(&["none"], "LogLevel alone counts"),
-        ChannelTimeout = Row::new(Kind::List).default("none").warn(&["none"], "idle channels stay open"),
+        ChannelTimeout = Row::new(Kind::Custom(channel_timeout::read)).default("none"),
         PermitRemoteOpen = Row::new(Kind::Custom(read_permit_remote_open)).default("any"),
         AddKeysToAgent = Row::new(Kind::Custom(read_add_keys_to_agent)).default("false"),
         ForwardAgent = Row::new(Kind::WordOrText(YES_NO)).default("no"),

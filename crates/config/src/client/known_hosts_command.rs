@@ -2,6 +2,7 @@
 
 use crate::expand::{self, Tokens};
 use crate::token;
+use crate::world::World;
 
 /// The command and what its arguments may tell of the connection.
 #[derive(Debug, Clone)]
@@ -22,12 +23,18 @@ pub struct HostKeyFacts<'a> {
 }
 
 impl KnownHostsCommand {
-    /// The program and its arguments, tokens filled in after the line was cut into words. `why` is `ORDER` before there is a
+    /// The program and its arguments, tokens and variables filled in after the line was cut into words. `why` is `ORDER` before there is a
     /// key, `HOSTNAME` with one; `host` is the name that is looked for.
     ///
     /// # Errors
     /// The line cannot be read or filled in, or names no absolute path; the text says why.
-    pub fn words(&self, why: &str, host: &str, shown: Option<HostKeyFacts<'_>>) -> Result<Vec<String>, String> {
+    pub fn words(
+        &self,
+        why: &str,
+        host: &str,
+        shown: Option<HostKeyFacts<'_>>,
+        world: &dyn World,
+    ) -> Result<Vec<String>, String> {
         let none = HostKeyFacts { key_type: "NONE", key: "NONE", fingerprint: "NONE" };
         let facts = shown.unwrap_or(none);
         let tokens = self
@@ -42,6 +49,6 @@ impl KnownHostsCommand {
         if !words.first().is_some_and(|program| program.starts_with('/')) {
             return Err("it must begin with the absolute path of a program".to_owned());
         }
-        words.iter().map(|word| expand::expand(word, &tokens, None)).collect()
+        words.iter().map(|word| expand::expand(word, &tokens, Some(world))).collect()
     }
 }

@@ -8,6 +8,7 @@ use super::readers::obscure_interval;
 use super::{Endpoint, Forward, ForwardKind, JumpHost, Keyword, KnownHostsCommand, names, tokens};
 use crate::algorithms::{self, AlgorithmSets, Class};
 use crate::authorized_keys::PermitTarget;
+use crate::channel_timeout::ChannelTimeouts;
 use crate::error::{ConfigError, ErrorKind, Errors, Warning};
 use crate::expand::{self, Tokens};
 use crate::kind::Keyword as _;
@@ -112,6 +113,8 @@ pub struct ClientOptions {
     pub warn_weak_crypto: bool,
     /// When to renew keys.
     pub rekey_limit: RekeyLimit,
+    /// How long channels may carry nothing.
+    pub channel_timeouts: ChannelTimeouts,
     /// The methods to try, in order, when set.
     pub preferred_authentications: Option<Vec<String>>,
     /// Log in with keys.
@@ -335,7 +338,9 @@ impl Builder<'_> {
     fn known_hosts_command(&self, tokens: &Tokens) -> Result<Option<KnownHostsCommand>, ConfigError> {
         let Some(line) = self.settings.text_or_none(Keyword::KnownHostsCommand) else { return Ok(None) };
         let command = KnownHostsCommand { line, tokens: tokens.clone() };
-        command.words("ORDER", "", None).map_err(|reason| self.error(Keyword::KnownHostsCommand, reason))?;
+        command
+            .words("ORDER", "", None, self.world)
+            .map_err(|reason| self.error(Keyword::KnownHostsCommand, reason))?;
         Ok(Some(command))
     }
 
@@ -453,6 +458,7 @@ impl Builder<'_> {
             macs: self.algorithms(Keyword::MACs, Class::Mac),
             warn_weak_crypto: self.settings.text(Keyword::WarnWeakCrypto) != "no",
             rekey_limit: words::rekey_limit(&self.settings.words(Keyword::RekeyLimit)),
+            channel_timeouts: ChannelTimeouts::of_words(&self.settings.words(Keyword::ChannelTimeout)),
             preferred_authentications: self
                 .settings
                 .text_or_none(Keyword::PreferredAuthentications)

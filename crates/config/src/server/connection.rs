@@ -6,6 +6,7 @@ use super::Keyword;
 use super::options::{algorithm_list, span};
 use super::values::{AllowForwarding, GatewayPorts, PermitRootLogin, Permits, Subsystem};
 use crate::algorithms::{AlgorithmSets, Class};
+use crate::channel_timeout::ChannelTimeouts;
 use crate::client::LogLevel;
 use crate::settings::Settings;
 use crate::time::RekeyLimit;
@@ -56,6 +57,8 @@ pub struct ConnectionOptions {
     pub unused_connection_timeout: Option<Duration>,
     /// When to renew keys.
     pub rekey_limit: RekeyLimit,
+    /// How long channels may carry nothing.
+    pub channel_timeouts: ChannelTimeouts,
     /// The subsystems.
     pub subsystems: Vec<Subsystem>,
     /// The command to run whatever the client asks for.
@@ -163,6 +166,7 @@ impl ConnectionOptions {
             client_alive_count_max: s.number(Keyword::ClientAliveCountMax),
             unused_connection_timeout: Some(span(s, Keyword::UnusedConnectionTimeout)).filter(|span| !span.is_zero()),
             rekey_limit: words::rekey_limit(&s.words(Keyword::RekeyLimit)),
+            channel_timeouts: ChannelTimeouts::of_words(&s.words(Keyword::ChannelTimeout)),
             subsystems: subsystems(s),
             force_command: s.text_or_none(Keyword::ForceCommand),
             chroot_directory: s.text_or_none(Keyword::ChrootDirectory),

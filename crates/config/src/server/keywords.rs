@@ -6,6 +6,7 @@ use super::readers::{
     read_subsystem,
 };
 use crate::algorithms::Class;
+use crate::channel_timeout;
 use crate::kind::{Kind, Row, Words, keywords};
 use crate::words::{
     DIGESTS, FACILITIES, FAMILIES, LOG_FORMATS, LOG_LEVELS, read_ip_qos, read_mode, read_rekey_limit, read_set_env,
@@ -112,7 +113,7 @@ keywords! {
         AuthorizedKeysCommandUser = text("none").in_match(),
         AuthorizedPrincipalsCommand = Row::new(Kind::Rest).default("none").in_match(),
         AuthorizedPrincipalsCommandUser = text("none").in_match(),
-        HostKeyAgent = text("none").warn(&["none"], "host keys are read from their files"),
+        HostKeyAgent = text("none"),
         PAMServiceName = text("").in_match(),
         SshdSessionPath = text("").ignored(),
         SshdAuthPath = text("").ignored(),
@@ -136,8 +137,7 @@ keywords! {
         SetEnv = Row::new(Kind::Custom(read_set_env)).in_match(),
         AuthenticationMethods = Row::new(Kind::Custom(read_authentication_methods)).default("any").in_match(),
         LogVerbose = Row::new(Kind::List).default("none").in_match().warn(&["none"], "LogLevel alone counts"),
-        ChannelTimeout = Row::new(Kind::List).default("none").in_match()
-            .stop(&["none"], "idle channels would stay open"),
+        ChannelTimeout = Row::new(Kind::Custom(channel_timeout::read)).default("none").in_match(),
         Subsystem = Row::new(Kind::Custom(read_subsystem)).in_match().append(),
         MaxStartups = Row::new(Kind::Custom(read_max_startups)).default("100:30:1000"),
         PerSourceMaxStartups = Row::new(Kind::Custom(read_source_limit)).default("none"),

@@ -27,6 +27,8 @@ pub struct ServerOptions {
     pub address_family: AddressFamily,
     /// The private host key files named; empty leaves the choice to the program.
     pub host_keys: Vec<String>,
+    /// The socket of the agent that has the private halves of host keys, or `SSH_AUTH_SOCK`.
+    pub host_key_agent: Option<String>,
     /// The certificate files named, each for one of the host keys.
     pub host_certificates: Vec<String>,
     /// Signature algorithms for host keys, best first.
@@ -107,6 +109,7 @@ impl ServerOptions {
             listen_addresses: s.words(Keyword::ListenAddress).iter().filter_map(|text| Listen::parse(text)).collect(),
             address_family: AddressFamily::of(&s.text(Keyword::AddressFamily)),
             host_keys: s.words(Keyword::HostKey).into_iter().filter(|path| path != "none").collect(),
+            host_key_agent: s.text_or_none(Keyword::HostKeyAgent),
             host_certificates: s.words(Keyword::HostCertificate).into_iter().filter(|path| path != "none").collect(),
             login_grace_time: span(s, Keyword::LoginGraceTime),
             max_startups: MaxStartups::parse(&s.text(Keyword::MaxStartups)).unwrap_or(MaxStartups {

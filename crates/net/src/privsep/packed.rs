@@ -4,6 +4,7 @@
 use crate::server::authority::{
     Exit, KeyCheck, Permissions, Place, PtyRequest, Refused, SessionRequests, Start, Target,
 };
+use nacre_config::channel_timeout::ChannelTimeouts;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::KeyProof;
@@ -274,7 +275,8 @@ packed_fields!(Originator { address, port });
 packed_fields!(WindowSize { columns, rows, width, height });
 packed_fields!(PtyRequest { term, size, modes });
 packed_fields!(SessionRequests { pty, env, agent, start });
-packed_fields!(Permissions { pty, max_sessions, signals, accept_env, limits });
+packed_fields!(Permissions { pty, max_sessions, signals, accept_env, limits, channel_timeouts });
+packed_fields!(ChannelTimeouts { limits });
 packed_fields!(ConnectionLimits { rekey, keepalive, unused_timeout });
 packed_fields!(RekeyPolicy { bytes, time });
 packed_fields!(Keepalive { interval, count_max });

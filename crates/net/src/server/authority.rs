@@ -6,6 +6,7 @@
 
 use crate::descriptor::Descriptor;
 use crate::forward::Arrival;
+use nacre_config::channel_timeout::ChannelTimeouts;
 use nacre_proto::ConnectionLimits;
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
@@ -130,6 +131,8 @@ pub struct Permissions {
     pub accept_env: Vec<String>,
     /// What holds for the connection from here on; `None` leaves what it began with.
     pub limits: Option<ConnectionLimits>,
+    /// How long channels may carry nothing.
+    pub channel_timeouts: ChannelTimeouts,
 }
 
 impl Permissions {

@@ -10,6 +10,7 @@ use super::session::{Session, Starting};
 use super::tasks::Tasks;
 use crate::descriptor::Descriptor;
 use crate::driver::{Owner, Port};
+use crate::forward::{kind_of, limit_idling};
 use crate::pump::PumpEvent;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{
@@ -56,7 +57,7 @@ enum Answered {
     Interactive(Pending<CheckKeyboardInteractive>, KeyboardInteractiveVerdict),
     Started(Starting),
     Proof(Pending<GrantGlobal>, Vec<Option<Vec<u8>>>),
-    Connected(Pending<OpenChannel>, LocalChannel, Result<Descriptor, Refused>),
+    Connected(Pending<OpenChannel>, LocalChannel, &'static str, Result<Descriptor, Refused>),
     Listening(Option<Pending<GrantGlobal>>, ForwardRequest, Result<Listening, Refused>),
     Agent(Result<Listening, Refused>),
 }
@@ -182,13 +183,16 @@ impl ServerOwner {
             Err(error) => reject(reason::open::ADMINISTRATIVELY_PROHIBITED, &format!("{kind}: {error}")),
             Ok(None) => self.on_open(channel, kind),
             Ok(Some(_)) if self.is_draining() => reject(reason::open::RESOURCE_SHORTAGE, STOPPING),
-            Ok(Some(open)) => match Wanted::of(open) {
-                Some(target) => {
-                    let answer = self.authority.connect(target);
-                    return self.tasks.push(answer, move |result| Answered::Connected(pending, channel, result));
+            Ok(Some(open)) => {
+                let kind = kind_of(&open);
+                match Wanted::of(open) {
+                    Some(target) => {
+                        let answer = self.authority.connect(target);
+                        return self.tasks.push(answer, move |r| Answered::Connected(pending, channel, kind, r));
+                    }
+                    None => reject(reason::open::ADMINISTRATIVELY_PROHIBITED, "not asked for"),
                 }
-                None => reject(reason::open::ADMINISTRATIVELY_PROHIBITED, "not asked for"),
-            },
+            }
         };
         let _ = port.connection.answer(port.now, pending, answer);
     }
@@ -272,9 +276,15 @@ impl ServerOwner {
             Start::Exec(command) => format!("command {}", clean_line(command, 200)),
             Start::Subsystem(name) => format!("subsystem {}", clean_line(name.as_bytes(), 200)),
         };
+        // As ChannelTimeout names it.
+        let kind = match &start {
+            Start::Shell => "session:shell".to_owned(),
+            Start::Exec(_) => "session:command".to_owned(),
+            Start::Subsystem(name) => format!("session:subsystem:{name}"),
+        };
         let Some(session) = self.session(channel) else { return answer(port, pending, false) };
         let Some(requests) = session.begin(start) else { return answer(port, pending, false) };
-        session.what = what;
+        (session.what, session.kind) = (what, kind);
         self.ask_start(channel, requests, pending);
     }
 
@@ -298,8 +308,8 @@ impl ServerOwner {
                 self.on_started(port, starting);
                 Ok(())
             }
-            Answered::Connected(pending, channel, result) => {
-                self.forwarding().on_connected(port, pending, channel, result)
+            Answered::Connected(pending, channel, kind, result) => {
+                self.forwarding().on_connected(port, pending, channel, kind, result)
             }
             Answered::Listening(pending, request, result) => {
                 self.forwarding().on_listening(port, pending, request, result)
@@ -322,7 +332,10 @@ impl ServerOwner {
             Ok(started) => {
                 tracing::debug!(parent: &log, "session {}: {} started", channel.number(), session.what);
                 answer(port, pending, true);
+                let kind = session.kind.clone();
                 session.run(port, started);
+                let limit = self.permissions.as_ref().and_then(|p| p.channel_timeouts.of(&kind));
+                limit_idling(port, channel, limit);
             }
             Err(error) => {
                 tracing::debug!(parent: &log, "session {}: {} refused: {error}", channel.number(), session.what);
@@ -334,8 +347,24 @@ impl ServerOwner {
         }
     }
 
+    /// A channel carried nothing for too long: what it was joined with goes at once, whatever the client makes of it.
+    fn on_expired(&mut self, port: &mut Port<'_>, channel: LocalChannel) {
+        port.pumps.detach(channel);
+        if let Some(place) = self.sessions.iter().position(|s| s.channel == channel) {
+            let session = self.sessions.swap_remove(place);
+            tracing::info!(parent: &self.log, "session {}: {} closed, idle (ChannelTimeout)", channel.number(), session.what);
+            self.leaving.let_go(session);
+        } else if let Some(forwarding) = &mut self.forwarding {
+            forwarding.on_expired(channel);
+            tracing::info!(parent: &self.log, "forward {} closed, idle (ChannelTimeout)", channel.number());
+        }
+    }
+
     fn forwarding(&mut self) -> &mut Forwarding {
-        self.forwarding.get_or_insert_default()
+        self.forwarding.get_or_insert_with(|| {
+            let permissions = self.permissions.as_ref();
+            Box::new(Forwarding::new(permissions.map(|p| p.channel_timeouts.clone()).unwrap_or_default()))
+        })
     }
 
     /// A global request; without a question nobody waits for the answer.
@@ -463,6 +492,7 @@ impl Owner for ServerOwner {
                     session.take_eof();
                 }
             }
+            Event::Expired { channel } => self.on_expired(port, channel),
             Event::Closed { channel } => {
                 if self.forwarding.as_mut().is_some_and(|forwarding| forwarding.on_closed(channel)) {
                     return;

@@ -4,8 +4,9 @@
 use super::authority::{Listening, Place, Refused, Target};
 use crate::descriptor::Descriptor;
 use crate::driver::Port;
-use crate::forward::{Arrival, Forwards};
+use crate::forward::{Arrival, Forwards, kind_of, limit_idling};
 use crate::pump::PumpEvent;
+use nacre_config::channel_timeout::ChannelTimeouts;
 use nacre_proto::{Error, GrantGlobal, GrantRequest, LocalChannel, OpenAnswer, OpenChannel, Pending};
 use nacre_wire::forward::{ForwardOpen, ForwardRequest};
 use nacre_wire::reason::open as reason;
@@ -113,8 +114,9 @@ pub(super) struct Forwarding {
     standing: Vec<Standing>,
     asked: Asked,
     /// Connections whose channels the client has not confirmed yet.
-    opening: HashMap<LocalChannel, Descriptor>,
+    opening: HashMap<LocalChannel, (&'static str, Descriptor)>,
     agent: Agent,
+    timeouts: ChannelTimeouts,
 }
 
 impl Forwarding {
@@ -133,12 +135,13 @@ impl Forwarding {
         port: &mut Port<'_>,
         pending: Pending<OpenChannel>,
         channel: LocalChannel,
+        kind: &str,
         result: Result<Descriptor, Refused>,
     ) -> Result<(), Error> {
         match result {
             Ok(socket) => {
                 port.connection.answer(port.now, pending, OpenAnswer::Accept)?;
-                self.carried.join(port, channel, socket);
+                self.join(port, channel, kind, socket);
                 Ok(())
             }
             Err(Refused { prohibited, why }) => {
@@ -214,14 +217,30 @@ impl Forwarding {
 
     /// The client takes a connection.
     pub(super) fn on_opened(&mut self, port: &mut Port<'_>, channel: LocalChannel) {
-        if let Some(socket) = self.opening.remove(&channel) {
-            self.carried.join(port, channel, socket);
+        if let Some((kind, socket)) = self.opening.remove(&channel) {
+            self.join(port, channel, kind, socket);
         }
     }
 
     /// The client does not.
     pub(super) fn on_open_failed(&mut self, channel: LocalChannel) {
         self.opening.remove(&channel);
+    }
+
+    /// Of a connection whose channels may carry nothing for so long.
+    pub(super) fn new(timeouts: ChannelTimeouts) -> Self {
+        Self { timeouts, ..Self::default() }
+    }
+
+    /// A channel carried nothing for too long. Nobody asks for it any more.
+    pub(super) fn on_expired(&mut self, channel: LocalChannel) {
+        self.carried.on_closed(channel);
+    }
+
+    /// Joins a channel with its socket.
+    fn join(&mut self, port: &mut Port<'_>, channel: LocalChannel, kind: &str, socket: Descriptor) {
+        self.carried.join(port, channel, socket);
+        limit_idling(port, channel, self.timeouts.of(kind));
     }
 
     pub(super) fn on_closed(&mut self, channel: LocalChannel) -> bool {
@@ -242,10 +261,10 @@ impl Forwarding {
                     Poll::Pending => return true,
                     Poll::Ready(Ok(arrival)) => {
                         moved = true;
-                        let opened = standing.open(&arrival).map(|open| port.connection.open_forward(port.now, &open));
+                        let Some(open) = standing.open(&arrival) else { continue };
                         // Beyond the bound on channels there is no room for it: it is closed.
-                        if let Some(Ok(channel)) = opened {
-                            opening.insert(channel, arrival.socket);
+                        if let Ok(channel) = port.connection.open_forward(port.now, &open) {
+                            opening.insert(channel, (kind_of(&open), arrival.socket));
                         }
                     }
                     Poll::Ready(Err(error)) => {

@@ -55,6 +55,8 @@ pub(super) struct Session {
     input_ended: bool,
     /// What it runs, for the log.
     pub(super) what: String,
+    /// The same as ChannelTimeout names it.
+    pub(super) kind: String,
 }
 
 impl Session {
@@ -71,6 +73,7 @@ impl Session {
             early: Backlog::default(),
             input_ended: false,
             what: String::new(),
+            kind: String::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! may be left out.
 #![allow(dead_code)]
 
+use nacre_config::channel_timeout::ChannelTimeouts;
 use nacre_net::privsep::{ConnectionSettings, EndedHow, FromMonitor, StreamsKind, ToMonitor};
 use nacre_net::server::authority::{
     Exit, KeyCheck, Permissions, Place, PtyRequest, Refused, SessionRequests, Start, Target,
@@ -96,7 +97,9 @@ fn permissions() -> Permissions {
     let keepalive = Some(Keepalive { interval: Duration::from_millis(1500), count_max: 3 });
     let rekey = RekeyPolicy { bytes: Some(1), time: Some(Duration::from_secs(1)) };
     let limits = Some(ConnectionLimits { rekey, keepalive, unused_timeout: Some(Duration::ZERO) });
-    Permissions { pty: true, max_sessions: 10, signals: false, accept_env: vec!["LC_*".into()], limits }
+    let channel_timeouts = ChannelTimeouts { limits: vec![("session:*".to_owned(), Duration::from_secs(300))] };
+    let accept_env = vec!["LC_*".into()];
+    Permissions { pty: true, max_sessions: 10, signals: false, accept_env, limits, channel_timeouts }
 }
 
 fn policy() -> UserPolicy {

@@ -5,6 +5,7 @@ use crate::limits;
 use nacre_wire::WriteExt;
 use nacre_wire::number;
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// Our number for a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +115,19 @@ pub(crate) struct Said {
     pub close: bool,
 }
 
+/// How long a channel may carry no data before it is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Idle {
+    pub limit: Duration,
+    pub since: Instant,
+}
+
+impl Idle {
+    pub(crate) fn deadline(self) -> Instant {
+        self.since + self.limit
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub state: State,
@@ -139,6 +153,8 @@ pub(crate) struct Channel {
     pub interactive: bool,
     /// The application was refused room and waits to hear of some.
     pub wants_room: bool,
+    /// How long it may carry nothing, and when it last carried something.
+    pub idle: Option<Idle>,
     pub bytes_sent: u64,
     pub bytes_received: u64,
 }
@@ -160,6 +176,7 @@ impl Channel {
             awaiting: VecDeque::new(),
             interactive: false,
             wants_room: false,
+            idle: None,
             bytes_sent: 0,
             bytes_received: 0,
         }
@@ -171,6 +188,13 @@ impl Channel {
         self.outbound = OutboundWindow::new(window);
         let room = limits::MAX_PACKET_LENGTH - 1024;
         self.max_packet = usize::try_from(max_packet).unwrap_or(usize::MAX).min(room);
+    }
+
+    /// It carries data.
+    pub(crate) fn used(&mut self, now: Instant) {
+        if let Some(idle) = &mut self.idle {
+            idle.since = now;
+        }
     }
 
     /// Bytes of data that may be put into a message now.

@@ -105,6 +105,7 @@ impl Mux {
         if channel.received.eof || channel.received.close {
             return Err(Error::PeerMisbehaved(Misbehaviour::ChannelState));
         }
+        channel.used(now);
         if data.len() > channel.our_max_packet as usize {
             return Err(Error::PeerMisbehaved(Misbehaviour::Window));
         }

@@ -4,6 +4,7 @@
 //! layer can make (threats A1, T3).
 
 pub(crate) mod channel;
+mod idle;
 mod inbound;
 pub(crate) mod outbound;
 pub(crate) mod window;

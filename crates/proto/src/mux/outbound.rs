@@ -226,6 +226,7 @@ impl Mux {
                 transport.seal_now(now, &message, out)?;
                 channel.outbound.use_up(n);
                 channel.bytes_sent += n as u64;
+                channel.used(now);
             }
         }
         let drained = channel.unsent.is_empty();

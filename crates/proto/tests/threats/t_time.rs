@@ -315,6 +315,50 @@ fn t20_a_connection_without_channels_is_closed_when_its_time_is_over() {
 }
 
 #[test]
+fn t20_a_channel_that_carries_nothing_is_closed_and_the_connection_goes_on() {
+    let mut pair = Pair::logged_in(nacre_testkit::pair::Setup::default());
+    let (client, server) = pair.open_session();
+    let (other, _) = pair.open_session();
+    pair.server.connection.channel(server).unwrap().limit_idling(pair.now, Some(60 * SECOND));
+    let closed = format!("closed {}", client.number());
+    // Either direction counts.
+    for turn in 0..4 {
+        pair.advance(59 * SECOND);
+        match turn % 2 {
+            0 => pair.client.connection.channel(client).unwrap().write(Stream::Main, b"up"),
+            _ => pair.server.connection.channel(server).unwrap().write(Stream::Main, b"down"),
+        };
+        pair.drive();
+        assert!(!pair.client.log.contains(&closed), "{turn}");
+    }
+    pair.advance(60 * SECOND);
+    assert!(pair.client.log.contains(&closed), "{:?}", pair.client.log);
+    assert!(pair.server.log.contains(&format!("expired {}", server.number())), "{:?}", pair.server.log);
+    // The other one has no limit, and the connection stands.
+    pair.advance(600 * SECOND);
+    assert_eq!(pair.client.connection.channel(other).unwrap().write(Stream::Main, b"still here"), 10);
+    pair.drive();
+    assert_eq!((&pair.client.error, &pair.server.error), (&None, &None));
+}
+
+#[test]
+fn t20_a_peer_that_takes_nothing_does_not_keep_an_idle_channel_open() {
+    let mut raw = Raw::client(Setup::default());
+    raw.log_in();
+    let channel = raw.open_session();
+    let now = raw.now;
+    let mut ours = raw.end.connection.channel(channel.local).unwrap();
+    ours.limit_idling(now, Some(60 * SECOND));
+    // More than the window holds.
+    while ours.write(Stream::Main, &[0; 1 << 16]) > 0 {}
+    ours.eof();
+    raw.advance(61 * SECOND);
+    let numbers = raw.numbers();
+    assert!(numbers.contains(&number::CHANNEL_CLOSE) && !numbers.contains(&number::CHANNEL_EOF), "{numbers:?}");
+    raw.assert_alive();
+}
+
+#[test]
 fn t19_volume_before_login_is_a_hard_stop() {
     let mut ignore = vec![number::IGNORE];
     ignore.put_string(vec![0; 256 * 1024]);

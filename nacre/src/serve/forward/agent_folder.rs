@@ -73,15 +73,19 @@ impl AgentFolder {
 
     /// Whoever changes anything holds this lock.
     fn lock(&self) -> io::Result<File> {
-        let folder = File::open(&self.path)?;
-        for _ in 0..LOCK_TRIES {
-            match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(folder),
-                Err(Errno::WOULDBLOCK) => std::thread::sleep(BETWEEN_TRIES),
-                Err(error) => return Err(error.into()),
+        for _ in 1..LOCK_TRIES {
+            match self.lock_at_once() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(BETWEEN_TRIES),
+                other => return other,
             }
         }
-        Err(ErrorKind::WouldBlock.into())
+        self.lock_at_once()
+    }
+
+    fn lock_at_once(&self) -> io::Result<File> {
+        let folder = File::open(&self.path)?;
+        flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(folder)
     }
 
     /// A new folder.
@@ -138,7 +142,20 @@ impl AgentFolder {
     /// # Errors
     /// The folder cannot be changed.
     pub fn follow(&self) -> io::Result<()> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
+        self.follow_under(&lock)
+    }
+
+    /// As [`AgentFolder::follow`], by somebody who may not wait.
+    ///
+    /// # Errors
+    /// `WouldBlock` while somebody else changes the folder.
+    pub fn follow_at_once(&self) -> io::Result<()> {
+        let lock = self.lock_at_once()?;
+        self.follow_under(&lock)
+    }
+
+    fn follow_under(&self, _lock: &File) -> io::Result<()> {
         let living = self.living()?;
         // With nobody alive the links stay as they are: the next connection finds them.
         let Some(newest) = living.last() else { return Ok(()) };

@@ -6,7 +6,7 @@ use super::open::BACKLOG;
 use crate::agent::socket::new_folder;
 use nacre_sys::socket;
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -67,8 +67,10 @@ impl Drop for AgentSocket {
         agent_folder::take_away(&self.folder);
         if let Some((lives, all)) = self.lives.take() {
             drop(lives);
-            // What fails now is done by the next connection.
-            let _ = all.follow();
+            // Others are served on this thread, so it does not wait. What fails now is done by the next connection.
+            if all.follow_at_once().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                std::thread::spawn(move || drop(all.follow()));
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ use super::log::Log;
 use greeting::{Greeting, Heard};
 use listen::Sockets;
 use nacre_config::client::{ClientOptions, Endpoint, Forward, ForwardKind};
+use nacre_net::forward::{kind_of, limit_idling};
 use nacre_net::{Descriptor, Forwards, Port, Pump, PumpEvent};
 use nacre_proto::{LocalChannel, OpenAnswer, Pending, Stream};
 use nacre_sys::stdio;
@@ -153,8 +154,10 @@ impl Tunnels {
 
     fn open_stdio(&mut self, port: &mut Port<'_>, to: &Endpoint) -> Verdict {
         let from = Originator { address: "127.0.0.1".to_owned(), port: 65535 };
-        match port.connection.open_forward(port.now, &open_of(to, from)) {
+        let open = open_of(to, from);
+        match port.connection.open_forward(port.now, &open) {
             Ok(channel) => {
+                limit_idling(port, channel, self.options.channel_timeouts.of(kind_of(&open)));
                 self.stdio.channel = Some(channel);
                 self.told.insert(channel, format!("standard input and output to {}", shown(to)));
                 Verdict::Fine
@@ -234,6 +237,7 @@ impl Tunnels {
         open: &ForwardOpen,
         pending: Pending<nacre_proto::OpenChannel>,
     ) {
+        limit_idling(port, channel, self.options.channel_timeouts.of(kind_of(open)));
         if *open == ForwardOpen::AuthAgent {
             return self.agent.on_open(port, channel, pending);
         }
@@ -253,6 +257,17 @@ impl Tunnels {
     /// The server sends nothing more on a channel.
     pub fn on_eof(&mut self, channel: LocalChannel) {
         self.remotes.on_eof(channel);
+    }
+
+    /// A channel carried nothing for too long and is being closed: who is behind it is let go at once. False when it is not one of
+    /// these.
+    pub fn on_expired(&mut self, port: &mut Port<'_>, channel: LocalChannel) -> bool {
+        let Some(told) = self.told.get(&channel) else { return false };
+        self.log.info(&format!("{told}: closed, idle (ChannelTimeout)"));
+        if self.stdio.channel != Some(channel) {
+            port.pumps.detach(channel);
+        }
+        true
     }
 
     /// A channel is gone. `None` when it is not one of these.
@@ -359,6 +374,7 @@ impl Tunnels {
         self.log.debug(|| format!("connection: {told}"));
         match port.connection.open_forward(port.now, open) {
             Ok(channel) => {
+                limit_idling(port, channel, self.options.channel_timeouts.of(kind_of(open)));
                 self.told.insert(channel, told);
                 self.opening.insert(channel, Opening { socket, asked });
             }

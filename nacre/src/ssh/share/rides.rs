@@ -8,6 +8,7 @@ use super::super::stage::Stage;
 use super::master::GuestId;
 use nacre_config::client::ClientOptions;
 use nacre_config::pattern;
+use nacre_net::forward::{kind_of, limit_idling};
 use nacre_net::{Descriptor, Forwards, Port, Pump, PumpEvent};
 use nacre_proto::{Event, LocalChannel, Stream};
 use nacre_sys::stdio;
@@ -140,6 +141,7 @@ impl Rides {
         let stage = stage.paced(self.options.obscure_keystroke_timing);
         let channel = port.connection.open_channel(port.now, names::CHANNEL_SESSION, b"");
         let channel = channel.map_err(|error| error.to_string())?;
+        limit_idling(port, channel, self.options.channel_timeouts.of(names::CHANNEL_SESSION));
         let session = Box::new(Session::new(channel, plan, stage, self.knows_extensions));
         let kind = Kind::Session { session, escape: wanted.escape, agent: wanted.agent };
         self.rides.insert(channel, Ride { guest, request, stands: false, kind });
@@ -161,6 +163,7 @@ impl Rides {
         self.may_board(guest)?;
         let fds: [OwnedFd; 2] = fds.try_into().map_err(|_| "did not receive file descriptors".to_owned())?;
         let channel = port.connection.open_forward(port.now, open).map_err(|error| error.to_string())?;
+        limit_idling(port, channel, self.options.channel_timeouts.of(kind_of(open)));
         let kind = Kind::Stdio { fds: Some(fds), closed: false, drained: false };
         self.rides.insert(channel, Ride { guest, request, stands: false, kind });
         Ok(())
