@@ -117,6 +117,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("ClientAliveCountMax", "9", ""),
     ("RequiredRSASize", "4096", ""),
     ("ChannelTimeout", "session:shell=5m direct-*=1h", ""),
+    ("HostKeyAgent", "/run/agent", ""),
     ("UnusedConnectionTimeout", "none", ""),
     ("PermitRootLogin", "no", ""),
     ("PubkeyAuthentication", "no", ""),
