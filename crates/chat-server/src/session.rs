@@ -1,6 +1,6 @@
 //! One session: bytes of its stream to the face, what the face asks for to the hub, and back.
 
-use crate::face::{Asked, Face, Json, Lines, Size, Typing};
+use crate::face::{Asked, Face, Full, Json, Lines, Size, Typing};
 use crate::hub::{Hub, now};
 use crate::seat::Seat;
 use nacre_chat::{self as chat, Connect, Event, Input, LineId, Proof, SessionId, Time};
@@ -70,12 +70,13 @@ impl Hub {
     {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let first = *size.borrow_and_update();
-        let (kind, mut face) = face_for(&arrival, first);
+        let (kind, face) = face_for(&arrival, first);
+        let term = arrival.term.clone().unwrap_or_default();
         let session = self.number();
         let mut present = Present { hub: self, session, reason: "connection lost" };
         let seat = self.connect(connect(session, kind, arrival));
         let (ended, rest) = {
-            let mut play = Play { hub: self, session, seat: &seat, face: face.as_mut(), drawn: None };
+            let mut play = Play { hub: self, session, seat: &seat, face, term, size: first, drawn: None };
             let ended = play.run(&mut reader, &mut writer, &mut size).await;
             let mut rest = Vec::new();
             if ended != Ended::Cut {
@@ -101,8 +102,15 @@ fn face_for(arrival: &Arrival, size: Size) -> (chat::Face, Box<dyn Face>) {
     match &arrival.term {
         _ if arrival.json => (chat::Face::Json, Box::new(Json::default())),
         None => (chat::Face::Plain, Box::new(Lines::default())),
-        Some(term) => (chat::Face::Plain, Box::new(Typing::new(term, size))),
+        Some(term) if matches!(term.as_str(), "" | "dumb") => (chat::Face::Plain, Box::new(Typing::new(term, size))),
+        Some(term) => (chat::Face::Full, Box::new(Full::new(size, !is_monochrome(term)))),
     }
+}
+
+/// Terminals of paper-white, green and amber days: bold and reverse they know, colours they would print.
+fn is_monochrome(term: &str) -> bool {
+    let old = ["vt100", "vt102", "vt220", "vt320"].iter().any(|name| term.starts_with(name));
+    old || term.ends_with("-m") || term.ends_with("-mono")
 }
 
 fn connect(session: SessionId, face: chat::Face, arrival: Arrival) -> Connect {
@@ -124,7 +132,10 @@ struct Play<'a> {
     hub: &'a Hub,
     session: SessionId,
     seat: &'a Seat,
-    face: &'a mut dyn Face,
+    face: Box<dyn Face>,
+    /// The type and size of the terminal, for another face.
+    term: String,
+    size: Size,
     /// When it was drawn last.
     drawn: Option<Time>,
 }
@@ -142,9 +153,9 @@ impl Play<'_> {
         loop {
             // While bytes wait for the reader nothing is taken or drawn: what comes is gathered, and bounded, in the seat.
             if out.is_empty() {
-                self.take_events();
+                self.take_events(&mut out);
             }
-            let due = self.next_frame(stale && out.is_empty());
+            let due = if out.is_empty() { self.next_frame(stale) } else { None };
             if due.is_some_and(|wait| wait.is_zero()) {
                 self.face.draw(now(), &mut out);
                 (stale, self.drawn) = (false, Some(now()));
@@ -176,8 +187,8 @@ impl Play<'_> {
                 },
                 () = self.seat.news(), if out.is_empty() => stale = true,
                 Ok(()) = size.changed() => {
-                    let size = *size.borrow_and_update();
-                    self.face.resize(size);
+                    self.size = *size.borrow_and_update();
+                    self.face.resize(self.size);
                     stale = true;
                 }
                 () = pause => {}
@@ -186,13 +197,23 @@ impl Play<'_> {
     }
 
     /// Shows the face what waits for it.
-    fn take_events(&mut self) {
+    fn take_events(&mut self, out: &mut Vec<u8>) {
         let now = now();
         while let Some((event, ring)) = self.seat.pop(now) {
-            if let Event::Face(_) = &*event {
-                continue;
+            if let Event::Face(chat::Face::Plain) = &*event {
+                self.turn_plain(out);
             }
             self.face.show(now, &event, ring);
+        }
+    }
+
+    /// `/plain`: the full screen goes and leaves the terminal as it was found, lines follow.
+    fn turn_plain(&mut self, out: &mut Vec<u8>) {
+        let Some(known) = self.face.known() else { return };
+        self.face.leave(out);
+        self.face = Box::new(Typing::new(&self.term, self.size));
+        for event in known {
+            self.face.show(now(), &event, false);
         }
     }
 
@@ -227,7 +248,7 @@ impl Play<'_> {
     /// A pipe that wrote what it had to say still sees it kept.
     async fn input_ended(&mut self, writer: &mut (impl AsyncWrite + Unpin), out: &mut Vec<u8>) -> Ended {
         self.hub.settled().await;
-        self.take_events();
+        self.take_events(out);
         self.face.draw(now(), out);
         let _ = tokio::time::timeout(LEAVING, writer.write_all(out)).await;
         Ended::Left

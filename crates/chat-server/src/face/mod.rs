@@ -3,12 +3,14 @@
 //! A face does no I/O and knows no clock: bytes in, what is asked for out; events in, bytes out
 //! when there is a reader for them.
 
+mod full;
 mod json;
 pub mod keys;
 mod lines;
 mod printer;
 mod typing;
 
+pub use full::Full;
 pub use json::Json;
 pub use lines::Lines;
 pub use typing::Typing;
@@ -66,6 +68,11 @@ pub trait Face: Send {
     /// When [`Face::draw`] wants to be called again although nothing happens: a paste that may be over, a clock on
     /// the screen.
     fn next_draw(&self) -> Option<Time> {
+        None
+    }
+
+    /// What another face must be shown first to go on instead of this one; none if none is to.
+    fn known(&self) -> Option<Vec<Event>> {
         None
     }
 
