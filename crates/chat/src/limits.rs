@@ -16,6 +16,8 @@ pub const ROOM_CHARS: usize = 32;
 pub const MARKS: usize = 4;
 /// Rooms one account may be in.
 pub const ROOMS_PER_ACCOUNT: usize = 50;
+/// Rooms one account may own.
+pub const ROOMS_OWNED: usize = 20;
 /// Rooms a server keeps.
 pub const ROOMS: usize = 10_000;
 /// Accounts a server keeps.

@@ -41,6 +41,13 @@ impl Talk {
         true
     }
 
+    /// Forgets the lines; false if nothing is left worth keeping.
+    pub fn forget(&mut self) -> bool {
+        self.ring = VecDeque::new();
+        self.numbered = VecDeque::new();
+        self.position > 0
+    }
+
     /// Whether a line is known to have its number in the stream: it is among the recent ones and was
     /// taken from there.
     pub fn numbered(&self, id: LineId) -> bool {

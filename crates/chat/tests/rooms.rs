@@ -172,3 +172,59 @@ fn every_command_of_the_table_answers() {
         }
     }
 }
+
+#[test]
+fn rooms_nobody_uses_go_and_one_person_owns_only_so_many() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice");
+    for number in 0..100 {
+        chat.type_(alice, &format!("/join #r{number}"));
+        chat.type_(alice, "/part");
+    }
+    chat.hush();
+    chat.type_(alice, "/rooms");
+    assert_eq!(chat.read(alice), ["[SYSTEM] Rooms:", "  #lobby (1)"]);
+    for number in 0..20 {
+        chat.type_(alice, &format!("/join #r{number}"));
+        chat.type_(alice, "something");
+        chat.type_(alice, "/part");
+    }
+    chat.hush();
+    chat.type_(alice, "/join #one-more");
+    assert!(chat.screen(alice).contains("You own 20 rooms already"));
+    let bob = chat.join("Bob");
+    chat.hush();
+    chat.type_(bob, "/join #r7");
+    assert!(chat.screen(bob).contains("Alice: something"));
+}
+
+#[test]
+fn an_operator_at_the_machine_sees_and_ends_everything() {
+    use nacre_chat::{AdminAnswer, AdminRequest, Input, Record};
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+r");
+    let bob = chat.join("Bob+r");
+    let ask = |chat: &mut Chat, request| {
+        chat.input(Input::Admin { ticket: 7, request });
+        chat.admin.take().unwrap()
+    };
+    assert!(matches!(ask(&mut chat, AdminRequest::Accounts), AdminAnswer::Records(records) if records.len() == 2));
+    assert!(matches!(ask(&mut chat, AdminRequest::Rooms), AdminAnswer::Records(records) if records.len() == 1));
+    chat.hush();
+    assert_eq!(ask(&mut chat, AdminRequest::Announce("soon".into())), AdminAnswer::Done);
+    assert_eq!(chat.read(bob), ["[SYSTEM] soon"]);
+    let target = nacre_chat::BanTarget::Key("SHA256:Bob".into());
+    let ban = AdminRequest::Ban { target, room: None, mute: false, time: None, reason: "".into() };
+    assert_eq!(ask(&mut chat, ban), AdminAnswer::Done);
+    assert!(chat.closed.contains_key(&bob));
+    let AdminAnswer::Records(bans) = ask(&mut chat, AdminRequest::Bans) else { panic!() };
+    let Record::Ban(ban) = &bans[0] else { panic!() };
+    assert_eq!(ask(&mut chat, AdminRequest::DeleteBan(ban.id)), AdminAnswer::Done);
+    assert!(matches!(ask(&mut chat, AdminRequest::DeleteBan(ban.id)), AdminAnswer::Refused(_)));
+    assert_eq!(ask(&mut chat, AdminRequest::DeleteAccount("bob".into())), AdminAnswer::Done);
+    chat.hush();
+    assert_eq!(ask(&mut chat, AdminRequest::DeleteRoom("#r".into())), AdminAnswer::Done);
+    assert!(chat.screen(alice).contains("Alice was put out of #r by -: the room is gone"));
+    assert_eq!(ask(&mut chat, AdminRequest::Shutdown("we move".into())), AdminAnswer::Done);
+    assert_eq!(chat.closed[&alice], "we move");
+}

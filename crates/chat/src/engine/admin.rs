@@ -56,10 +56,13 @@ impl Engine {
             AdminRequest::Announce(text) => self.announce(&text),
             AdminRequest::Shutdown(why) => {
                 let why = self.phrase(&why);
-                self.write_marks();
                 let mut sessions: Vec<SessionId> = self.state.sessions.keys().copied().collect();
                 sessions.sort_unstable();
                 // Nobody is told of the others' leaving: all leave at once.
+                for session in &sessions {
+                    self.leave_place(*session);
+                }
+                self.write_marks();
                 for session in sessions {
                     let at = self.now;
                     self.show(session, Event::Bye { reason: Arc::clone(&why), at });

@@ -268,6 +268,7 @@ impl Engine {
             self.gone_from(&room, &here.author, Leaving::Quit);
         }
         self.absent(account);
+        self.state.forget_talks_of(account);
         if here.guest {
             self.state.forget_account(account);
         } else {

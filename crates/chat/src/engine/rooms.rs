@@ -6,7 +6,7 @@ use crate::effect::{Audience, Effect, PasswordRequest, Secret};
 use crate::event::{Event, Leaving, Person, RoomView};
 use crate::id::{AccountId, LineId, SessionId};
 use crate::input::Face;
-use crate::limits::{GREETING_LINES, MARK_EVERY, ROOMS, ROOMS_PER_ACCOUNT};
+use crate::limits::{GREETING_LINES, MARK_EVERY, ROOMS, ROOMS_OWNED, ROOMS_PER_ACCOUNT};
 use crate::line::{Author, Line, Place};
 use crate::name::RoomName;
 use crate::record::{AccountRecord, BanKind, Bell, Modes, Record, Role, RoomRecord};
@@ -81,6 +81,12 @@ impl Engine {
         }
         if !lobby && !self.config.open_rooms && !self.is_operator(session) {
             return Err(format!("There is no {name}, and only operators make rooms. /rooms shows those there are"));
+        }
+        let owns = |room: &&super::state::Room| room.record.roles.get(&account) == Some(&Role::Owner);
+        if !lobby && !self.is_operator(session) && self.state.rooms.values().filter(owns).count() >= ROOMS_OWNED {
+            return Err(format!(
+                "You own {ROOMS_OWNED} rooms already; those nobody is in and nothing was said in go by themselves"
+            ));
         }
         // The lobby is nobody's.
         let roles = if lobby { BTreeMap::new() } else { BTreeMap::from([(account, Role::Owner)]) };
@@ -185,6 +191,19 @@ impl Engine {
             return self.problem(session, format!("You are not in {name}"));
         }
         self.put_out(account, &name, Leaving::Parted(self.phrase(reason)));
+        self.drop_if_unused(&name);
+    }
+
+    /// A room that has no members, topic or lines goes when its last member parts.
+    fn drop_if_unused(&mut self, name: &RoomName) {
+        let Some(room) = self.state.rooms.get(name) else { return };
+        let said = self.state.talks.get(&Place::Room(name.clone())).is_some_and(|talk| talk.last().is_some());
+        let kept = said || !room.record.topic.is_empty() || *name == self.config.lobby;
+        if kept || self.state.accounts.values().any(|account| account.rooms.contains_key(name)) {
+            return;
+        }
+        self.forget_room(name);
+        self.erase(crate::record::RecordKey::Room(name.clone()));
     }
 
     /// Takes an account out of a room and its sessions with it.

@@ -202,6 +202,17 @@ impl State {
         self.talks.entry(place.clone()).or_default()
     }
 
+    /// Forgets the lines of private talks that nobody here is left of; how far their part of the
+    /// stream was read stays known.
+    pub fn forget_talks_of(&mut self, account: AccountId) {
+        let here = &self.here;
+        let over = |place: &Place| match place {
+            Place::Direct(pair) => pair.other(account).is_some_and(|other| !here.contains_key(&other)),
+            Place::Room(_) => false,
+        };
+        self.talks.retain(|place, talk| !over(place) || talk.forget());
+    }
+
     /// Puts an account in place of what was known of it.
     pub fn put_account(&mut self, account: Arc<AccountRecord>) {
         self.forget_account(account.id);
