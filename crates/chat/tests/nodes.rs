@@ -7,6 +7,7 @@ use common::Chat;
 use nacre_chat::{
     AccountId, BackAnswer, BackNews, BackRequest, Config, Event, Feed, Input, Line, Place, Presence, Proof, SessionId,
 };
+use proptest::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -463,4 +464,88 @@ fn a_private_message_finds_who_was_away_on_any_node() {
     let bob = net.join(1, "Bob");
     let seen = net.nodes[1].screen(bob);
     assert!(seen.contains("[PM from Alice] wait for me"), "{seen}");
+}
+
+/// What may go wrong.
+#[derive(Debug, Clone)]
+enum Step {
+    Say(usize),
+    Link(usize, bool),
+    Lose(usize, usize),
+    Lie(usize),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..3usize).prop_map(Step::Say),
+        2 => (0..3usize, any::<bool>()).prop_map(|(node, up)| Step::Link(node, up)),
+        1 => (0..3usize, 1..4usize).prop_map(|(node, count)| Step::Lose(node, count)),
+        1 => (1..3usize).prop_map(Step::Lie),
+        1 => (1..4u64).prop_map(Step::Wait),
+    ]
+}
+
+/// The lines a session was shown, by id, in order.
+fn shown(events: &[Arc<Event>]) -> Vec<nacre_chat::LineId> {
+    let said = |event: &Arc<Event>| match &**event {
+        Event::Line(line) => vec![line.id],
+        Event::Past { title, lines, .. } if &**title != "Last lines" => lines.iter().map(|line| line.id).collect(),
+        _ => Vec::new(),
+    };
+    events.iter().flat_map(said).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn whatever_breaks_all_nodes_end_with_the_same_lines_each_shown_once(steps in prop::collection::vec(step(), 1..50)) {
+        let mut net = Net::new(3);
+        let speakers: Vec<SessionId> = (0..3).map(|node| net.join(node, &format!("speaker{node}"))).collect();
+        let watchers: Vec<SessionId> = (0..3).map(|node| net.join(node, &format!("watcher{node}"))).collect();
+        net.hush();
+        let mut said = 0;
+        let mut say = |net: &mut Net, node: usize| {
+            said += 1;
+            net.type_(node, speakers[node], &format!("line {said}"));
+        };
+        for step in steps {
+            match step {
+                Step::Say(node) => say(&mut net, node),
+                Step::Link(node, up) => net.link(node, up),
+                Step::Lose(node, count) => net.lose[node] = count,
+                Step::Lie(count) => net.lie = count,
+                Step::Wait(seconds) => net.wait(Duration::from_secs(seconds)),
+            }
+        }
+        net.lose = vec![0; 3];
+        net.lie = 0;
+        (0..3).for_each(|node| net.link(node, true));
+        net.wait(Duration::from_secs(10));
+        // A gap is seen by the next line.
+        (0..3).for_each(|node| say(&mut net, node));
+        net.wait(Duration::from_secs(10));
+
+        let stream: Vec<_> = net.stream.iter().map(|line| line.id).collect();
+        prop_assert_eq!(stream.len(), said);
+        let all: BTreeSet<_> = stream.iter().copied().collect();
+        for node in 0..3 {
+            let kept: Vec<_> = net.nodes[node].lines.iter().map(|line| line.id).collect();
+            prop_assert_eq!(kept.len(), said, "node {} keeps each once", node);
+            prop_assert_eq!(kept.iter().copied().collect::<BTreeSet<_>>(), all.clone());
+            let events = net.nodes[node].events(watchers[node]);
+            let seen = shown(&events);
+            prop_assert_eq!(seen.len(), said, "watcher {} sees each once", node);
+            // What came from elsewhere came in the stream's order.
+            let own = format!("node-{node}");
+            let afar: HashSet<_> = net.stream.iter().filter(|line| *line.node != *own).map(|line| line.id).collect();
+            let order: Vec<_> = stream.iter().filter(|id| afar.contains(id)).copied().collect();
+            prop_assert_eq!(seen.iter().filter(|id| afar.contains(id)).copied().collect::<Vec<_>>(), order);
+            let confirmed = net.nodes[node].events(speakers[node]);
+            let confirmed = confirmed.iter().filter(|event| matches!(&***event, Event::Confirmed { .. })).count();
+            let own_lines = net.stream.iter().filter(|line| *line.node == *own).count();
+            prop_assert_eq!(confirmed, own_lines, "each line of node {} is confirmed once", node);
+        }
+    }
 }
