@@ -466,6 +466,47 @@ fn a_private_message_finds_who_was_away_on_any_node() {
     assert!(seen.contains("[PM from Alice] wait for me"), "{seen}");
 }
 
+impl Net {
+    /// A node dies without a word and starts again with what its store holds.
+    fn crash(&mut self, node: usize, run: u64) {
+        self.up[node] = false;
+        self.feeds[node].clear();
+        let mut config = Config::new(&format!("node-{node}"), run);
+        config.nodes = true;
+        config.guests = true;
+        self.nodes[node].restart(config);
+    }
+}
+
+#[test]
+fn a_node_that_died_comes_back_with_all_it_kept_and_gets_what_it_missed() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    let bob = net.join(1, "Bob");
+    net.type_(0, alice, "one");
+    net.link(0, false);
+    net.type_(0, alice, "said apart");
+    net.type_(1, bob, "meanwhile");
+    net.crash(0, 99);
+    net.nodes[1].input(Input::Back(BackNews::NodeGone { node: "node-0".into() }));
+    net.type_(1, bob, "still dead?");
+    net.hush();
+    net.link(0, true);
+    assert_eq!(net.nodes[1].read(bob), ["Alice: said apart"], "what it kept is not lost");
+    let alice = net.join(0, "Alice");
+    net.wait(Duration::from_secs(3));
+    let seen = net.nodes[0].screen(alice);
+    for text in ["Alice: one", "Alice: said apart", "Bob: meanwhile", "Bob: still dead?"] {
+        assert_eq!(seen.matches(text).count(), 1, "{text} in {seen}");
+    }
+    net.type_(1, bob, "welcome back");
+    assert!(net.nodes[0].screen(alice).contains("Bob: welcome back"));
+    for node in &net.nodes {
+        assert_eq!(node.lines.len(), 5, "each once");
+        assert_eq!(node.numbers.len(), 5, "each with its number");
+    }
+}
+
 /// What may go wrong.
 #[derive(Debug, Clone)]
 enum Step {

@@ -144,7 +144,9 @@ impl Engine {
 
     /// A line that may be said goes its way: to those here and into the store, or into the stream.
     pub(super) fn send(&mut self, line: Arc<Line>) {
-        self.show_account(line.from.account, Event::Pending(Arc::clone(&line)));
+        let pale: Arc<[SessionId]> = self.sessions_of(line.from.account).into();
+        self.state.pale.insert(line.id, Arc::clone(&pale));
+        self.show_to(pale, Event::Pending(Arc::clone(&line)));
         if self.config.nodes { self.publish(line) } else { self.keep(line) }
     }
 
@@ -156,15 +158,28 @@ impl Engine {
         self.ask_store(append, Some(Waiting::Kept(line)));
     }
 
-    /// The line is kept: says so to its author.
+    /// The line is kept: says so to those of its author's sessions that saw it pale.
     pub(super) fn confirmed(&mut self, line: &Arc<Line>, sequence: Option<u64>) {
-        self.show_account(line.from.account, Event::Confirmed { line: Arc::clone(line), sequence });
+        let Some(pale) = self.state.pale.remove(&line.id) else { return };
+        self.show_to(pale, Event::Confirmed { line: Arc::clone(line), sequence });
+    }
+
+    /// Shows to those of some sessions that are still there.
+    fn show_to(&mut self, sessions: Arc<[SessionId]>, event: Event) {
+        if sessions.is_empty() {
+            return;
+        }
+        let gone = sessions.iter().filter(|session| !self.state.sessions.contains_key(session)).copied().collect();
+        let to = Audience::Many { sessions, except: self.shared(gone) };
+        let ring = self.state.nobody();
+        self.out.push(Effect::Show { to, event: Arc::new(event), ring });
     }
 
     /// The line could not be kept: says so to its author.
     pub(super) fn lost(&mut self, line: &Line, why: &str) {
         let why: Arc<str> = clean_line(why.as_bytes(), PHRASE_BYTES).into();
-        self.show_account(line.from.account, Event::Lost { id: line.id, why });
+        let Some(pale) = self.state.pale.remove(&line.id) else { return };
+        self.show_to(pale, Event::Lost { id: line.id, why });
     }
 
     /// Shows a line to everybody here who should see it, but its author (who saw it go out).
@@ -176,7 +191,8 @@ impl Engine {
                 except.extend(self.state.deaf_to(line.from.account));
                 let mut ring: Vec<SessionId> = self.mentioned(line);
                 ring.extend_from_slice(&heard.ring);
-                ring.retain(|session| !except.contains(session));
+                let own = self.sessions_of(line.from.account);
+                ring.retain(|session| !except.contains(session) && !own.contains(session));
                 let to = Audience::Many { sessions: heard.sessions, except: self.shared(except) };
                 let ring = self.shared(ring);
                 self.out.push(Effect::Show { to, event: Arc::new(Event::Line(Arc::clone(line))), ring });
@@ -185,14 +201,17 @@ impl Engine {
         }
     }
 
-    /// The author's sessions on the node where the line was said.
+    /// The author's sessions that saw the line go out.
     fn who_saw_it_go(&self, line: &Line) -> Vec<SessionId> {
-        if line.node == self.config.node { self.sessions_of(line.from.account).to_vec() } else { Vec::new() }
+        self.state.pale.get(&line.id).map(|sessions| sessions.to_vec()).unwrap_or_default()
     }
 
     fn deliver_direct(&mut self, line: &Arc<Line>, pair: Pair) {
-        if line.node != self.config.node {
-            self.show_account(line.from.account, Event::Line(Arc::clone(line)));
+        let saw = self.who_saw_it_go(line);
+        let own: Vec<SessionId> =
+            self.sessions_of(line.from.account).iter().filter(|s| !saw.contains(s)).copied().collect();
+        if !own.is_empty() {
+            self.show_to(own.into(), Event::Line(Arc::clone(line)));
         }
         let Some(other) = pair.other(line.from.account).filter(|other| *other != line.from.account) else { return };
         let ignores = self.state.ignored_by.get(&line.from.account).is_some_and(|by| by.contains(&other));

@@ -171,6 +171,8 @@ pub struct State {
     pub linked: bool,
     /// Lines that are not in the stream yet, by place, oldest first.
     pub apart: HashMap<Place, VecDeque<Arc<Line>>>,
+    /// Lines that are not confirmed yet, and the sessions that saw them go out.
+    pub pale: HashMap<LineId, Arc<[SessionId]>>,
     /// Lines of this node that were shown before they were in the stream.
     pub shown: HashSet<LineId>,
     /// Places whose oldest waiting line is to be published again, by when.

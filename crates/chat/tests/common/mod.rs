@@ -20,6 +20,8 @@ pub struct Chat {
     pub audit: Vec<Audit>,
     pub admin: Option<AdminAnswer>,
     pub lines: Vec<Arc<Line>>,
+    /// The numbers in the stream of those that have one.
+    pub numbers: BTreeMap<LineId, u64>,
     pub records: BTreeMap<String, Record>,
     /// What the back plane was asked, to be answered by the test.
     pub back: Vec<(RequestId, BackRequest)>,
@@ -39,6 +41,7 @@ impl Chat {
             audit: Vec::new(),
             admin: None,
             lines: Vec::new(),
+            numbers: BTreeMap::new(),
             records: BTreeMap::new(),
             back: Vec::new(),
             store_works: true,
@@ -94,13 +97,17 @@ impl Chat {
             return StoreAnswer::Failed("the disk is full".into());
         }
         match what {
-            StoreRequest::Append { line, .. } => {
+            StoreRequest::Append { line, sequence } => {
+                self.numbers.extend(sequence.map(|number| (line.id, number)));
                 if !self.lines.iter().any(|old| old.id == line.id) {
                     self.lines.push(line);
                 }
                 StoreAnswer::Kept
             }
-            StoreRequest::Number { .. } => StoreAnswer::Kept,
+            StoreRequest::Number { line, sequence } => {
+                self.numbers.insert(line, sequence);
+                StoreAnswer::Kept
+            }
             StoreRequest::Put(record) => {
                 self.records.insert(format!("{:?}", record.key()), record);
                 StoreAnswer::Kept
@@ -266,15 +273,25 @@ impl Chat {
 
     /// The same chat after a crash: a new engine with what the store holds.
     pub fn restart(&mut self, config: Config) {
+        let node = config.node.clone();
         self.engine = Engine::new(config);
         self.seen.clear();
+        self.back.clear();
+        let mut positions: BTreeMap<Place, u64> = BTreeMap::new();
+        let mut unsent = Vec::new();
+        for line in &self.lines {
+            match self.numbers.get(&line.id) {
+                Some(number) => {
+                    let last = positions.entry(line.place.clone()).or_default();
+                    *last = (*last).max(*number);
+                }
+                None if line.node == node => unsent.push(line.clone()),
+                None => {}
+            }
+        }
         let records = self.records.values().cloned().collect();
-        self.input(Input::Load(nacre_chat::Loaded {
-            records,
-            positions: Vec::new(),
-            unsent: Vec::new(),
-            recent: self.drawn(),
-        }));
+        let positions = positions.into_iter().collect();
+        self.input(Input::Load(nacre_chat::Loaded { records, positions, unsent, recent: self.drawn() }));
     }
 
     pub fn has(&self, key: &RecordKey) -> bool {
