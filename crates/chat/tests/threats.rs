@@ -390,3 +390,70 @@ fn time_that_runs_backwards_breaks_nothing() {
     let ids: Vec<_> = chat.lines.iter().map(|line| line.id).collect();
     assert!(ids.is_sorted());
 }
+
+#[test]
+fn u03_what_programs_ask_for_is_cleaned_like_what_is_typed() {
+    use nacre_chat::command::{BanOrder, Command, KeyOrder, Past};
+    let hour = Some(Duration::from_secs(3600));
+    for sequence in sequences().into_iter().step_by(7) {
+        let text: Arc<str> = Arc::from(format!("x{}\u{202e}y", String::from_utf8_lossy(&sequence)));
+        let t = || Arc::clone(&text);
+        let key = || Arc::from(format!("SHA256:{text}"));
+        let ban = |target| Command::Ban(BanOrder { target, time: hour, reason: t(), mute: true, everywhere: false });
+        let commands = vec![
+            Command::Say(t()),
+            Command::SayIn { to: t(), text: t() },
+            Command::SayIn { to: "#mal".into(), text: t() },
+            Command::SayIn { to: Arc::from(format!("#{text}")), text: t() },
+            Command::Me(t()),
+            Command::Direct { to: t(), text: t() },
+            Command::Direct { to: "Watcher".into(), text: t() },
+            Command::Query(t()),
+            Command::Help(Some(t())),
+            Command::Join { room: t(), password: Some(t()) },
+            Command::Part { room: Some(t()), reason: t() },
+            Command::Go(t()),
+            Command::Names(Some(t())),
+            Command::Whois(t()),
+            Command::Topic(Some(t())),
+            Command::Nick(t()),
+            Command::Away(Some(t())),
+            Command::Ignore(Some(t())),
+            Command::Unignore(t()),
+            Command::Invite { nick: t(), room: Some(t()) },
+            Command::Kick { nick: t(), reason: t() },
+            Command::Kick { nick: "Watcher".into(), reason: t() },
+            ban(t()),
+            ban(key()),
+            ban(Arc::from(format!("10.0.0.0/{text}"))),
+            ban("Watcher".into()),
+            Command::Unban { target: key(), mute: true, everywhere: false },
+            Command::Bans,
+            Command::Mode(vec!["+k".into(), t()]),
+            Command::Mode(vec![t()]),
+            Command::Mode(vec!["+e".into(), t()]),
+            Command::History(Past::Before(t(), 5)),
+            Command::Search(t()),
+            Command::Reply { to: Some(t()), text: t() },
+            Command::Edit { line: None, text: t() },
+            Command::Delete(Some(t())),
+            Command::Key(KeyOrder::Add(t())),
+            Command::Key(KeyOrder::Accept(t())),
+            Command::Key(KeyOrder::Remove(key())),
+            Command::Theme(Some(t())),
+            Command::Theme(None),
+        ];
+        let mut chat = Chat::open();
+        let mallory = chat.join("Mal+mal");
+        let watcher = chat.join("Watcher+mal");
+        for command in commands {
+            chat.wait(Duration::from_secs(1));
+            chat.input(Input::Command { session: mallory, command: command.clone() });
+            let seen: Vec<_> = chat.events(watcher).into_iter().chain(chat.events(mallory)).collect();
+            assert_harmless(&seen, &format!("{command:?}"));
+        }
+        for audit in &chat.audit {
+            assert!(!audit.to_string().contains(char::is_control), "{audit}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Commands: what a person can ask for, as values; the words for them are in [`table`].
+//! Commands: what a person can ask for, as values; the words for them are in [`TABLE`].
 
 mod complete;
 mod nearest;

@@ -27,7 +27,7 @@ use crate::id::{AccountId, IdSource, LineId, RequestId, SessionId};
 use crate::input::{Input, Loaded, PasswordAnswer, StoreAnswer};
 use crate::line::Place;
 use crate::record::Record;
-use crate::text::clean_line;
+use crate::text::{clean, clean_line};
 use crate::time::Time;
 use state::{State, Waiting};
 use std::sync::Arc;
@@ -188,6 +188,8 @@ impl Engine {
     }
 
     fn problem_with(&mut self, session: SessionId, text: impl Into<Arc<str>>, draft: Option<Arc<str>>) {
+        // A program's text comes here as it was sent.
+        let draft = draft.map(|draft| Arc::from(clean(draft.as_bytes())));
         let at = self.now;
         self.show(session, Event::Problem { text: text.into(), draft, at });
     }
