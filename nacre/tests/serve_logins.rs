@@ -5,7 +5,7 @@ mod common;
 #[path = "common/serve.rs"]
 mod serve;
 
-use common::program;
+use common::{Scratch, program};
 use serve::{Done, Server, code_now, finish};
 
 const PASSWORD: &[&str] = &["-o", "PreferredAuthentications=password", "-o", "PubkeyAuthentication=no"];
@@ -298,4 +298,25 @@ fn a19_weak_keys_are_refused() {
     assert!(!is_in(&done) && done.code == 255, "{done:?}");
     let mut sha1 = server.ssh(&["-o", "PubkeyAcceptedAlgorithms=ssh-rsa"]);
     assert!(!is_in(&finish(sha1.arg("echo in as $USER"), b"")));
+}
+
+#[test]
+fn a_host_key_that_is_named_is_shown_whatever_its_type() {
+    let server = Server::start("");
+    let place = &server.place;
+    let made =
+        finish(program("ssh-keygen").args(["-q", "-t", "ecdsa", "-N", "", "-f"]).arg(place.path("host_ecdsa")), b"");
+    assert_eq!(made.code, 0, "{}", made.err);
+    let named = format!("HostKey {}\n", place.path("host_ecdsa").display());
+    let known = format!("UserKnownHostsFile={}", place.path("known_ecdsa").display());
+    for (lines, code) in [(named.clone(), 0), (format!("{named}HostKeyAlgorithms ssh-ed25519\n"), 255)] {
+        let other = Scratch::new();
+        for key in ["host", "id", "id.pub", "keys"] {
+            std::fs::copy(place.path(key), other.path(key)).unwrap();
+        }
+        let other = Server::start_in(other, &lines);
+        let options = ["-o", "HostKeyAlgorithms=ecdsa-sha2-nistp256", "-o", &known];
+        let done = finish(other.ssh(&options).arg("true"), b"");
+        assert_eq!(done.code, code, "{lines}: {}", done.err);
+    }
 }

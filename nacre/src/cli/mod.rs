@@ -181,7 +181,7 @@ fn openssh_style(subcommand: &str, name: &str, words: Vec<OsString>) -> Result<I
         "ssh" => Invocation::Ssh(Box::new(ssh::parse(name, words)?)),
         "scp" => Invocation::Scp(Box::new(scp::parse(name, words)?)),
         "sftp" => Invocation::Sftp(Box::new(sftp::parse(name, words)?)),
-        "sftp-server" => Invocation::SftpServer(Box::new(sftp_server::parse(name, words)?)),
+        "sftp-server" => Invocation::SftpServer(Box::new(sftp_server::parse_called(name, words)?)),
         "serve" => Invocation::Serve(Box::new(serve::parse(name, words, name == "sshd")?)),
         "keyscan" => Invocation::Keyscan(Box::new(keyscan::parse(name, words)?)),
         "agent" => Invocation::Agent(Box::new(agent::parse(name, words)?)),

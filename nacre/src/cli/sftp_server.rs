@@ -1,7 +1,7 @@
 //! `nacre sftp-server`: the flags of sftp-server(8), and one of ours.
 
 use super::arg::{flag, long_value, value};
-use super::getopt::{Operands, Opt};
+use super::getopt::{Operands, Opt, Words};
 use super::{Early, printable, read};
 use crate::failure::Failure;
 use clap::{Arg, Command};
@@ -100,16 +100,33 @@ fn may() -> [Arg; 6] {
     ]
 }
 
-/// Reads the words after the program's or subcommand's name.
+fn failed(problem: String) -> Failure {
+    Failure::new(format!("sftp-server: {problem}"))
+}
+
+/// Reads the words after the program's or subcommand's name. Those that are no flags are passed over, as by OpenSSH's: `scp -D`
+/// adds the host's name.
+///
+/// # Errors
+/// The line cannot be understood.
+pub(crate) fn parse_called(name: &str, words: Vec<OsString>) -> Result<SftpServerArgs, Early> {
+    let words = read(command(), name, Operands::Anywhere, until_shell(words))?;
+    understood(&words)
+}
+
+/// Reads the words after `internal-sftp`, where one that is no flag is a mistake of who wrote the configuration.
 ///
 /// # Errors
 /// The line cannot be understood.
 pub(crate) fn parse(name: &str, words: Vec<OsString>) -> Result<SftpServerArgs, Early> {
     let words = read(command(), name, Operands::Anywhere, until_shell(words))?;
-    let failed = |problem: String| Failure::new(format!("sftp-server: {problem}"));
     if let Some(operand) = words.operands.first() {
         return Err(failed(format!("'{}' is no flag", printable(&operand.to_string_lossy()))).into());
     }
+    understood(&words)
+}
+
+fn understood(words: &Words) -> Result<SftpServerArgs, Early> {
     let mut args = SftpServerArgs::default();
     words.options.iter().try_for_each(|option| args.option(option)).map_err(failed)?;
     Ok(args)
@@ -199,6 +216,13 @@ mod tests {
         assert_eq!(read(&["-R", "-c", "scp -t /"]).unwrap(), SftpServerArgs { read_only: true, ..Default::default() });
         assert!(read(&["-Q", "requests"]).unwrap().list_requests);
         assert_eq!(read(&["-h"]).unwrap_err(), "help");
+    }
+
+    #[test]
+    fn words_that_are_no_flags_are_passed_over_by_the_program_alone() {
+        let words = ["host", "-R"].map(OsString::from).to_vec();
+        assert!(parse_called("sftp-server", words.clone()).is_ok_and(|args| args.read_only));
+        assert!(parse("internal-sftp", words).is_err());
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::log;
 use super::login::Ends;
 use super::privsep::{self, Spawner};
 use super::shared::Shared;
-use nacre_config::server::{MatchContext, Overflow as ConfigOverflow, ServerOptions};
+use nacre_config::origin::Origin;
+use nacre_config::server::{Keyword, MatchContext, Overflow as ConfigOverflow, ServerOptions};
 use nacre_crypto::AwsLc;
 use nacre_net::admission::{Admission, AdmissionConfig, Admissions, Ending, Overflow, PenaltyConfig, Ticket};
 use nacre_net::privsep::{ConnectionSettings, EndedHow};
@@ -336,7 +337,7 @@ pub fn settings(shared: &Shared, ends: Ends) -> ConnectionSettings {
     ConnectionSettings {
         comment: options.version_addendum.clone().unwrap_or_default(),
         kex: options.kex_algorithms.clone(),
-        host_key_algorithms: options.host_key_algorithms.clone(),
+        host_key_algorithms: host_key_algorithms(shared, &options),
         ciphers: options.ciphers.clone(),
         macs: options.macs.clone(),
         compression: compression(options.compression),
@@ -352,6 +353,18 @@ pub fn settings(shared: &Shared, ends: Ends) -> ConnectionSettings {
         host_keys: shared.host_keys.public().into_iter().map(|key| (key.blob, key.algorithms)).collect(),
         log_level: log::number(log::filter(options.log_level)),
     }
+}
+
+/// What host keys sign with. Naming a key (HostKey) turns its type on; only HostKeyAlgorithms leaves out one that was named.
+fn host_key_algorithms(shared: &Shared, options: &ServerOptions) -> Vec<String> {
+    let mut names = options.host_key_algorithms.clone();
+    if !options.host_keys.is_empty() && options.origin(Keyword::HostKeyAlgorithms) == Origin::Default {
+        let named = shared.host_keys.public().into_iter().flat_map(|key| key.algorithms);
+        let named: Vec<&str> = named.map(|algorithm| algorithm.name()).collect();
+        let left_out = named.into_iter().filter(|name| !options.host_key_algorithms.iter().any(|other| other == name));
+        names.extend(left_out.map(str::to_owned));
+    }
+    names
 }
 
 /// A client that asks for compression before nothing gets it where it is on.

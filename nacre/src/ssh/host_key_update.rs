@@ -15,11 +15,17 @@ use nacre_proto::crypto::Provider;
 use nacre_wire::{Reader, WriteExt, names};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::Context;
+use std::time::Duration;
+use tokio::time::Sleep;
 
 /// The most keys looked at in one announcement.
 const MAX_KEYS: usize = 64;
 /// How often the question is asked when the answer is neither yes nor no.
 const MAX_QUESTIONS: u32 = 3;
+/// How long a session that is over waits for the proof, from when it was asked for.
+const PROOF_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The keeping up with a host's keys in one connection.
 pub struct HostKeyUpdate {
@@ -34,6 +40,8 @@ pub struct HostKeyUpdate {
     min_rsa_bits: usize,
     /// What was announced, once it was.
     announced: Option<Announced>,
+    /// The proof was asked for and has not come; until when a short session waits for it.
+    proof: Option<Pin<Box<Sleep>>>,
     /// It was proved, and a person is to be asked about it.
     to_ask: bool,
     log: Log,
@@ -71,6 +79,7 @@ impl HostKeyUpdate {
             own_list: options.host_key_algorithms_set,
             min_rsa_bits: usize::try_from(options.required_rsa_size).unwrap_or(usize::MAX),
             announced: None,
+            proof: None,
             to_ask: false,
             log,
         }
@@ -101,7 +110,23 @@ impl HostKeyUpdate {
         }
         let mut request = Vec::new();
         announced.new_keys().iter().for_each(|key| request.put_string(key.blob()));
-        let _ = port.connection.global_request(port.now, names::HOSTKEYS_PROVE, &request, true);
+        if port.connection.global_request(port.now, names::HOSTKEYS_PROVE, &request, true).is_ok() {
+            self.proof = Some(Box::pin(tokio::time::sleep(PROOF_PATIENCE)));
+        }
+    }
+
+    /// Whether the connection should not end yet: the proof is under way.
+    pub fn is_waiting(&self) -> bool {
+        self.proof.is_some()
+    }
+
+    /// True once, when a proof has not come in time.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let late = self.proof.as_mut().is_some_and(|patience| patience.as_mut().poll(cx).is_ready());
+        if late {
+            self.proof = None;
+        }
+        late
     }
 
     /// The announced keys that could be used with this host. A list that cannot be read, or is longer than any
@@ -138,6 +163,7 @@ impl HostKeyUpdate {
 
     /// The proofs came, in the order of the keys: all must hold, or nothing changes.
     pub fn on_proof(&mut self, port: &Port<'_>, data: Option<&[u8]>) {
+        self.proof = None;
         let session_id = port.connection.session_id().map(|id| id.as_bytes().to_vec()).unwrap_or_default();
         let (Some(data), Some(announced)) = (data, &self.announced) else { return };
         let keys: Vec<PublicKey> = announced.new_keys().into_iter().cloned().collect();

@@ -279,9 +279,10 @@ impl ClientOwner {
         }
     }
 
-    /// As with ssh, connections that go through are not cut when the session ends.
+    /// As with ssh, connections that go through are not cut when the session ends, and what its host says of its keys is heard.
     fn end_if_over(&mut self, port: &mut Port<'_>) {
-        if self.session_over && self.end.is_none() && !self.tunnels.is_busy() && !self.master.is_busy() {
+        let busy = self.tunnels.is_busy() || self.master.is_busy() || self.updates.is_waiting();
+        if self.session_over && self.end.is_none() && !busy {
             self.end(port, End::Done);
         }
     }
@@ -529,6 +530,7 @@ impl Owner for ClientOwner {
             }
             Event::GlobalReply { name, data } if name == names::HOSTKEYS_PROVE.as_bytes() => {
                 self.updates.on_proof(port, data.as_deref());
+                self.end_if_over(port);
             }
             Event::GlobalReply { name, data } if forward::is_request(&name) => {
                 let verdict = self.tunnels.on_global_reply(port, data.as_deref());
@@ -587,6 +589,10 @@ impl Owner for ClientOwner {
         }
         let mut moved = self.poll_answer(cx, port);
         moved |= self.poll_signals(cx, port);
+        if self.updates.poll(cx) {
+            moved = true;
+            self.end_if_over(port);
+        }
         if self.end.is_none() && self.tunnels.poll(cx, port) {
             moved = true;
             self.end_if_over(port);

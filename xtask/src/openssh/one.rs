@@ -20,8 +20,8 @@ pub enum Outcome {
     Skip(String),
 }
 
-/// The longest a test may take; OpenSSH's longest takes a third of it on a machine at rest.
-const LIMIT: Duration = Duration::from_secs(400);
+/// The longest a test may take; OpenSSH's longest takes a sixth of it on a machine at rest.
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// Processes, ports, mounts and `/run` are the test's own, so that it meets no other test and everything that it started ends
 /// with it, daemons too. Root's `.bashrc` is hidden: some take a second, for each of hundreds of sessions.

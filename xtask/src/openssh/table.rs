@@ -19,7 +19,8 @@ impl Table {
     pub fn print(&self, tests: &[Test], columns: &[Column], known: &Known) {
         let heads: Vec<&str> = columns.iter().map(|column| column.name).collect();
         println!("\n{:<22}{}", "", heads.iter().map(|head| format!("{head:>12}")).collect::<String>());
-        for test in tests {
+        let was_run = |test: &&Test| heads.iter().any(|head| self.get(&test.name, head).is_some());
+        for test in tests.iter().filter(was_run) {
             let cells = heads.iter().map(|head| format!("{:>12}", word(self.get(&test.name, head))));
             println!("{:<22}{}", test.name, cells.collect::<String>());
         }
