@@ -16,7 +16,9 @@ fn lab_alone_says_what_there_is_and_what_to_type_first() {
     assert_eq!((code, err.as_str()), (0, ""));
     let commands: Vec<&str> = out.lines().filter(|line| line.starts_with("  nacre lab ")).collect();
     assert_eq!(commands.len(), 3, "{out}");
-    assert!(out.contains("dh-chat     port 12345"), "{out}");
+    for (name, port) in [("dh-chat", 12345), ("rsa-chat", 5174), ("mini-ssh", 8022), ("toy-socket", 8820)] {
+        assert!(out.contains(&format!("  {name:<11} port {port:<6}")), "{out}");
+    }
     assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
 }
 
@@ -49,10 +51,39 @@ fn lab_refuses_what_it_cannot_do() {
         (&["serve", "dh-chat", "--bits", "1024"][..], "one of 2048, 4096"),
         (&["serve", "dh-chat", "--iterations", "0"], "0"),
         (&["serve", "nobody"], "nobody"),
+        (&["serve", "dh-chat", "--really-exec"], "dh-chat has no --really-exec"),
+        (&["serve", "mini-ssh", "--bits", "2048"], "mini-ssh has no --bits"),
+        (&["join", "toy-socket", "--bits", "13"], "one of 9, 10, 11, 12"),
+        (&["join", "mini-ssh", "--password", "x"], "--password"),
         (&["join", "dh-chat", "localhost", "0"], "0"),
     ] {
         let (code, _, err) = run(words);
         assert_eq!(code, 2, "{words:?}");
         assert!(err.contains(hint), "{words:?}: {err}");
+    }
+}
+
+/// Both ends, told in the seven rows of SSH; the rows that a protocol lacks say so.
+#[test]
+fn lab_watch_tells_every_protocol() {
+    for (name, missing) in [("dh-chat", 3), ("rsa-chat", 3), ("mini-ssh", 2), ("toy-socket", 3)] {
+        let (code, out, err) = run(&["watch", name, "--seed", "1"]);
+        assert_eq!((code, err.as_str()), (0, ""), "{name}");
+        for row in
+            ["1. connect", "2. versions", "3. key exchange", "4. server proof", "5. user proof", "6. session", "7. end"]
+        {
+            assert_eq!(out.lines().filter(|line| line.starts_with(row)).count(), 1, "{name}: {row}\n{out}");
+        }
+        assert_eq!(out.matches("    not reached\n").count(), missing, "{name}:\n{out}");
+        assert!(
+            out.contains("(secret; --show-secrets shows it)")
+                && !out.contains("pass123")
+                && !out.contains("encrypted!")
+        );
+        assert_eq!(run(&["watch", name, "--seed", "1"]).1, out);
+        let (_, shown, _) = run(&["watch", name, "--seed", "1", "--show-secrets"]);
+        assert!(!shown.contains("(secret;") && shown != out);
+        let (_, lines, _) = run(&["watch", name, "--json"]);
+        assert!(lines.lines().count() > 5 && lines.lines().all(|line| line.starts_with('{') && line.ends_with('}')));
     }
 }

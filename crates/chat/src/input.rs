@@ -20,7 +20,7 @@ pub enum Input {
     Typed {
         /// Who.
         session: SessionId,
-        /// The bytes, as they came; more than [`BODY_BYTES`](crate::limits::BODY_BYTES) are refused whole.
+        /// The bytes, as they came; at most [`BODY_BYTES`](crate::limits::BODY_BYTES) are taken.
         bytes: Arc<[u8]>,
     },
     /// A face asks for something without spelling it out as text.

@@ -287,23 +287,6 @@ fn who_writes_too_fast_is_delayed_then_muted_never_banned() {
 }
 
 #[test]
-fn programs_wait_for_their_turn_like_people() {
-    use nacre_chat::{Input, command::Command};
-    let mut chat = Chat::open();
-    let bot = chat.join("bot");
-    let bob = chat.join("Bob");
-    chat.wait(Duration::from_secs(10));
-    chat.hush();
-    for number in 0..15 {
-        let command = Command::SayIn { to: "#lobby".into(), text: format!("{number}").into() };
-        chat.input(Input::Command { session: bot, command });
-    }
-    assert_eq!(chat.read(bob).len(), 5);
-    chat.wait(Duration::from_secs(10));
-    assert_eq!(chat.read(bob), (5..15).map(|number| format!("bot: {number}")).collect::<Vec<_>>());
-}
-
-#[test]
 fn what_people_choose_is_kept() {
     let mut chat = Chat::open();
     let alice = chat.join("Alice");

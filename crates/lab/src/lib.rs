@@ -17,12 +17,15 @@ pub mod mini_ssh;
 mod moment;
 mod protocol;
 mod random;
+mod rehearsal;
 pub mod rsa_chat;
 mod step;
+pub mod toy_socket;
 
 pub use fault::Fault;
 pub use frame::MAX_FRAME;
 pub use moment::Moment;
 pub use protocol::Protocol;
 pub use random::Randomness;
+pub use rehearsal::rehearse;
 pub use step::{Field, Row, Step, Who};

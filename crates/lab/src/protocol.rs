@@ -5,7 +5,7 @@
 pub enum Protocol {
     /// X25519, Fernet, a password, commands.
     MiniSsh,
-    /// A chat with rooms for many, its keys carried by RSA.
+    /// A chat for many, its keys carried by RSA.
     RsaChat,
     /// A cipher, a hash and signatures small enough for pencil and paper.
     ToySocket,
@@ -47,7 +47,7 @@ impl Protocol {
         match self {
             Self::MiniSsh => "a shell in miniature: X25519, Fernet, a password, commands",
             Self::RsaChat => "a chat for many: the client sends an AES key under the server's RSA key",
-            Self::ToySocket => "pencil and paper: 16-bit Diffie-Hellman, a toy cipher, 18-bit RSA signatures",
+            Self::ToySocket => "pencil and paper: 16-bit keys, a toy cipher, 18-bit signatures",
             Self::DhChat => "a chat of two: Diffie-Hellman over 2048 bits, PBKDF2, AES-256-CBC",
         }
     }

@@ -3,7 +3,7 @@
 use super::arg::switch;
 use crate::failure::{Failure, USAGE};
 use clap::{Arg, ArgMatches, Command, value_parser};
-use nacre_lab::{Protocol, dh_chat, rsa_chat};
+use nacre_lab::{Protocol, dh_chat, rsa_chat, toy_socket};
 
 /// What a call of `nacre lab` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,13 @@ pub enum LabArgs {
     Overview,
     /// `nacre lab serve`.
     Serve(PartArgs),
+    /// `nacre lab watch`.
+    Watch {
+        /// `--json`: one JSON object a step in place of the story.
+        json: bool,
+        /// Everything else.
+        part: PartArgs,
+    },
     /// `nacre lab join`.
     Join {
         /// The server's host.
@@ -36,6 +43,12 @@ pub struct PartArgs {
     pub show_secrets: bool,
     /// `--bits`: the size of the protocol's large numbers.
     pub bits: Option<u32>,
+    /// `--user`: who may log in.
+    pub user: Option<String>,
+    /// `--password`: with which password.
+    pub password: Option<String>,
+    /// `--really-exec`: commands are run by a shell of this machine.
+    pub really_exec: bool,
     /// `--iterations`: rounds of PBKDF2.
     pub iterations: Option<u32>,
     /// `--no-checks`: public values are taken as they come.
@@ -51,7 +64,10 @@ struct Special {
 }
 
 const SPECIAL: &[Special] = &[
-    Special { flag: "bits", protocols: &[Protocol::DhChat, Protocol::RsaChat] },
+    Special { flag: "user", protocols: &[Protocol::MiniSsh] },
+    Special { flag: "password", protocols: &[Protocol::MiniSsh] },
+    Special { flag: "really-exec", protocols: &[Protocol::MiniSsh] },
+    Special { flag: "bits", protocols: &[Protocol::DhChat, Protocol::RsaChat, Protocol::ToySocket] },
     Special { flag: "iterations", protocols: &[Protocol::DhChat] },
     Special { flag: "no-checks", protocols: &[Protocol::DhChat] },
     Special { flag: "quiet-errors", protocols: &[Protocol::DhChat] },
@@ -63,22 +79,29 @@ pub(crate) fn command() -> Command {
         .about("Run the protocols that people learn from, and see why each falls")
         .after_help("`nacre lab` alone says what there is. None of these protocols is safe: that is what they are for.")
         .disable_help_subcommand(true)
-        .subcommands([serve(), join()])
+        .subcommands([serve(), join(), watch()])
 }
 
 fn serve() -> Command {
     part(Command::new("serve").about("Serve a protocol on 127.0.0.1"))
         .arg(number("port", "PORT", "Port to listen on; 0 for any").value_parser(value_parser!(u16)))
-        .arg(
-            number("bits", "BITS", "Size of the server's numbers (dh-chat: 2048, 4096; rsa-chat: 2048, 3072, 4096)")
-                .value_parser(value_parser!(u32)),
-        )
+        .arg(number("user", "NAME", "mini-ssh: who may log in (user)"))
+        .arg(number("password", "WORD", "mini-ssh: with which password (pass123)"))
+        .arg(switch(
+            "really-exec",
+            "mini-ssh: run commands in a shell of this account, in place of a few harmless ones",
+        ))
 }
 
 fn join() -> Command {
     part(Command::new("join").about("Join a server on this machine, with lines from standard input"))
         .arg(Arg::new("host").value_name("HOST").default_value("localhost").help("The server's host"))
         .arg(Arg::new("to").value_name("PORT").value_parser(value_parser!(u16).range(1..)).help("The server's port"))
+}
+
+fn watch() -> Command {
+    part(Command::new("watch").about("Run both ends of a protocol and tell what each does, in seven rows"))
+        .arg(switch("json", "One JSON object a step"))
 }
 
 /// What both ends have.
@@ -90,6 +113,10 @@ fn part(command: Command) -> Command {
         .arg(
             number("seed", "N", "Draw every random byte from this number and stop the clock: a run that repeats")
                 .value_parser(value_parser!(u64)),
+        )
+        .arg(
+            number("bits", "BITS", "Size of primes or keys (dh-chat: 2048, 4096; rsa-chat: 2048, 3072, 4096; toy-socket, at both ends: 9 to 12)")
+                .value_parser(value_parser!(u32)),
         )
         .arg(switch("steps", "Tell each step on standard error"))
         .arg(switch("show-secrets", "Show keys and texts in the steps"))
@@ -112,6 +139,9 @@ fn number(long: &'static str, name: &'static str, help: &'static str) -> Arg {
 pub(crate) fn from_matches(matches: &ArgMatches) -> Result<LabArgs, Failure> {
     match matches.subcommand() {
         Some(("serve", matches)) => Ok(LabArgs::Serve(part_from(matches, "port")?)),
+        Some(("watch", matches)) => {
+            Ok(LabArgs::Watch { json: matches.get_flag("json"), part: part_from(matches, "port")? })
+        }
         Some(("join", matches)) => {
             let host = matches.get_one::<String>("host").cloned().unwrap_or_default();
             Ok(LabArgs::Join { host, part: part_from(matches, "to")? })
@@ -134,11 +164,14 @@ fn part_from(matches: &ArgMatches, port: &str) -> Result<PartArgs, Failure> {
     check_bits(protocol, bits)?;
     Ok(PartArgs {
         protocol,
-        port: matches.get_one(port).copied().unwrap_or_else(|| protocol.port()),
+        port: matches.try_get_one(port).ok().flatten().copied().unwrap_or_else(|| protocol.port()),
         seed: matches.get_one("seed").copied(),
         steps: matches.get_flag("steps"),
         show_secrets: matches.get_flag("show-secrets"),
         bits,
+        user: matches.try_get_one("user").ok().flatten().cloned(),
+        password: matches.try_get_one("password").ok().flatten().cloned(),
+        really_exec: matches.try_contains_id("really-exec").is_ok() && matches.get_flag("really-exec"),
         iterations: matches.get_one("iterations").copied(),
         no_checks: matches.get_flag("no-checks"),
         quiet_errors: matches.get_flag("quiet-errors"),
@@ -150,7 +183,8 @@ fn check_bits(protocol: Protocol, bits: Option<u32>) -> Result<(), Failure> {
     let sizes: &[u32] = match protocol {
         Protocol::DhChat => &dh_chat::SIZES,
         Protocol::RsaChat => &rsa_chat::SIZES,
-        Protocol::MiniSsh | Protocol::ToySocket => &[],
+        Protocol::ToySocket => &toy_socket::SIZES,
+        Protocol::MiniSsh => &[],
     };
     if bits.is_none_or(|bits| sizes.contains(&bits)) {
         return Ok(());

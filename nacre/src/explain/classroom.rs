@@ -13,7 +13,8 @@ pub fn tell_step(at: Duration, step: &Step, secrets: bool, colour: bool) -> Stri
     out
 }
 
-fn record(at: Duration, step: &Step, secrets: bool) -> Record {
+/// A step as a record of the story.
+pub fn record(at: Duration, step: &Step, secrets: bool) -> Record {
     let mut details: Vec<(String, String)> =
         step.fields.iter().map(|field| (field.label.to_owned(), field.shown(secrets).to_owned())).collect();
     if !step.bytes.is_empty() {

@@ -16,7 +16,7 @@ use crate::ssh::identities;
 use crate::ssh::log::Log;
 use crate::ssh::options::{effective_for, transport};
 use crate::ssh::records::Records;
-pub use classroom::tell_step;
+pub use classroom::{record, tell_step};
 use nacre_config::client::{ClientOptions, LogLevel};
 use nacre_crypto::AwsLc;
 use nacre_net::Driver;
@@ -29,7 +29,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use story::Style;
+pub use story::Style;
+pub use story::{json, story};
 
 /// How long a handshake that nobody waits at may take.
 const TIMEOUT: Duration = Duration::from_secs(30);

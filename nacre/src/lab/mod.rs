@@ -3,17 +3,19 @@
 //! What they do is in `nacre_lab`; here are the sockets, the terminal and the clock.
 
 mod clock;
+mod command;
 mod join;
 mod lines;
 mod link;
 mod program;
 mod screen;
 mod serve;
+mod watch;
 
 use crate::cli::lab::{LabArgs, PartArgs};
-use crate::failure::{Failure, USAGE};
+use crate::failure::Failure;
 use crate::output;
-use nacre_lab::{Protocol, Randomness, dh_chat};
+use nacre_lab::{Protocol, Randomness, dh_chat, mini_ssh};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -25,6 +27,7 @@ pub fn run(args: &LabArgs) -> Result<ExitCode, Failure> {
     match args {
         LabArgs::Overview => output::print(&overview()).map(|()| ExitCode::SUCCESS),
         LabArgs::Serve(part) => within(serve::run(part)),
+        LabArgs::Watch { json, part } => watch::run(part, *json).map(|()| ExitCode::SUCCESS),
         LabArgs::Join { host, part } => within(join::run(host, part)),
     }
 }
@@ -40,26 +43,17 @@ fn overview() -> String {
         "nacre lab - the protocols that people learn from, to run, to watch and to break\n\n\
          The protocols, each as its description has it:\n",
     );
-    for protocol in Protocol::ALL.into_iter().filter(|protocol| is_built(*protocol)) {
+    for protocol in Protocol::ALL {
         let _ = writeln!(out, "  {:<11} port {:<6} {}", protocol.name(), protocol.port(), protocol.about());
     }
     out.push_str(
         "\nThree commands to begin with:\n  \
-         nacre lab serve dh-chat           a server, in one terminal\n  \
-         nacre lab join dh-chat            a client, in another: what one types the other reads\n  \
-         nacre lab join dh-chat --steps    the same, and every step is told\n\n\
+         nacre lab watch dh-chat    both ends of it, and what each does step by step\n  \
+         nacre lab serve dh-chat    a server, in one terminal\n  \
+         nacre lab join dh-chat     a client, in another: what one types the other reads\n\n\
          Everything stays on 127.0.0.1. None of these protocols is safe, and none is for use.\n",
     );
     out
-}
-
-const fn is_built(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::DhChat | Protocol::RsaChat)
-}
-
-/// The refusal of a protocol that is only known by name yet.
-fn not_built(protocol: Protocol) -> Failure {
-    Failure::with_code(USAGE, format!("lab: {} is not part of this version yet", protocol.name()))
 }
 
 fn failed(message: impl std::fmt::Display) -> Failure {
@@ -77,5 +71,14 @@ fn dh_chat_settings(part: &PartArgs) -> dh_chat::Settings {
         iterations: part.iterations.unwrap_or(usual.iterations),
         checks: !part.no_checks,
         quiet_errors: part.quiet_errors,
+    }
+}
+
+fn mini_ssh_settings(part: &PartArgs) -> mini_ssh::Settings {
+    let usual = mini_ssh::Settings::default();
+    mini_ssh::Settings {
+        user: part.user.clone().unwrap_or(usual.user),
+        password: part.password.clone().unwrap_or(usual.password),
+        really_exec: part.really_exec,
     }
 }

@@ -2,6 +2,7 @@
 //! wants is done.
 
 use super::clock::Clock;
+use super::command;
 use super::link::Link;
 use super::screen::Screen;
 use super::{failed, lines};
@@ -17,12 +18,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Connections that are served at once.
 const MAX_LINKS: usize = 1000;
 /// How long what the server still says is waited for after goodbye.
 const LEAVE: Duration = Duration::from_secs(2);
+/// How long connections wait when none can be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
 /// What a seed makes of a first client's port.
 const FIRST_PORT: u16 = 54321;
 
@@ -32,6 +36,8 @@ pub enum Happening {
     Received(ConnectionId, Vec<u8>),
     /// The peer is gone.
     Closed(ConnectionId),
+    /// A command has ended, with this output.
+    Ran(ConnectionId, Vec<u8>),
 }
 
 /// Where connections come from or go to.
@@ -49,6 +55,7 @@ pub struct Program {
     clock: Clock,
     screen: Screen,
     links: BTreeMap<ConnectionId, Link>,
+    commands: BTreeMap<ConnectionId, JoinHandle<()>>,
     next: ConnectionId,
     happenings: mpsc::Sender<Happening>,
     seeded: bool,
@@ -73,6 +80,7 @@ impl Program {
             clock: Clock::new(part.seed),
             screen: Screen::new(),
             links: BTreeMap::new(),
+            commands: BTreeMap::new(),
             next: SERVER + 1,
             happenings,
             seeded: part.seed.is_some(),
@@ -106,13 +114,16 @@ impl Program {
         let wants_line = self.leave.is_none() && (at_server || self.console.wants_line());
         let leave = self.leave.unwrap_or_else(Instant::now);
         tokio::select! {
-            biased;
             happening = happened.recv() => match happening {
                 Some(Happening::Received(id, bytes)) => self.handle(Input::Received { id, bytes: &bytes }).await,
                 Some(Happening::Closed(id)) => {
                     self.handle(Input::Closed { id }).await?;
-                    self.links.remove(&id);
+                    self.forget(id);
                     Ok(())
+                }
+                Some(Happening::Ran(id, output)) => {
+                    self.commands.remove(&id);
+                    self.handle(Input::Ran { id, output: &output }).await
                 }
                 None => Ok(()),
             },
@@ -159,7 +170,7 @@ impl Program {
                 Effect::Send { to, mut bytes } => out.entry(to).or_default().append(&mut bytes),
                 Effect::Close { id } => {
                     self.send(id, out.remove(&id).unwrap_or_default());
-                    self.links.remove(&id);
+                    self.forget(id);
                 }
                 Effect::Print(lines) => self.screen.print(&lines)?,
                 Effect::Prompt(text) => self.screen.prompt(&text)?,
@@ -167,7 +178,10 @@ impl Program {
                     let at = if self.seeded { Duration::ZERO } else { self.start.elapsed() };
                     output::complain(tell_step(at, &step, self.secrets, self.colour).trim_end());
                 }
-                Effect::Step { .. } | Effect::Run { .. } => {}
+                Effect::Step { .. } => {}
+                Effect::Run { id, command } => {
+                    self.commands.insert(id, command::run(id, command, self.happenings.clone()));
+                }
                 Effect::Connect => Box::pin(self.connect()).await?,
                 Effect::Leave => self.leave = Some(Instant::now() + LEAVE),
                 Effect::Stop { good } => self.ended = Some(good),
@@ -177,6 +191,14 @@ impl Program {
             self.send(id, bytes);
         }
         Ok(())
+    }
+
+    /// Closes a connection once everything is sent, and stops what runs for it.
+    fn forget(&mut self, id: ConnectionId) {
+        self.links.remove(&id);
+        if let Some(command) = self.commands.remove(&id) {
+            command.abort();
+        }
     }
 
     /// A peer that takes nothing loses its connection; its task says that it is gone.
@@ -201,7 +223,14 @@ impl Program {
 /// The next connection that comes in; at a client never.
 async fn accept(side: &Side) -> Option<(TcpStream, SocketAddr)> {
     match side {
-        Side::Serve(listener) => listener.accept().await.ok(),
+        Side::Serve(listener) => match listener.accept().await {
+            Ok(accepted) => Some(accepted),
+            Err(_) => {
+                // No descriptors, most likely: it would fail again at once.
+                sleep(PAUSE).await;
+                None
+            }
+        },
         Side::Join(_) => std::future::pending().await,
     }
 }

@@ -1,11 +1,11 @@
 //! `nacre lab serve NAME`: a server on 127.0.0.1.
 
 use super::program::{Program, Side};
-use super::{dh_chat_settings, failed, not_built, randomness};
+use super::{dh_chat_settings, failed, mini_ssh_settings, randomness};
 use crate::cli::lab::PartArgs;
 use crate::failure::Failure;
 use nacre_lab::console::Console;
-use nacre_lab::{Protocol, dh_chat, rsa_chat};
+use nacre_lab::{Protocol, dh_chat, mini_ssh, rsa_chat, toy_socket};
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
@@ -23,7 +23,8 @@ pub async fn run(part: &PartArgs) -> Result<ExitCode, Failure> {
     Program::run(console(part, port)?, Side::Serve(listener), part).await
 }
 
-fn console(part: &PartArgs, port: u16) -> Result<Box<dyn Console>, Failure> {
+/// The server of a protocol.
+pub fn console(part: &PartArgs, port: u16) -> Result<Box<dyn Console>, Failure> {
     let random = randomness(part);
     match part.protocol {
         Protocol::DhChat => Ok(Box::new(dh_chat::Server::new(dh_chat_settings(part), random, port))),
@@ -31,6 +32,10 @@ fn console(part: &PartArgs, port: u16) -> Result<Box<dyn Console>, Failure> {
             let bits = part.bits.unwrap_or(rsa_chat::BITS);
             Ok(Box::new(rsa_chat::Server::new(bits, random, port).map_err(failed)?))
         }
-        other => Err(not_built(other)),
+        Protocol::MiniSsh => Ok(Box::new(mini_ssh::Server::new(mini_ssh_settings(part), random, port))),
+        Protocol::ToySocket => {
+            let bits = part.bits.unwrap_or(toy_socket::BITS);
+            Ok(Box::new(toy_socket::Server::new(bits, random, port)))
+        }
     }
 }

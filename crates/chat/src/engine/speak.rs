@@ -1,7 +1,7 @@
 //! Saying things: from what was typed to who sees it.
 
 use super::Engine;
-use super::state::{Asked, Waiting};
+use super::state::Waiting;
 use crate::command::{BadCommand, Command, parse};
 use crate::effect::{Audience, Effect, StoreRequest};
 use crate::event::Event;
@@ -14,41 +14,29 @@ use crate::time::Span;
 use std::sync::Arc;
 
 impl Engine {
-    /// A session wrote a line.
+    /// A session wrote a line: taken at once, or in its turn when it comes too fast.
     pub(super) fn typed(&mut self, session: SessionId, bytes: Arc<[u8]>) {
-        // Before anything may wait: what is far too long need not.
-        if bytes.len() > BODY_BYTES * 2 {
-            return self.too_long(session, bytes.len(), None);
-        }
-        match self.state.early.get_mut(&session) {
-            Some(early) if early.len() < DELAYED => early.push(bytes),
-            Some(_) => {}
-            None => self.in_turn(session, Asked::Typed(bytes)),
-        }
-    }
-
-    /// A program asks for something: in its turn like what is typed.
-    pub(super) fn ordered(&mut self, session: SessionId, command: Command) {
-        self.in_turn(session, Asked::Command(command));
-    }
-
-    /// Taken at once, or in its turn when it comes too fast.
-    fn in_turn(&mut self, session: SessionId, asked: Asked) {
         let now = self.now;
-        let Some(who) = self.state.sessions.get_mut(&session) else { return };
+        let Some(who) = self.state.sessions.get_mut(&session) else {
+            let early = self.state.early.get_mut(&session);
+            return early
+                .filter(|early| early.len() < DELAYED)
+                .into_iter()
+                .for_each(|early| early.push(Arc::clone(&bytes)));
+        };
         if who.muted_until > now {
             let left = Span(who.muted_until.since(now));
             return self.problem(session, format!("You wrote too fast: nothing is taken from you for another {left}"));
         }
         if who.late.is_empty() && who.rate.take(now) {
-            return self.take_asked(session, asked);
+            return self.take_typed(session, &bytes);
         }
         if who.late.len() < DELAYED {
             if who.late.is_empty() {
                 let due = who.rate.next(now);
                 self.state.late.insert((due, session));
             }
-            who.late.push_back(asked);
+            who.late.push_back(bytes);
             return;
         }
         who.muted_until = now.after(FLOOD_MUTE);
@@ -63,29 +51,28 @@ impl Engine {
             self.state.late.remove(&(due, session));
             let now = self.now;
             let Some(who) = self.state.sessions.get_mut(&session) else { continue };
-            let asked = if who.rate.take(now) { who.late.pop_front() } else { None };
+            let bytes = if who.rate.take(now) { who.late.pop_front() } else { None };
             if !who.late.is_empty() {
                 let next = who.rate.next(now).max(due);
                 self.state.late.insert((next, session));
             }
-            if let Some(asked) = asked {
-                self.take_asked(session, asked);
+            if let Some(bytes) = bytes {
+                self.take_typed(session, &bytes);
             }
         }
     }
 
-    fn take_asked(&mut self, session: SessionId, asked: Asked) {
+    fn take_typed(&mut self, session: SessionId, bytes: &[u8]) {
         let now = self.now;
         if let Some(account) = self.account_of(session)
             && let Some(here) = self.state.here.get_mut(&account)
         {
             here.last_typed = now;
         }
-        let bytes = match asked {
-            Asked::Command(command) => return self.obey(session, command),
-            Asked::Typed(bytes) => bytes,
-        };
-        let text = clean(&bytes);
+        if bytes.len() > BODY_BYTES * 2 {
+            return self.too_long(session, bytes.len(), None);
+        }
+        let text = clean(bytes);
         match parse(&text) {
             Ok(command) => self.obey(session, command),
             Err(BadCommand::Empty) => {}
@@ -321,5 +308,15 @@ impl Engine {
             Some(Some(message)) => self.notice(session, format!("{nick} is away: {message}")),
             None => self.notice(session, format!("{nick} is not here now and will find your message on coming back")),
         }
+    }
+
+    /// A command from a program: the same limits as for what is typed.
+    pub(super) fn ordered(&mut self, session: SessionId, command: Command) {
+        let now = self.now;
+        let Some(who) = self.state.sessions.get_mut(&session) else { return };
+        if who.muted_until > now || !who.late.is_empty() || !who.rate.take(now) {
+            return self.problem(session, "You are too fast: five at once, then two a second. Nothing was done");
+        }
+        self.obey(session, command);
     }
 }

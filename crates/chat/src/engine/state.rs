@@ -2,7 +2,6 @@
 
 use super::keys::Offer;
 use super::stream::Stream;
-use crate::command::Command;
 use crate::effect::Feed;
 use crate::id::{AccountId, LineId, RequestId, SessionId};
 use crate::input::{Connect, Face, Presence};
@@ -61,15 +60,6 @@ impl Config {
     }
 }
 
-/// What a session asked for.
-#[derive(Debug)]
-pub enum Asked {
-    /// As text.
-    Typed(Arc<[u8]>),
-    /// As a value.
-    Command(Command),
-}
-
 /// One connection.
 #[derive(Debug)]
 pub struct Session {
@@ -84,7 +74,7 @@ pub struct Session {
     pub at: Option<Place>,
     pub rate: Rate,
     /// Typed too fast; waits for its turn.
-    pub late: VecDeque<Asked>,
+    pub late: VecDeque<Arc<[u8]>>,
     pub muted_until: Time,
     pub since: Time,
 }

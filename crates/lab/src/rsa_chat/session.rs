@@ -54,6 +54,8 @@ enum State {
     AwaitConfirmation(CbcKey),
     AwaitKey(ServerKey),
     AwaitName(CbcKey),
+    /// A name that nobody has taken or refused yet.
+    Named(CbcKey),
     Open(CbcKey),
     Over,
 }
@@ -89,14 +91,19 @@ impl Session {
     /// Takes in what the peer sent.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.blobs.push(bytes);
-        while !matches!(self.state, State::Over) {
-            let blob = match self.blobs.next() {
-                Ok(Some(blob)) => blob,
+        self.proceed();
+    }
+
+    /// Takes all blobs that are there; what follows a name waits until the name is taken.
+    fn proceed(&mut self) {
+        while !matches!(self.state, State::Over | State::Named(_)) {
+            let taken = match self.blobs.next() {
+                Ok(Some(blob)) => self.blob(&blob),
                 Ok(None) => return,
-                Err(fault) => return self.broken(fault),
+                Err(fault) => Err(fault),
             };
-            if let Err(fault) = self.blob(&blob) {
-                return self.broken(fault);
+            if let Err(fault) = taken {
+                self.broken(fault);
             }
         }
     }
@@ -104,9 +111,10 @@ impl Session {
     /// Server: the client's name is taken.
     pub fn accept(&mut self) {
         self.state = match std::mem::replace(&mut self.state, State::Over) {
-            State::AwaitName(key) => State::Open(key),
+            State::Named(key) => State::Open(key),
             other => other,
         };
+        self.proceed();
     }
 
     /// Says a line. Before both ends have the key it is lost.
@@ -139,7 +147,7 @@ impl Session {
             State::AwaitConfirmation(key) => self.confirm(key, blob),
             State::AwaitName(key) => {
                 let name = self.open(&key, blob);
-                self.state = State::AwaitName(key);
+                self.state = if name.is_some() { State::Named(key) } else { State::AwaitName(key) };
                 self.event_or_reject(name.map(Event::Name))
             }
             State::Open(key) => {
@@ -147,7 +155,7 @@ impl Session {
                 self.state = State::Open(key);
                 self.event_or_reject(text.map(Event::Text))
             }
-            State::Over => Ok(()),
+            State::Named(_) | State::Over => Ok(()),
         }
     }
 
@@ -206,7 +214,7 @@ impl Session {
     }
 
     fn seal(&mut self, text: &[u8]) -> Result<(), Fault> {
-        let (State::AwaitName(key) | State::Open(key)) = &self.state else { return Ok(()) };
+        let (State::AwaitName(key) | State::Named(key) | State::Open(key)) = &self.state else { return Ok(()) };
         let sealed = BASE64.encode(&key.seal(text, &mut self.random)?);
         self.out.extend_from_slice(&blob(sealed.as_bytes()));
         self.tell_message(self.role, sealed.as_bytes(), Some(text));

@@ -52,6 +52,21 @@ fn lab_rsa_chat_talks_both_ways() {
     assert_eq!(events(&mut client), [text("[t] Bob: Grüße")]);
 }
 
+/// A client need not wait until its name is taken.
+#[test]
+fn lab_rsa_chat_lets_what_follows_a_name_wait() {
+    let (mut server, mut client) = pair();
+    talk(&mut server, &mut client);
+    assert_eq!((events(&mut server).len(), events(&mut client).len()), (1, 2));
+    for text in ["Alice", "hello", "/list"] {
+        client.say(text);
+    }
+    server.receive(&client.take_output());
+    assert_eq!(events(&mut server), [Event::Name(b"Alice".to_vec())]);
+    server.accept();
+    assert_eq!(events(&mut server), [text("hello"), text("/list")]);
+}
+
 #[test]
 fn lab_rsa_chat_shows_the_same_prefix_at_both_ends() {
     let (mut server, mut client) = pair();

@@ -1,0 +1,41 @@
+//! `nacre lab watch NAME`: both ends of a protocol in this process, told as `nacre explain` tells a handshake.
+
+use super::clock::Clock;
+use super::{join, serve};
+use crate::cli::lab::PartArgs;
+use crate::explain::{Style, json, record, story};
+use crate::failure::Failure;
+use crate::output;
+use nacre_lab::{Protocol, rehearse};
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// Runs it and tells it.
+///
+/// # Errors
+/// A flag's value cannot be had, or standard output is closed.
+pub fn run(part: &PartArgs, as_json: bool) -> Result<(), Failure> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, part.port));
+    let mut server = serve::console(part, part.port)?;
+    let mut client = join::console("localhost", address, part)?;
+    let (start, mut records) = (Instant::now(), Vec::new());
+    let mut told = |step| {
+        let at = if part.seed.is_some() { Duration::ZERO } else { start.elapsed() };
+        records.push(record(at, &step, part.show_secrets));
+    };
+    let now = Clock::new(part.seed).now();
+    rehearse(server.as_mut(), client.as_mut(), now, lines(part.protocol), &mut told);
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = if as_json { json(&records) } else { story(&records, Style { colour }) };
+    output::print(&text)
+}
+
+/// What is typed at the client; goodbye follows.
+const fn lines(protocol: Protocol) -> &'static [&'static str] {
+    match protocol {
+        Protocol::DhChat | Protocol::ToySocket => &["Hi, server! This is encrypted."],
+        Protocol::RsaChat => &["Alice", "Hello! This message is encrypted!"],
+        Protocol::MiniSsh => &["user", "pass123", "whoami"],
+    }
+}
