@@ -3,6 +3,7 @@
 //! A face does no I/O and knows no clock: bytes in, what is asked for out; events in, bytes out
 //! when there is a reader for them.
 
+mod emoji;
 mod full;
 mod json;
 pub mod keys;

@@ -1,6 +1,8 @@
 //! Events as plain lines, for both faces that print them one below the other.
 
+use super::emoji::in_words;
 use nacre_chat::render::{View, plain};
+use nacre_chat::text::clean_line;
 use nacre_chat::{AccountId, Event, Place, Settings};
 
 /// What has to be known of a session to say an event to it.
@@ -27,6 +29,15 @@ impl Printer {
             Event::Focus(place) => self.at = place.clone(),
             _ => {}
         }
-        plain(event, View { you: self.you, at: self.at.as_ref(), settings: &self.settings })
+        let lines = plain(event, View { you: self.you, at: self.at.as_ref(), settings: &self.settings });
+        lines.iter().map(|line| self.once_more(line)).collect()
+    }
+
+    /// Clean once more, whatever it came through; set in as it was.
+    fn once_more(&self, line: &str) -> String {
+        let text = line.trim_start_matches(' ');
+        let indent = " ".repeat(line.len() - text.len());
+        let clean = clean_line(text.as_bytes(), usize::MAX);
+        if self.settings.emoji_as_text { indent + &in_words(&clean) } else { indent + &clean }
     }
 }

@@ -6,6 +6,7 @@ use super::printer::Printer;
 use super::{Asked, Face, Size};
 use nacre_chat::command::Completion;
 use nacre_chat::limits::BODY_BYTES;
+use nacre_chat::text::clean_line;
 use nacre_chat::{Event, Time};
 use std::collections::VecDeque;
 use unicode_width::UnicodeWidthChar;
@@ -197,7 +198,8 @@ impl Typing {
                 columns -= width(*character);
                 break;
             }
-            text.push(shown(*character));
+            // What was pasted may hold what drives a terminal: the engine drops it, and here it is not drawn.
+            text.extend(Some(shown(*character)).filter(|character| !character.is_control()));
         }
         (text, prompt.len() + before, prompt.len() + columns)
     }
@@ -255,7 +257,7 @@ impl Face for Typing {
                 self.draft.cursor = cursor;
             }
             words => {
-                let words: Vec<&str> = words.iter().map(|word| word.trim_end()).collect();
+                let words: Vec<String> = words.iter().map(|word| clean_line(word.as_bytes(), BODY_BYTES)).collect();
                 self.out.extend_from_slice(words.join("  ").as_bytes());
                 self.out.extend_from_slice(b"\r\n");
             }

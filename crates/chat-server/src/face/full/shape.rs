@@ -1,5 +1,6 @@
 //! An item in words and styles, as the theme has it. All text is cleaned once more here, whatever it came through.
 
+use super::super::emoji::in_words;
 use super::item::{Fate, Item, Note, Said};
 use super::theme::{Look, Shape};
 use super::wrap::wrap;
@@ -153,11 +154,12 @@ fn stamp(at: Option<Time>, look: &Look) -> Span<'static> {
 }
 
 /// One clean line of it.
-pub(super) fn once_more(text: &str, _look: &Look) -> String {
-    clean_line(text.as_bytes(), usize::MAX)
+pub(super) fn once_more(text: &str, look: &Look) -> String {
+    let clean = clean_line(text.as_bytes(), usize::MAX);
+    if look.emoji_as_text { in_words(&clean) } else { clean }
 }
 
-/// A line's body, for who looks for names in it.
+/// Whether somebody is named in a line, as a whole word in any case.
 pub(super) fn is_named(line: &Spoken, nick: &str) -> bool {
     if !matches!(line.kind, LineKind::Message | LineKind::Action) || nick.is_empty() {
         return false;
