@@ -7,6 +7,7 @@
 mod agent;
 mod chat;
 mod cores;
+mod face;
 mod files;
 mod keys;
 mod messages;
@@ -18,6 +19,7 @@ mod socks;
 pub use agent::agent_requests;
 pub use chat::{chat_command, chat_engine, chat_text};
 pub use cores::{client_after_login, client_before_login, ident, inflate, server_after_login, server_before_login};
+pub use face::chat_face;
 pub use files::{agent_frames, allowed_signers, authorized_keys, known_hosts, ssh_config, sshd_config};
 pub use keys::{
     certificate, foreign_public_key, openssh_private_key, pem, private_key_file, public_key_line, revocation_list,
@@ -61,6 +63,7 @@ pub const TARGETS: &[Target] = &[
     ("share_messages", share_messages, 20_000),
     ("socks", socks, 20_000),
     ("chat_text", chat_text, 20_000),
+    ("chat_face", chat_face, 2_000),
     ("chat_command", chat_command, 20_000),
     ("chat_engine", chat_engine, 2_000),
     ("privsep_to_monitor", privsep_to_monitor, 20_000),
