@@ -366,10 +366,8 @@ fn what_comes_elsewhere_is_counted_and_marked_and_what_is_typed_goes_where_one_l
     seat.press("hi\r");
     assert_eq!(seat.asks(), ["/go #rust", "/pm #rust hi"]);
     seat.press("/topic x\r");
-    assert!(seat.screen().contains("does not go here yet"), "{}", seat.screen());
+    assert_eq!(seat.asks(), ["/topic x"], "after the /go");
     seat.show(&Event::Focus(Some(room("rust"))));
-    seat.press("\r");
-    assert_eq!(seat.asks(), ["/topic x"]);
     seat.press("there\r");
     assert_eq!(seat.asks(), ["there"]);
     seat.show(&Event::Gone(RoomName::parse("rust").unwrap()));
@@ -384,10 +382,14 @@ fn private_talks_have_the_name_of_the_other_one() {
     assert!(seat.screen().contains(" 2 Bob 1!"), "{}", seat.screen());
     seat.press("\x1b[1;3B");
     assert!(seat.rows()[0].starts_with(" in private with Bob") && seat.screen().contains("[PM from Bob] psst"));
-    seat.press("yes");
+    seat.press("/kick Bob\r");
+    assert_eq!(seat.asks(), ["/go Bob"], "not in the room one came from");
+    assert!(seat.screen().contains("does not go here yet"), "{}", seat.screen());
+    seat.press("\x03/list\r");
+    seat.press("yes\r");
     seat.show(&Event::Focus(Some(place)));
-    seat.press("\r");
-    assert_eq!(seat.asks(), ["/go Bob", "yes"]);
+    seat.press("no\r");
+    assert_eq!(seat.asks(), ["/list", "/pm Bob yes", "no"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::super::keys::{Key, Motion};
 use super::Full;
 use super::prompt::Prompt;
 use nacre_chat::Place;
+use nacre_chat::command::{Command, parse};
 use nacre_chat::limits::{BODY_BYTES, BODY_LINES};
 
 /// A message of more lines than this is sent only by a second Enter.
@@ -162,13 +163,15 @@ impl Full {
     /// that could reach another one.
     fn addressed(&self, text: &str) -> Option<String> {
         let pane = self.panes.current()?;
-        if pane.place.is_none() || self.at == pane.place {
-            return Some(text.to_owned());
-        }
         let said = match text.strip_prefix('/') {
+            _ if pane.place.is_none() || self.at == pane.place => return Some(text.to_owned()),
             None => text,
             Some(rest) if rest.starts_with('/') => rest,
-            Some(_) => return None,
+            // The engine takes what is typed in its order, and to a room one is in there is always a way.
+            Some(_) => {
+                let certain = matches!(pane.place, Some(Place::Room(_))) || is_the_same_everywhere(text);
+                return certain.then(|| text.to_owned());
+            }
         };
         (!pane.label.is_empty()).then(|| format!("/pm {} {said}", pane.label))
     }
@@ -205,4 +208,33 @@ impl Full {
         }
         self.stale.all();
     }
+}
+
+/// Whether a command means the same in every room, or nothing at all.
+fn is_the_same_everywhere(text: &str) -> bool {
+    let Ok(command) = parse(text) else { return true };
+    matches!(
+        command,
+        Command::Direct { .. }
+            | Command::Query(_)
+            | Command::Go(_)
+            | Command::Join { .. }
+            | Command::List
+            | Command::Quit(_)
+            | Command::Help(_)
+            | Command::Rooms
+            | Command::Whois(_)
+            | Command::Nick(_)
+            | Command::Away(_)
+            | Command::Ignore(_)
+            | Command::Unignore(_)
+            | Command::Key(_)
+            | Command::Bell(_)
+            | Command::Theme(_)
+            | Command::Zone(_)
+            | Command::Times(_)
+            | Command::EmojiAsText(_)
+            | Command::Plain
+            | Command::Clear
+    )
 }
