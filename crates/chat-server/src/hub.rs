@@ -2,13 +2,16 @@
 
 use crate::seat::Seat;
 use crate::store::{Store, StoreError};
+use nacre_chat::{
+    AdminAnswer, AdminRequest, Connect, Effect, Engine, Input, PasswordAnswer, PasswordRequest, Pressure, RequestId,
+    SessionId,
+};
 use nacre_chat::{Config, Time};
-use nacre_chat::{Connect, Effect, Engine, Input, PasswordAnswer, PasswordRequest, Pressure, RequestId, SessionId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 /// Makes and checks hashes of rooms' passwords. Called on threads of their own, one at a time.
 pub trait Passwords: Send + Sync {
@@ -33,6 +36,8 @@ pub(crate) fn now() -> Time {
 struct Inside {
     engine: Engine,
     seats: HashMap<SessionId, Arc<Seat>>,
+    /// Operators at the machine who wait for an answer.
+    operators: HashMap<u64, oneshot::Sender<AdminAnswer>>,
 }
 
 /// The chat of one server. Cheap to clone.
@@ -62,7 +67,7 @@ impl Hub {
         // Nobody is there yet, so nothing is shown and nothing asked.
         engine.handle(now(), Input::Load(loaded));
         let hub = Self(Arc::new(Shared {
-            inside: Mutex::new(Inside { engine, seats: HashMap::new() }),
+            inside: Mutex::new(Inside { engine, seats: HashMap::new(), operators: HashMap::new() }),
             store,
             passwords,
             hashing: Arc::new(Semaphore::new(1)),
@@ -145,6 +150,11 @@ impl Hub {
             Effect::Password { request, what } => self.password(request, what),
             // Only an engine that was told of other nodes asks for them.
             Effect::Back { .. } => {}
+            Effect::Admin { ticket, answer } => {
+                if let Some(asked) = inside.operators.remove(&ticket) {
+                    let _ = asked.send(answer);
+                }
+            }
             Effect::Audit(audit) => tracing::info!(target: "chat", "{audit}"),
         }
     }
@@ -191,6 +201,15 @@ impl Hub {
                 () = hub.0.rescheduled.notified() => {}
             }
         }
+    }
+
+    /// Asks as an operator at the machine, who has every right.
+    pub async fn admin(&self, request: AdminRequest) -> AdminAnswer {
+        let ticket = self.0.next_session.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.inside().operators.insert(ticket, sender);
+        self.handle(Input::Admin { ticket, request });
+        receiver.await.unwrap_or_else(|_| AdminAnswer::Refused(Arc::from("the chat has stopped")))
     }
 
     /// Waits until everything that was said is written down.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params_from_iter};
 /// The newest lines that hold all the words, in places that whoever asks may see.
 pub(super) fn search(connection: &Connection, query: &SearchQuery) -> rusqlite::Result<StoreAnswer> {
     let words = all_of(&query.words);
-    if words.is_empty() || query.places.is_empty() {
+    if words.is_empty() || query.places.is_empty() && query.directs_of.is_none() {
         return Ok(newest_first(Vec::new(), query.limit));
     }
     let mut parameters = vec![Value::Text(words)];
@@ -17,6 +17,11 @@ pub(super) fn search(connection: &Connection, query: &SearchQuery) -> rusqlite::
         places.push(format!("(place = ?{} AND at >= ?{})", parameters.len() + 1, parameters.len() + 2));
         parameters.push(Value::Text(place.to_string()));
         parameters.push(Value::Integer(since.map_or(0, millis)));
+    }
+    if let Some(account) = query.directs_of {
+        let place = parameters.len() + 1;
+        places.push(format!("(place GLOB '@*' AND (account = ?{place} OR to_account = ?{place}))"));
+        parameters.push(Value::Blob(blob(account.0).to_vec()));
     }
     let mut from = String::new();
     if let Some(account) = query.from {
