@@ -10,6 +10,7 @@ mod cores;
 mod face;
 mod files;
 mod keys;
+pub mod lab;
 mod messages;
 mod privsep;
 mod sftp;
@@ -25,6 +26,7 @@ pub use keys::{
     certificate, foreign_public_key, openssh_private_key, pem, private_key_file, public_key_line, revocation_list,
     ssh_signature,
 };
+pub use lab::{lab_dh_chat, lab_mini_ssh, lab_rsa_chat, lab_toy_socket};
 pub use messages::wire_messages;
 pub use privsep::{privsep_from_helper, privsep_from_monitor, privsep_to_helper, privsep_to_monitor};
 pub use sftp::{sftp_replies, sftp_requests};
@@ -62,6 +64,10 @@ pub const TARGETS: &[Target] = &[
     ("sftp_replies", sftp_replies, 20_000),
     ("share_messages", share_messages, 20_000),
     ("socks", socks, 20_000),
+    ("lab_dh_chat", lab_dh_chat, 300),
+    ("lab_rsa_chat", lab_rsa_chat, 1_000),
+    ("lab_mini_ssh", lab_mini_ssh, 3_000),
+    ("lab_toy_socket", lab_toy_socket, 3_000),
     ("chat_text", chat_text, 20_000),
     ("chat_face", chat_face, 2_000),
     ("chat_command", chat_command, 20_000),
