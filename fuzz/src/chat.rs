@@ -88,7 +88,8 @@ fn play(engine: &mut Engine, now: Time, input: Input) {
             match effect {
                 Effect::Show { event, .. } => {
                     let settings = nacre_chat::Settings::default();
-                    let view = nacre_chat::render::View { you: nacre_chat::AccountId(0), at: None, settings: &settings };
+                    let view =
+                        nacre_chat::render::View { you: nacre_chat::AccountId(0), at: None, settings: &settings };
                     for line in nacre_chat::render::plain(&event, view) {
                         assert_clean(&line, false);
                     }
