@@ -11,6 +11,7 @@ pub mod agent;
 pub mod algorithms;
 pub mod atomic;
 pub mod audit;
+pub mod chat;
 pub mod cli;
 pub mod completions;
 pub mod explain;

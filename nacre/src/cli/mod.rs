@@ -7,6 +7,7 @@ pub mod add;
 pub mod agent;
 mod arg;
 pub mod audit;
+mod chat;
 pub mod destination;
 pub mod explain;
 mod getopt;
@@ -130,6 +131,7 @@ pub fn table() -> Command {
             passwd::command(),
             explain::command(),
             audit::command(),
+            chat::command(),
             lab::command(),
             pages::links_command(),
             pages::man_command(),
@@ -170,6 +172,10 @@ fn subcommand(mut words: Vec<OsString>) -> Result<Invocation, Early> {
         | "audit" => {
             words.remove(0);
             openssh_style(&first, &format!("nacre {first}"), words)
+        }
+        "chat" if words.get(1).is_some_and(|word| word == "serve") => {
+            let words = words.split_off(2);
+            Ok(Invocation::Serve(Box::new(serve::parse_chat("nacre chat serve", words)?)))
         }
         _ => clap_style(words),
     }

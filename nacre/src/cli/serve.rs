@@ -29,6 +29,8 @@ pub struct ServeArgs {
     pub log_file: Option<PathBuf>,
     /// `-f`: the configuration file.
     pub config_file: Option<PathBuf>,
+    /// `nacre chat serve`: nothing but the chat.
+    pub chat: bool,
     /// `--user-mode`: serve the running account even as root.
     pub user_mode: bool,
     /// `--state`: where host keys, the password file and the like are kept.
@@ -117,6 +119,14 @@ pub(crate) fn command() -> Command {
         .arg(value('u', "utmp-length", "LENGTH", "").hide(true))
 }
 
+/// The row of `nacre chat serve`, which takes the same flags.
+pub(crate) fn chat_command() -> Command {
+    command().about("Serve a chat, and nothing else, to every ssh client").after_help(
+        "It listens on 127.0.0.1 port 2223. Any SSH key lets in; the login name is the nick that is wished for, \
+         and the first key to use a nick owns it. What is said is kept in `chat.db` in the state folder.",
+    )
+}
+
 fn configuration() -> [Arg; 6] {
     [
         value('f', "config", "FILE", "Read this configuration file"),
@@ -154,7 +164,16 @@ fn check_and_stop() -> [Arg; 7] {
 
 /// Reads the words after the program's or subcommand's name.
 pub(crate) fn parse(name: &str, words: Vec<OsString>, as_sshd: bool) -> Result<ServeArgs, Early> {
-    let words = read(command(), name, Operands::Anywhere, words)?;
+    parse_as(command(), name, words, as_sshd)
+}
+
+/// Reads the words after `nacre chat serve`: the same flags.
+pub(crate) fn parse_chat(name: &str, words: Vec<OsString>) -> Result<ServeArgs, Early> {
+    Ok(ServeArgs { chat: true, ..parse_as(chat_command(), name, words, false)? })
+}
+
+fn parse_as(command: Command, name: &str, words: Vec<OsString>, as_sshd: bool) -> Result<ServeArgs, Early> {
+    let words = read(command, name, Operands::Anywhere, words)?;
     build(&words, as_sshd).map_err(|problem| Failure::with_code(USAGE, format!("serve: {problem}")).into())
 }
 
@@ -265,6 +284,7 @@ impl Draft {
             log_to_stderr: self.log_to_stderr,
             log_file: self.log_file,
             config_file: self.config_file,
+            chat: false,
             user_mode: self.user_mode,
             state: self.state,
             settings: self.settings.finish(),

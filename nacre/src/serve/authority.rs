@@ -1,15 +1,19 @@
 //! The authority over one connection, in the same process: questions go to its [`Judge`] on blocking
 //! threads.
 
-use super::audit::{ForwardSpec, WatchedAcceptor, WatchedProcess};
+use super::audit::{self, ForwardSpec, WatchedAcceptor, WatchedProcess};
 use super::forward::{self, AgentSocket};
 use super::judge::Judge;
 use super::launch::Outside;
-use nacre_net::Descriptor;
+use super::login::Ends;
+use super::shared::Shared;
+use nacre_net::admission::Ending;
+use nacre_net::privsep::EndedHow;
 use nacre_net::server::Authority;
 use nacre_net::server::authority::{
     Answer, KeyCheck, Listening, Permissions, Place, Refused, SessionRequests, StartedSession, Target,
 };
+use nacre_net::{Descriptor, Ended};
 use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
@@ -19,6 +23,31 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+
+/// What serves one connection, and what the listener makes of its end.
+pub struct Serving {
+    /// Answers its questions.
+    pub authority: Box<dyn Authority>,
+    /// Writes down how it ended.
+    pub over: Box<dyn FnOnce(&Ended) -> Ending + Send>,
+}
+
+impl Serving {
+    /// By the accounts of this server.
+    pub fn accounts(shared: Arc<Shared>, ends: Ends) -> Self {
+        let judge = Arc::new(Judge::new(shared, ends));
+        let authority = Box::new(LocalAuthority::new(judge.clone()));
+        let over = move |ended: &Ended| {
+            judge.trail.ended(audit::End {
+                reason: ended.error.to_string(),
+                quiet: ended.error.is_parting(),
+                bytes: Some((ended.received, ended.sent)),
+            });
+            judge.progress().ending(EndedHow::of(&ended.error))
+        };
+        Self { authority, over: Box::new(over) }
+    }
+}
 
 /// The authority over one connection.
 pub struct LocalAuthority {

@@ -16,6 +16,8 @@ pub struct Place {
     pub mode: Mode,
     /// The folder of the password file and of keys that are made.
     pub state: PathBuf,
+    /// It serves nothing but the chat.
+    pub chat: bool,
     /// The configuration file, which need not exist unless it was named.
     file: ConfigFile,
 }
@@ -29,7 +31,7 @@ impl Place {
         let mode = mode(args)?;
         let state = state_folder(args, &mode)?;
         let file = config_file(args, &mode)?;
-        Ok(Self { mode, state, file })
+        Ok(Self { mode, state, chat: args.chat, file })
     }
 
     /// True when it serves the machine.

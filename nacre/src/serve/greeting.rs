@@ -12,6 +12,7 @@ pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener], passed: boo
     let mut out = String::new();
     let addresses: Vec<SocketAddr> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let who = match &place.mode {
+        _ if place.chat => "a chat".to_owned(),
         Mode::User(account) => format!("the account {}", account.name),
         Mode::Root => "the accounts of this machine".to_owned(),
     };
@@ -24,7 +25,9 @@ pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener], passed: boo
         let public = &loaded.public;
         let _ = writeln!(out, "  host key    {} {}", public.type_label(), public.fingerprint_sha256());
     }
-    if let Mode::User(_) = &place.mode {
+    if place.chat {
+        let _ = writeln!(out, "  lets in     any SSH key; the first one to use a nick owns it");
+    } else if let Mode::User(_) = &place.mode {
         let _ = writeln!(out, "  lets in     keys in ~/.ssh/authorized_keys, names added with `nacre passwd NAME`");
     }
     if let Some(line) = refused(place, options) {
@@ -40,6 +43,9 @@ pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener], passed: boo
 /// What a line about root means for a server that root runs for itself, since every name is root there.
 fn refused(place: &Place, options: &ServerOptions) -> Option<String> {
     let Mode::User(account) = &place.mode else { return None };
+    if place.chat {
+        return None;
+    }
     let here = options.resolve(&MatchContext { user: Some(account.name.clone()), ..MatchContext::default() });
     let says = account.uid == 0 && here.permit_root_login_is_set;
     let refused = match here.permit_root_login {
@@ -59,11 +65,13 @@ fn command(place: &Place, address: SocketAddr) -> String {
         IpAddr::V4(ip) => ip.to_string(),
     };
     let user = match &place.mode {
+        _ if place.chat => "NICK".to_owned(),
         Mode::User(account) => account.name.clone(),
         Mode::Root => "USER".to_owned(),
     };
+    let terminal = if place.chat { "-t " } else { "" };
     match address.port() {
-        22 => format!("ssh {user}@{host}"),
-        port => format!("ssh -p {port} {user}@{host}"),
+        22 => format!("ssh {terminal}{user}@{host}"),
+        port => format!("ssh {terminal}-p {port} {user}@{host}"),
     }
 }

@@ -2,17 +2,17 @@
 //! signals. It reads no byte of a peer.
 
 use super::audit::{self, ConnectionId, Event, Happening};
-use super::authority::LocalAuthority;
-use super::judge::Judge;
+use super::authority::Serving;
 use super::log;
 use super::login::Ends;
 use super::privsep::{self, Spawner};
 use super::shared::Shared;
+use crate::chat;
 use nacre_config::origin::Origin;
 use nacre_config::server::{Keyword, MatchContext, Overflow as ConfigOverflow, ServerOptions};
 use nacre_crypto::AwsLc;
 use nacre_net::admission::{Admission, AdmissionConfig, Admissions, Ending, Overflow, PenaltyConfig, Ticket};
-use nacre_net::privsep::{ConnectionSettings, EndedHow};
+use nacre_net::privsep::ConnectionSettings;
 use nacre_net::server::{Order, ServerOwner, Watcher};
 use nacre_net::{Driver, Ended};
 use nacre_proto::Connection;
@@ -275,20 +275,16 @@ pub async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(
             return Ending::Clean;
         }
     };
-    let judge = Arc::new(Judge::new(shared, ends));
-    let authority = Box::new(LocalAuthority::new(judge.clone()));
+    let Serving { authority, over } = match shared.chat.get() {
+        Some(hub) => chat::serving(hub, shared.clone(), ends),
+        None => Serving::accounts(shared, ends),
+    };
     let owner = ServerOwner::new(authority, watcher, settings.announced(), order, span.clone());
     let ended = drive(stream, connection, owner).await;
-    let progress = judge.progress();
-    judge.trail.ended(audit::End {
-        reason: ended.error.to_string(),
-        quiet: ended.error.is_parting(),
-        bytes: Some((ended.received, ended.sent)),
-    });
     if let Some(error) = &ended.io {
         tracing::debug!(parent: &span, "socket: {error}");
     }
-    progress.ending(EndedHow::of(&ended.error))
+    over(&ended)
 }
 
 /// Drives a connection and ends what it ran.

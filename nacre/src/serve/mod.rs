@@ -15,15 +15,15 @@ mod install;
 mod instead;
 mod interactive;
 mod internal_sftp;
-mod judge;
+pub mod judge;
 mod keys;
 mod keys_command;
 mod last_login;
 mod launch;
-mod limits;
+pub mod limits;
 mod listener;
 pub(crate) mod log;
-mod login;
+pub mod login;
 mod names;
 mod notify;
 mod passwords;
@@ -31,12 +31,12 @@ pub mod privsep;
 mod rc;
 mod revoked;
 mod security_key;
-mod shared;
+pub mod shared;
 mod sockets;
 
 use crate::cli::serve::{ServeAction, ServeArgs};
 use crate::failure::Failure;
-use crate::{output, state};
+use crate::{chat, output, state};
 use activation::Single;
 use audit::{Event, Happening};
 use configuration::Place;
@@ -198,6 +198,9 @@ fn start(
     let started = Event::ServerStarted { mode: place.mode.clone(), addresses, passed };
     let runtime = runtime(apart.is_some())?;
     let result = runtime.block_on(async {
+        if args.chat {
+            let _ = shared.chat.set(chat::open(&shared.state)?);
+        }
         let ready = move || {
             audit::write(&started);
             if let Some(text) = greeting {
@@ -227,7 +230,7 @@ enum Source {
 fn listening(options: &nacre_config::server::ServerOptions, place: &Place) -> Result<Source, Failure> {
     match activation::listeners()? {
         Some(sockets) => Ok(Source::Listeners { sockets, passed: true }),
-        None => Ok(Source::Listeners { sockets: sockets::bind(options, place.mode_is_root())?, passed: false }),
+        None => Ok(Source::Listeners { sockets: sockets::bind(options, place)?, passed: false }),
     }
 }
 
@@ -418,7 +421,8 @@ impl Drop for PidFile {
 
 /// Whom the server serves, from who runs it.
 fn mode(args: &ServeArgs) -> Result<Mode, Failure> {
-    if privileges::is_root() && !args.user_mode {
+    // A chat is no account's business: it never becomes anybody.
+    if privileges::is_root() && !args.user_mode && !args.chat {
         return Ok(Mode::Root);
     }
     let own = nacre_sys::account::Account::current();

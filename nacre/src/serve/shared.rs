@@ -2,6 +2,7 @@
 
 use super::host_keys::HostKeys;
 use super::revoked::RevokedLists;
+use nacre_chat_server::Hub;
 use nacre_config::server::ServerOptions;
 use nacre_sys::account::Account;
 use nacre_sys::pam::Pam;
@@ -38,6 +39,8 @@ pub struct Shared {
     pub revoked: RevokedLists,
     /// The server was called as sshd.
     pub as_sshd: bool,
+    /// Nothing but the chat is served.
+    pub chat: OnceLock<Hub>,
     verifier: OnceLock<Option<Verifier>>,
     pam: OnceLock<Option<Pam>>,
     /// Mixed into the delay of refusals, so that nobody can predict it.
@@ -55,6 +58,7 @@ impl Shared {
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             revoked: RevokedLists::default(),
             as_sshd: false,
+            chat: OnceLock::new(),
             verifier: OnceLock::new(),
             pam: OnceLock::new(),
             delay_secret: nacre_crypto::random_bytes().unwrap_or_default(),

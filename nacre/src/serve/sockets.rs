@@ -1,5 +1,6 @@
 //! The addresses the server listens on.
 
+use super::configuration::Place;
 use crate::failure::Failure;
 use nacre_config::client::AddressFamily;
 use nacre_config::origin::Origin;
@@ -12,14 +13,18 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 const BACKLOG: i32 = 1024;
 /// The port of a server that serves one account.
 const USER_PORT: u16 = 2222;
+/// The port of a server that is a chat.
+const CHAT_PORT: u16 = 2223;
 
 /// Opens every socket that the configuration names. For one account and without a word about it,
 /// that is port 2222 of this machine alone.
 ///
 /// # Errors
 /// An address cannot be had; all of them must be.
-pub fn bind(options: &ServerOptions, root: bool) -> Result<Vec<TcpListener>, Failure> {
+pub fn bind(options: &ServerOptions, place: &Place) -> Result<Vec<TcpListener>, Failure> {
+    let root = place.mode_is_root();
     let ports = match options.origin(Keyword::Port) {
+        Origin::Default if place.chat => vec![CHAT_PORT],
         Origin::Default if !root => vec![USER_PORT],
         _ => options.ports.clone(),
     };

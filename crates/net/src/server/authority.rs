@@ -101,6 +101,12 @@ pub trait Process: Send {
     /// The name is unknown, or the system refuses.
     fn signal(&mut self, name: &str) -> io::Result<()>;
 
+    /// The window has another size (RFC 4254 §6.7). False where there is nothing that could be told so; a terminal's
+    /// size is set by its descriptor.
+    fn resize(&mut self, _size: WindowSize) -> bool {
+        false
+    }
+
     /// Tells the group that its terminal or connection is gone.
     fn hang_up(&mut self);
 

@@ -159,6 +159,11 @@ impl Session {
         if let Some(pty) = &mut self.pty {
             pty.size = size;
         }
+        if let Stage::Running(process) = &mut self.stage
+            && process.resize(size)
+        {
+            return true;
+        }
         let Some(terminal) = &self.terminal else { return self.pty.is_some() };
         pty::set_window_size(terminal, window_size(size)).is_ok()
     }

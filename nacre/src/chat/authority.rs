@@ -1,0 +1,142 @@
+//! Who may come into the chat: whoever has an SSH key. The login name is the nick that is wished
+//! for; the engine knows whose it is.
+
+use super::session;
+use crate::serve::judge::Progress;
+use crate::serve::limits;
+use crate::serve::login::Ends;
+use crate::serve::shared::Shared;
+use nacre_chat::Proof;
+use nacre_chat_server::Hub;
+use nacre_config::server::MatchContext;
+use nacre_net::Descriptor;
+use nacre_net::server::Authority;
+use nacre_net::server::authority::{
+    Answer, KeyCheck, Listening, Permissions, Place, Refused, SessionRequests, StartedSession, Target,
+};
+use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::crypto::SecretBytes;
+use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
+use nacre_wire::names::{AUTH_KEYBOARD_INTERACTIVE, AUTH_PUBLICKEY};
+use nacre_wire::userauth::InfoRequest;
+use std::future::ready;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What somebody without a key reads: clients show it when they have none that they could try.
+const NO_KEY: &str = "This chat knows people by their SSH keys, and yours was not shown.\n\
+    To make one:      ssh-keygen -t ed25519\n\
+    Then come again:  the same command as now\n\
+    If you have keys: ssh -i FILE ..., or ssh-add FILE";
+
+/// Why there is nothing but the chat (threat U6).
+const ONLY_CHAT: &str = "this server offers nothing but its chat";
+
+/// How far the login came, for the listener.
+#[derive(Clone, Default)]
+pub(super) struct Shown(Arc<Mutex<Progress>>);
+
+impl Shown {
+    fn note(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn ending(&self, how: nacre_net::privsep::EndedHow) -> nacre_net::admission::Ending {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ending(how)
+    }
+}
+
+/// The authority over one connection to the chat.
+pub(super) struct ChatAuthority {
+    hub: Hub,
+    shared: Arc<Shared>,
+    ends: Ends,
+    login: Vec<u8>,
+    /// The fingerprint of the key that signed.
+    key: Option<String>,
+    progress: Shown,
+}
+
+impl ChatAuthority {
+    pub(super) fn new(hub: Hub, shared: Arc<Shared>, ends: Ends) -> Self {
+        Self { hub, shared, ends, login: Vec::new(), key: None, progress: Shown::default() }
+    }
+
+    pub(super) fn progress(&self) -> Shown {
+        self.progress.clone()
+    }
+}
+
+impl Authority for ChatAuthority {
+    fn sign(&mut self, host_key: Vec<u8>, algorithm: SignatureAlgorithm, data: Vec<u8>) -> Answer<Option<Vec<u8>>> {
+        Box::pin(ready(self.shared.host_keys.sign(&host_key, algorithm, &data)))
+    }
+
+    fn look_up(&mut self, user: Vec<u8>) -> Answer<UserPolicy> {
+        let options = self.shared.options();
+        let here = options.resolve(&MatchContext::default());
+        let policy = UserPolicy {
+            methods: [AUTH_PUBLICKEY, AUTH_KEYBOARD_INTERACTIVE].map(|method| vec![method.to_owned()]).to_vec(),
+            max_tries: here.max_auth_tries,
+            failure_delay: self.shared.failure_delay(&user),
+            banner: None,
+            none_succeeds: false,
+            algorithms: SignatureAlgorithm::PLAIN.to_vec(),
+        };
+        self.login = user;
+        Box::pin(ready(policy))
+    }
+
+    fn check_key(&mut self, key: KeyCheck) -> Answer<bool> {
+        // Whatever key signed is somebody's; the protocol has verified the signature.
+        if key.proof.is_some() {
+            self.key = Some(nacre_crypto::fingerprint_sha256(&key.public_key));
+            self.progress.note(|progress| progress.attempted = true);
+        }
+        Box::pin(ready(true))
+    }
+
+    fn check_password(&mut self, _password: SecretBytes, _new: Option<SecretBytes>) -> Answer<PasswordVerdict> {
+        Box::pin(ready(PasswordVerdict::Reject))
+    }
+
+    fn check_interactive(&mut self, answers: Option<Vec<SecretBytes>>) -> Answer<KeyboardInteractiveVerdict> {
+        Box::pin(ready(match answers {
+            None => KeyboardInteractiveVerdict::Ask(InfoRequest {
+                name: Vec::new(),
+                instruction: NO_KEY.as_bytes().to_vec(),
+                prompts: Vec::new(),
+            }),
+            Some(_) => KeyboardInteractiveVerdict::Reject,
+        }))
+    }
+
+    fn logged_in(&mut self, _methods: &[String]) -> Permissions {
+        self.progress.note(|progress| progress.logged_in = true);
+        let here = self.shared.options().resolve(&MatchContext::default());
+        Permissions {
+            pty: true,
+            max_sessions: usize::try_from(here.max_sessions).unwrap_or(usize::MAX),
+            signals: false,
+            accept_env: vec![session::SINCE.to_owned(), "NO_COLOR".to_owned()],
+            limits: Some(limits::of(&here)),
+        }
+    }
+
+    fn start(&mut self, requests: SessionRequests) -> Answer<io::Result<StartedSession>> {
+        let proof = match &self.key {
+            Some(key) => Proof::Key(Arc::from(key.as_str())),
+            None => Proof::Guest,
+        };
+        let who = session::Who { proof, login: self.login.clone(), address: self.ends.peer.ip().to_canonical() };
+        Box::pin(ready(session::start(&self.hub, who, requests)))
+    }
+
+    fn connect(&mut self, _target: Target) -> Answer<Result<Descriptor, Refused>> {
+        Box::pin(ready(Err(Refused::prohibited(ONLY_CHAT))))
+    }
+
+    fn listen(&mut self, _place: Place) -> Answer<Result<Listening, Refused>> {
+        Box::pin(ready(Err(Refused::prohibited(ONLY_CHAT))))
+    }
+}

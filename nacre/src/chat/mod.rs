@@ -1,0 +1,55 @@
+//! The chat over SSH: who may come in, and each session's stream joined with the hub.
+
+mod authority;
+mod session;
+
+use crate::failure::Failure;
+use crate::serve::authority::Serving;
+use crate::serve::login::Ends;
+use crate::serve::shared::Shared;
+use authority::ChatAuthority;
+use nacre_chat_server::{Hub, Passwords, Store};
+use nacre_net::Ended;
+use nacre_net::admission::Ending;
+use nacre_net::privsep::EndedHow;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The file of lines, accounts and rooms, in the server's state folder.
+const FILE: &str = "chat.db";
+
+/// Room passwords are hashed as logins are.
+struct Argon;
+
+impl Passwords for Argon {
+    fn hash(&self, password: &str) -> Result<String, String> {
+        nacre_crypto::hash_password(password).map_err(|error| error.to_string())
+    }
+
+    fn verify(&self, password: &str, hash: &str) -> bool {
+        nacre_crypto::verify_password(hash, password).unwrap_or(false)
+    }
+}
+
+/// Opens the chat that is kept in a folder. To be called on the runtime that serves it.
+///
+/// # Errors
+/// Its file cannot be opened.
+pub fn open(state: &Path) -> Result<Hub, Failure> {
+    let run = nacre_crypto::random_bytes::<8>().map_err(|error| Failure::new(format!("no randomness: {error}")))?;
+    let config = nacre_chat::Config::new("local", u64::from_be_bytes(run));
+    let opened = Store::open(&state.join(FILE)).and_then(|store| Hub::open(config, store, Box::new(Argon)));
+    opened.map_err(|error| Failure::new(format!("the chat cannot be opened: {error}")))
+}
+
+/// Serves one connection with the chat alone.
+pub fn serving(hub: &Hub, shared: Arc<Shared>, ends: Ends) -> Serving {
+    let authority = ChatAuthority::new(hub.clone(), shared, ends);
+    let progress = authority.progress();
+    let over = move |ended: &Ended| match progress.ending(EndedHow::of(&ended.error)) {
+        // Nobody's name is unknown here.
+        Ending::AuthFailed { .. } => Ending::AuthFailed { invalid_user: false },
+        ending => ending,
+    };
+    Serving { authority: Box::new(authority), over: Box::new(over) }
+}
