@@ -120,6 +120,7 @@ impl Authority for ChatAuthority {
             signals: false,
             accept_env: vec![session::SINCE.to_owned(), "NO_COLOR".to_owned()],
             limits: Some(limits::of(&here)),
+            channel_timeouts: here.channel_timeouts.clone(),
         }
     }
 
