@@ -155,7 +155,7 @@ impl Hub {
                     let _ = asked.send(answer);
                 }
             }
-            Effect::Audit(audit) => tracing::info!(target: "chat", "{audit}"),
+            Effect::Audit(audit) => tracing::info!("chat: {audit}"),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::serve::authority::Serving;
 use crate::serve::login::Ends;
 use crate::serve::shared::Shared;
+use crate::state;
 use authority::ChatAuthority;
 use nacre_chat_server::{Hub, Passwords, Store};
 use nacre_net::Ended;
@@ -34,8 +35,9 @@ impl Passwords for Argon {
 /// Opens the chat that is kept in a folder. To be called on the runtime that serves it.
 ///
 /// # Errors
-/// Its file cannot be opened.
+/// The folder cannot be made, or its file not be opened.
 pub fn open(state: &Path) -> Result<Hub, Failure> {
+    state::prepare(state)?;
     let run = nacre_crypto::random_bytes::<8>().map_err(|error| Failure::new(format!("no randomness: {error}")))?;
     let config = nacre_chat::Config::new("local", u64::from_be_bytes(run));
     let opened = Store::open(&state.join(FILE)).and_then(|store| Hub::open(config, store, Box::new(Argon)));
