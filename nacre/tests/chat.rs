@@ -49,7 +49,7 @@ impl Chat {
         let mut ssh = program("ssh");
         ssh.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o"]);
         ssh.arg(format!("UserKnownHostsFile={}", self.place.path("known").display()));
-        ssh.args(["-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-p"]).arg(self.port.to_string());
+        ssh.args(["-o", "IdentitiesOnly=yes", "-p"]).arg(self.port.to_string());
         ssh.arg("-i").arg(self.place.path(key));
         ssh
     }
@@ -174,7 +174,7 @@ fn u06_there_is_nothing_but_the_chat() {
 fn who_has_no_key_is_told_how_to_make_one() {
     let chat = Chat::start();
     let mut ssh = chat.ssh("alice");
-    ssh.args(["-o", "PubkeyAuthentication=no", "-o", "BatchMode=no", "alice@127.0.0.1"]);
+    ssh.args(["-o", "PubkeyAuthentication=no", "alice@127.0.0.1"]);
     let done = finish(&mut ssh, b"");
     assert_eq!(done.code, 255);
     assert!(done.err.contains("ssh-keygen -t ed25519"), "{done:?}");
