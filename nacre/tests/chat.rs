@@ -1,5 +1,5 @@
 //! `nacre chat serve` with OpenSSH's clients.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 #[path = "common/lab.rs"]
