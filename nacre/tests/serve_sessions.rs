@@ -310,3 +310,19 @@ fn children(server: &Server) -> Vec<String> {
     let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
     tasks.flatten().flat_map(|task| of(task).split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
+
+#[test]
+fn a_guest_of_an_openssh_master_may_send_all_it_has() {
+    let server = Server::start("");
+    let control = server.place.path("control");
+    let path = format!("ControlPath={}", control.display());
+    let mut master = server.ssh(&["-M", "-N", "-o", &path]).stdin(Stdio::null()).spawn().unwrap();
+    eventually("the master's socket", || control.exists());
+    for _ in 0..3 {
+        // Much has come in before the command is there to read it, so that the guest's messages are as large as may be.
+        let done = finish(server.ssh(&["-o", &path, "-O", "proxy"]).arg("sleep 0.2; wc -c"), &vec![7; 8 << 20]);
+        assert_eq!((done.code, done.out.trim()), (0, "8388608"), "{}", done.err);
+    }
+    let _ = master.kill();
+    let _ = master.wait();
+}

@@ -8,6 +8,10 @@ use nacre_proto::{HostKey, Keepalive, RekeyPolicy, ServerConfig, TransportConfig
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The most bytes of data in one message that clients may send. OpenSSH's shared connections (`-O proxy`) end when a message with its
+/// head is larger than 256 KiB; this leaves out a page.
+const MAX_DATA: u32 = nacre_proto::limits::MAX_CHANNEL_DATA - 4096;
+
 /// What a server connection is to be like. Algorithms by name; names that this build does not have
 /// are left out, and were told of when the server started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +81,7 @@ impl ConnectionSettings {
             compression: known(&self.compression, CompressionMethod::from_name),
             rekey: RekeyPolicy { bytes: self.rekey_bytes, time: self.rekey_time },
             keepalive: self.alive_interval.map(|interval| Keepalive { interval, count_max: self.alive_count_max }),
+            max_packet: MAX_DATA,
             ..TransportConfig::default()
         };
         let host_key =
