@@ -44,6 +44,7 @@ mod id;
 mod input;
 pub mod limits;
 mod line;
+mod look_alikes;
 pub mod name;
 mod outbox;
 mod rate;

@@ -1,12 +1,12 @@
 //! Nicks and room names: what they may be, and when two are too alike (threat U4).
 
 use crate::limits::{NICK_CHARS, ROOM_CHARS};
+use crate::look_alikes::skeleton;
 use crate::text;
 use std::fmt;
 use std::sync::Arc;
 use unicode_normalization::UnicodeNormalization;
 use unicode_security::MixedScript;
-use unicode_security::confusable_detection::skeleton;
 use unicode_security::general_security_profile::IdentifierType;
 
 /// Names nobody may take: the engine speaks under them, or people would believe it did.
@@ -113,9 +113,9 @@ pub struct Keys {
 impl Keys {
     /// Of any text, valid as a name or not.
     pub fn of(name: &str) -> Self {
-        let folded: String = skeleton(&text::fold(name)).collect();
-        let shape: String = skeleton(&name.nfkc().collect::<String>()).collect();
-        let drawn: String = skeleton(&text::fold(&shape)).collect();
+        let folded = skeleton(&text::fold(name));
+        let shape = skeleton(&name.nfkc().collect::<String>());
+        let drawn = skeleton(&text::fold(&shape));
         Self { folded: folded.into(), drawn: drawn.into() }
     }
 
