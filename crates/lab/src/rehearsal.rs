@@ -182,8 +182,8 @@ mod tests {
             [
                 "client tcp",
                 "client public",
-                "server public",
                 "server key",
+                "server public",
                 "client key",
                 "client rsa key",
                 "server rsa key",
