@@ -1,10 +1,10 @@
 //! The engine with all it needs: sessions to show things to, a store, passwords, a clock.
 
 use crate::seat::Seat;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use nacre_chat::{
-    AdminAnswer, AdminRequest, Connect, Effect, Engine, Input, PasswordAnswer, PasswordRequest, Pressure, RequestId,
-    SessionId,
+    AdminAnswer, AdminRequest, Connect, Effect, Engine, Input, Loaded, PasswordAnswer, PasswordRequest, Pressure,
+    RequestId, SessionId,
 };
 use nacre_chat::{Config, Time};
 use std::collections::HashMap;
@@ -56,14 +56,10 @@ struct Shared {
 }
 
 impl Hub {
-    /// Opens the chat: what the store holds is read, and from here on its clock runs on the runtime
-    /// that this is called on.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn open(config: Config, store: Store, passwords: Box<dyn Passwords>) -> Result<Self, StoreError> {
+    /// Opens the chat with a store and what was in it. From here on its clock runs on the runtime that
+    /// this is called on.
+    pub fn open(config: Config, (store, loaded): (Store, Loaded), passwords: Box<dyn Passwords>) -> Self {
         let mut engine = Engine::new(config);
-        let loaded = store.load()?;
         // Nobody is there yet, so nothing is shown and nothing asked.
         engine.handle(now(), Input::Load(loaded));
         let hub = Self(Arc::new(Shared {
@@ -75,7 +71,7 @@ impl Hub {
             rescheduled: Notify::new(),
         }));
         tokio::spawn(hub.clone().tick());
-        Ok(hub)
+        hub
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {

@@ -40,8 +40,9 @@ pub fn open(state: &Path) -> Result<Hub, Failure> {
     state::prepare(state)?;
     let run = nacre_crypto::random_bytes::<8>().map_err(|error| Failure::new(format!("no randomness: {error}")))?;
     let config = nacre_chat::Config::new("local", u64::from_be_bytes(run));
-    let opened = Store::open(&state.join(FILE)).and_then(|store| Hub::open(config, store, Box::new(Argon)));
-    opened.map_err(|error| Failure::new(format!("the chat cannot be opened: {error}")))
+    let store = Store::open(&state.join(FILE), None);
+    let store = store.map_err(|error| Failure::new(format!("the chat cannot be opened: {error}")))?;
+    Ok(Hub::open(config, store, Box::new(Argon)))
 }
 
 /// Serves one connection with the chat alone.

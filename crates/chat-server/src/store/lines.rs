@@ -13,6 +13,10 @@ pub(super) const COLUMNS: &str =
 /// What history shows: edits and deletions are seen in what they changed.
 const SHOWN: &str = "target IS NULL";
 
+/// Among so many of the newest lines are those that other nodes were not told yet: a file of millions
+/// is not read through at each start.
+const UNSENT_AMONG: u32 = 100_000;
+
 /// The lines' table.
 pub(super) struct Lines<'a> {
     connection: &'a Connection,
@@ -266,6 +270,15 @@ impl<'a> Lines<'a> {
             positions.extend(Place::parse(&place).map(|place| (place, u64::try_from(sequence).unwrap_or(0))));
         }
         Ok(positions)
+    }
+
+    /// Lines that a node said and that have no number in the stream yet, oldest first.
+    pub(super) fn unsent(&self, node: &str) -> rusqlite::Result<Vec<Arc<Line>>> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM lines WHERE number > (SELECT max(number) FROM lines) - {UNSENT_AMONG}
+             AND sequence IS NULL AND node = ?1 ORDER BY id"
+        );
+        self.lines(&text, &[&node])
     }
 
     /// The last lines of each room.

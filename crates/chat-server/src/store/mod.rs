@@ -15,7 +15,7 @@ use nacre_chat::{Loaded, StoreAnswer, StoreRequest};
 use rusqlite::Connection;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
 
 /// Requests of one transaction.
@@ -49,33 +49,26 @@ enum Job {
 
 /// The store. Dropping it ends its thread once what was asked is done.
 pub struct Store {
-    path: PathBuf,
     jobs: mpsc::Sender<Job>,
-    /// What was there when it was opened.
-    loaded: Mutex<Option<Loaded>>,
 }
 
 impl Store {
-    /// Opens the file, which is made if there is none, for its owner alone.
+    /// Opens the file, which is made if there is none, for its owner alone; with it comes what is in
+    /// it. Where there are other nodes, `node` is the name of this one: lines that it could not tell
+    /// them come too.
     ///
     /// # Errors
     /// It cannot be made or read, it is none of ours, or a newer Nacre made it.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, node: Option<&str>) -> Result<(Self, Loaded), StoreError> {
         let failed = |error: &dyn fmt::Display| StoreError { path: path.to_owned(), what: error.to_string() };
         private(path).map_err(|error| failed(&error))?;
         let connection = Connection::open(path).map_err(|error| failed(&error))?;
         schema::prepare(&connection).map_err(|error| failed(&error))?;
-        let loaded = load(&connection).map_err(|error| failed(&error))?;
+        let loaded = load(&connection, node).map_err(|error| failed(&error))?;
         let (jobs, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new().name("chat-store".to_owned());
         thread.spawn(move || work(connection, &inbox)).map_err(|error| failed(&error))?;
-        Ok(Self { path: path.to_owned(), jobs, loaded: Mutex::new(Some(loaded)) })
-    }
-
-    /// What was there when it was opened; once.
-    pub(crate) fn load(&self) -> Result<Loaded, StoreError> {
-        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).take();
-        loaded.ok_or_else(|| StoreError { path: self.path.clone(), what: "it is in use already".to_owned() })
+        Ok((Self { jobs }, loaded))
     }
 
     /// Asks; the answer comes on the store's thread.
@@ -100,10 +93,11 @@ fn private(path: &Path) -> std::io::Result<()> {
     std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
-fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
+fn load(connection: &Connection, node: Option<&str>) -> rusqlite::Result<Loaded> {
     let records = records::all(connection)?;
     let lines = Lines::new(connection);
-    Ok(Loaded { records, positions: lines.positions()?, recent: lines.recent()?, ..Loaded::default() })
+    let unsent = node.map_or_else(|| Ok(Vec::new()), |node| lines.unsent(node))?;
+    Ok(Loaded { records, positions: lines.positions()?, unsent, recent: lines.recent()? })
 }
 
 fn work(connection: Connection, inbox: &mpsc::Receiver<Job>) {
@@ -159,4 +153,48 @@ fn answer(connection: &Connection, what: &StoreRequest) -> rusqlite::Result<Stor
         StoreRequest::Inbox { account, after, limit } => return lines.inbox(*account, *after, *limit),
     }
     Ok(StoreAnswer::Kept)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use nacre_chat::{AccountId, Author, Line, LineId, LineKind, Place, RoomName, Standing, Time};
+
+    fn line(id: u128, node: &str) -> Arc<Line> {
+        Arc::new(Line {
+            id: LineId(id),
+            node: Arc::from(node),
+            kind: LineKind::Message,
+            place: Place::Room(RoomName::parse("rust").unwrap()),
+            from: Author { account: AccountId(1), nick: Arc::from("alice"), verified: true, key: None },
+            to: None,
+            at: Time(1),
+            body: Arc::from("hello"),
+            reply_to: None,
+            standing: Standing::AsSaid,
+        })
+    }
+
+    #[tokio::test]
+    async fn lines_that_the_other_nodes_were_not_told_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chat.db");
+        let (store, loaded) = Store::open(&path, Some("a")).unwrap();
+        assert!(loaded.recent.is_empty() && loaded.unsent.is_empty());
+        for (id, node, sequence) in [(1, "a", Some(7)), (3, "a", None), (2, "a", None), (4, "b", None), (5, "a", None)]
+        {
+            store.ask(StoreRequest::Append { line: line(id, node), sequence }, drop);
+        }
+        store.ask(StoreRequest::Number { line: LineId(5), sequence: 8 }, drop);
+        store.settled().await;
+        let unsent = |node| -> Vec<u128> {
+            let (_store, loaded) = Store::open(&path, node).unwrap();
+            assert_eq!(loaded.recent.len(), 5);
+            assert_eq!(loaded.positions, [(line(1, "a").place.clone(), 8)]);
+            loaded.unsent.iter().map(|line| line.id.0).collect()
+        };
+        assert_eq!(unsent(Some("a")), [2, 3]);
+        assert_eq!(unsent(None), [0; 0]);
+    }
 }
