@@ -1,72 +1,21 @@
 //! `nacre chat serve` with OpenSSH's clients.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "common/chat.rs"]
+mod chats;
 mod common;
 #[path = "common/lab.rs"]
 mod programs;
+#[path = "common/screen.rs"]
+mod screen;
 #[path = "common/serve.rs"]
 mod serve;
+#[path = "common/terminal.rs"]
+mod terminal;
 
-use common::{Scratch, nacre, program};
+use chats::Chat;
 use programs::Running;
-use serve::{Done, finish, free_port, make_key};
-use std::process::Command;
-
-/// A chat with a folder of its own.
-struct Chat {
-    place: Scratch,
-    server: Option<Running>,
-    port: u16,
-}
-
-impl Chat {
-    fn start() -> Self {
-        let place = Scratch::new();
-        for name in ["host", "alice", "bob", "carol"] {
-            make_key(&place, name);
-        }
-        let mut chat = Self { place, server: None, port: 0 };
-        chat.serve();
-        chat
-    }
-
-    /// Starts the server, anew if it runs: the one before is killed.
-    fn serve(&mut self) {
-        self.server = None;
-        if self.port == 0 {
-            self.port = free_port();
-        }
-        let mut command = nacre();
-        command.args(["chat", "serve", "--state"]).arg(self.place.path("state"));
-        command.arg("-h").arg(self.place.path("host")).arg("--listen").arg(format!("127.0.0.1:{}", self.port));
-        let server = Running::start(&mut command);
-        server.complains("  stop  ");
-        self.server = Some(server);
-    }
-
-    /// OpenSSH's client as this person, without destination.
-    fn ssh(&self, key: &str) -> Command {
-        let mut ssh = program("ssh");
-        ssh.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o"]);
-        ssh.arg(format!("UserKnownHostsFile={}", self.place.path("known").display()));
-        ssh.args(["-o", "IdentitiesOnly=yes", "-p"]).arg(self.port.to_string());
-        ssh.arg("-i").arg(self.place.path(key));
-        ssh
-    }
-
-    /// Somebody comes in, with lines.
-    #[track_caller]
-    fn comes(&self, nick: &str, more: &[&str]) -> Running {
-        let person = Running::start(self.ssh(nick).arg("-T").arg(format!("{nick}@127.0.0.1")).args(more));
-        person.hears(&format!("You are {nick}"));
-        person
-    }
-
-    #[track_caller]
-    fn runs(&self, words: &[&str]) -> Done {
-        finish(self.ssh("alice").args(words), b"")
-    }
-}
+use serve::finish;
 
 #[test]
 fn stock_clients_chat() {

@@ -14,7 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Terminal {
     child: Child,
     master: Option<OwnedFd>,
+    /// What came, as it came.
+    raw: Vec<u8>,
     seen: String,
+    /// How much of what came is in `seen`: a character may be cut between two reads.
+    decoded: usize,
     read_to: usize,
 }
 
@@ -35,7 +39,14 @@ impl Terminal {
             credentials: None,
             umask: None,
         };
-        Self { child: spawn(spec).unwrap(), master: Some(pty.master), seen: String::new(), read_to: 0 }
+        Self {
+            child: spawn(spec).unwrap(),
+            master: Some(pty.master),
+            raw: Vec::new(),
+            seen: String::new(),
+            decoded: 0,
+            read_to: 0,
+        }
     }
 
     /// Waits until `text` is on the screen, after what was waited for before.
@@ -95,8 +106,18 @@ impl Terminal {
         self.seen
     }
 
+    /// All that came, byte for byte.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// All that came, as text.
+    pub fn text(&self) -> &str {
+        &self.seen
+    }
+
     /// Reads what has come, waiting for something to come; false at the end.
-    fn read(&mut self) -> bool {
+    pub fn read(&mut self) -> bool {
         let Some(master) = &self.master else { return false };
         let mut fds = [PollFd::new(master, PollFlags::IN)];
         let patience = Timespec::try_from(PATIENCE).unwrap();
@@ -105,7 +126,14 @@ impl Terminal {
         match rustix::io::read(master, &mut chunk) {
             Ok(0) | Err(rustix::io::Errno::IO) => false,
             Ok(count) => {
-                self.seen.push_str(&String::from_utf8_lossy(&chunk[..count]));
+                self.raw.extend_from_slice(&chunk[..count]);
+                let new = &self.raw[self.decoded..];
+                let whole = match std::str::from_utf8(new) {
+                    Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                    _ => new.len(),
+                };
+                self.seen.push_str(&String::from_utf8_lossy(&new[..whole]));
+                self.decoded += whole;
                 true
             }
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => true,

@@ -3,6 +3,7 @@
 //! A face does no I/O and knows no clock: bytes in, what is asked for out; events in, bytes out
 //! when there is a reader for them.
 
+mod draft;
 mod emoji;
 mod full;
 mod json;
@@ -10,6 +11,7 @@ pub mod keys;
 mod lines;
 mod printer;
 mod typing;
+mod width;
 
 pub use full::Full;
 pub use json::Json;

@@ -1,101 +1,39 @@
 //! The plain face on a terminal: lines go by, and below them is the one that is being typed, which
 //! no number of incoming lines disturbs. For `/plain`, small terminals and screen readers.
 
+use super::draft::{Draft, History};
 use super::keys::{Key, Keys, Motion};
 use super::printer::Printer;
+use super::width::width_of_glyph;
 use super::{Asked, Face, Size};
 use nacre_chat::command::Completion;
 use nacre_chat::limits::BODY_BYTES;
-use nacre_chat::text::clean_line;
+use nacre_chat::text::{clean, clean_line};
 use nacre_chat::{Event, Time};
-use std::collections::VecDeque;
-use unicode_width::UnicodeWidthChar;
-
-/// Lines that can be had back with the arrows.
-const REMEMBERED: usize = 50;
-
-/// A draft's bound, in bytes: a few more than the engine takes, so that it says why it takes no more.
-const DRAFT_BYTES: usize = BODY_BYTES + 1024;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Stands before the draft.
 const PROMPT: &str = "> ";
+const PROMPT_WIDTH: u16 = 2;
 
 /// Stands for a line feed in the draft.
-const RETURN: char = '⏎';
-
-/// What is being typed.
-#[derive(Debug, Default)]
-struct Draft {
-    text: Vec<char>,
-    cursor: usize,
-}
-
-impl Draft {
-    fn text(&self) -> String {
-        self.text.iter().collect()
-    }
-
-    fn set(&mut self, text: &str) {
-        self.text = text.chars().collect();
-        self.cursor = self.text.len();
-    }
-
-    fn insert(&mut self, character: char) {
-        if self.text.len() < DRAFT_BYTES {
-            self.text.insert(self.cursor, character);
-            self.cursor += 1;
-        }
-    }
-
-    fn remove(&mut self, from: usize, to: usize) {
-        self.text.drain(from..to);
-        self.cursor = from;
-    }
-
-    /// Where the word before the cursor begins.
-    fn word_before(&self) -> usize {
-        let mut at = self.cursor;
-        let is_space = |at: usize| self.text.get(at).is_some_and(|character| character.is_whitespace());
-        while at > 0 && is_space(at - 1) {
-            at -= 1;
-        }
-        while at > 0 && !is_space(at - 1) {
-            at -= 1;
-        }
-        at
-    }
-
-    /// Where the word after the cursor ends.
-    fn word_after(&self) -> usize {
-        let after = self.text.iter().enumerate().skip(self.cursor);
-        let mut in_word = false;
-        for (at, character) in after {
-            if character.is_whitespace() && in_word {
-                return at;
-            }
-            in_word |= !character.is_whitespace();
-        }
-        self.text.len()
-    }
-}
+const RETURN: &str = "⏎";
 
 /// Lines on a terminal, with one to type in.
 pub struct Typing {
     keys: Keys,
     printer: Printer,
     draft: Draft,
-    /// Lines entered before, the newest last, and which of them is shown.
-    before: VecDeque<String>,
-    shown: Option<usize>,
+    history: History,
     /// A terminal that knows no sequences at all.
     dumb: bool,
-    columns: usize,
+    columns: u16,
     /// Lines to print.
     out: Vec<u8>,
     /// The draft on the screen is not the draft.
     stale: bool,
     /// Columns that the draft takes on the screen.
-    drawn: usize,
+    drawn: u16,
 }
 
 impl Typing {
@@ -105,8 +43,7 @@ impl Typing {
             keys: Keys::default(),
             printer: Printer::new(),
             draft: Draft::default(),
-            before: VecDeque::new(),
-            shown: None,
+            history: History::default(),
             dumb: matches!(term, "" | "dumb"),
             columns: 80,
             out: Vec::new(),
@@ -118,90 +55,63 @@ impl Typing {
     }
 
     fn key(&mut self, key: Key, asked: &mut Vec<Asked>) {
-        let (cursor, length) = (self.draft.cursor, self.draft.text.len());
         match key {
-            Key::Char(character) => self.draft.insert(character),
-            Key::NewLine => self.draft.insert('\n'),
-            Key::Paste { text, .. } => text.chars().for_each(|character| self.draft.insert(character)),
+            Key::Char(character) => self.draft.insert_what_fits(character.encode_utf8(&mut [0; 4])),
+            Key::NewLine => self.draft.insert_what_fits("\n"),
+            Key::Paste { text, .. } => self.draft.insert_what_fits(&clean(text.as_bytes())),
             Key::Enter => self.enter(asked),
-            Key::Backspace if cursor > 0 => self.draft.remove(cursor - 1, cursor),
-            Key::Delete if cursor < length => self.draft.remove(cursor, cursor + 1),
-            Key::Ctrl('d') if length == 0 => asked.push(Asked::End),
-            Key::Ctrl('d') if cursor < length => self.draft.remove(cursor, cursor + 1),
             // What was typed is easily typed by mistake; who means to go presses it on an empty line.
-            Key::Ctrl('c') if length == 0 => asked.push(Asked::End),
-            Key::Ctrl('c') => self.draft.remove(0, length),
-            Key::Ctrl('u') => self.draft.remove(0, cursor),
-            Key::Ctrl('k') => self.draft.remove(cursor, length),
-            Key::Ctrl('w') | Key::AltBackspace => self.draft.remove(self.draft.word_before(), cursor),
-            Key::Ctrl('a') | Key::Move { to: Motion::Home, .. } => self.draft.cursor = 0,
-            Key::Ctrl('e') | Key::Move { to: Motion::End, .. } => self.draft.cursor = length,
-            Key::Move { to: Motion::Left, far: true } => self.draft.cursor = self.draft.word_before(),
-            Key::Move { to: Motion::Right, far: true } => self.draft.cursor = self.draft.word_after(),
-            Key::Ctrl('b') | Key::Move { to: Motion::Left, .. } => self.draft.cursor = cursor.saturating_sub(1),
-            Key::Ctrl('f') | Key::Move { to: Motion::Right, .. } => self.draft.cursor = (cursor + 1).min(length),
+            Key::Ctrl('c' | 'd') if self.draft.text().is_empty() => asked.push(Asked::End),
             Key::Ctrl('p') | Key::Move { to: Motion::Up, .. } => self.remember(true),
             Key::Ctrl('n') | Key::Move { to: Motion::Down, .. } => self.remember(false),
-            Key::Tab => asked.push(Asked::Complete(self.draft.text.iter().take(cursor).collect())),
+            Key::Tab => asked.push(Asked::Complete(self.draft.before().to_owned())),
+            key if self.draft.edit(&key) => {}
             _ => return,
         }
         self.stale = true;
     }
 
     fn enter(&mut self, asked: &mut Vec<Asked>) {
-        let text = self.draft.text();
+        let text = self.draft.text().to_owned();
         self.draft.set("");
-        self.shown = None;
-        if text.chars().all(char::is_whitespace) {
+        if text.trim().is_empty() {
             return;
         }
-        asked.push(Asked::Typed(text.clone().into_bytes()));
-        if self.before.back() != Some(&text) {
-            self.before.push_back(text);
-        }
-        if self.before.len() > REMEMBERED {
-            self.before.pop_front();
-        }
+        self.history.add(&text);
+        asked.push(Asked::Typed(text.into_bytes()));
     }
 
     /// Shows an older line, or a newer one.
     fn remember(&mut self, older: bool) {
-        let next = match (self.shown, older) {
-            (None, true) => self.before.len().checked_sub(1),
-            (None, false) => return,
-            (Some(at), true) => Some(at.saturating_sub(1)),
-            (Some(at), false) => Some(at + 1).filter(|at| *at < self.before.len()),
-        };
-        let text = next.and_then(|at| self.before.get(at)).cloned().unwrap_or_default();
-        self.draft.set(&text);
-        self.shown = next;
+        let text = if older { self.history.older(self.draft.text()) } else { self.history.newer() };
+        if let Some(text) = text {
+            self.draft.set(&text);
+        }
     }
 
     /// The draft in one row: a part of it around the cursor if it is long. Gives the columns up to the cursor, too.
-    fn row(&self) -> (String, usize, usize) {
-        let prompt = if self.dumb { "" } else { PROMPT };
-        let room = self.columns.saturating_sub(prompt.len() + 1).max(1);
-        let shown = |character: char| if character == '\n' { RETURN } else { character };
-        let width = |character: char| shown(character).width().unwrap_or(0);
-        let (mut start, mut before) = (self.draft.cursor, 0);
-        while let Some(character) = start.checked_sub(1).and_then(|at| self.draft.text.get(at)) {
-            if before + width(*character) > room {
+    fn row(&self) -> (String, u16, u16) {
+        let (mut text, prompt) = if self.dumb { (String::new(), 0) } else { (PROMPT.to_owned(), PROMPT_WIDTH) };
+        let room = self.columns.saturating_sub(prompt + 1).max(1);
+        let (mut start, mut before) = (0, 0);
+        for (at, symbol) in self.draft.before().grapheme_indices(true).rev() {
+            let width = width_of_glyph(shown(symbol));
+            if before + width > room {
+                start = at + symbol.len();
                 break;
             }
-            before += width(*character);
-            start -= 1;
+            before += width;
         }
-        let (mut text, mut columns) = (prompt.to_owned(), 0);
-        for character in self.draft.text.iter().skip(start) {
-            columns += width(*character);
-            if columns > room {
-                columns -= width(*character);
+        let mut columns = 0;
+        for symbol in self.draft.text().get(start..).unwrap_or_default().graphemes(true).map(shown) {
+            let width = width_of_glyph(symbol);
+            if columns + width > room {
                 break;
             }
-            // What was pasted may hold what drives a terminal: the engine drops it, and here it is not drawn.
-            text.extend(Some(shown(*character)).filter(|character| !character.is_control()));
+            columns += width;
+            text.push_str(symbol);
         }
-        (text, prompt.len() + before, prompt.len() + columns)
+        (text, prompt + before, prompt + columns)
     }
 
     /// Empties the row of the draft.
@@ -209,13 +119,22 @@ impl Typing {
         if self.dumb {
             if self.drawn > 0 {
                 out.push(b'\r');
-                out.resize(out.len() + self.drawn, b' ');
+                out.resize(out.len() + usize::from(self.drawn), b' ');
                 out.push(b'\r');
             }
         } else {
             out.extend_from_slice(b"\r\x1b[K");
         }
         self.drawn = 0;
+    }
+}
+
+/// What stands in the row for a character of the draft.
+fn shown(symbol: &str) -> &str {
+    match symbol {
+        "\n" => RETURN,
+        "\t" => " ",
+        symbol => symbol,
     }
 }
 
@@ -228,7 +147,7 @@ impl Face for Typing {
 
     fn show(&mut self, _now: Time, event: &Event, ring: bool) {
         if let Event::Problem { draft: Some(draft), .. } = event
-            && self.draft.text.is_empty()
+            && self.draft.text().is_empty()
         {
             self.draft.set(draft);
         }
@@ -245,17 +164,9 @@ impl Face for Typing {
     }
 
     fn completed(&mut self, completion: &Completion) {
-        let before: String = self.draft.text.iter().take(self.draft.cursor).collect();
-        let Some(kept) = before.get(..completion.from) else { return };
         match completion.words.as_slice() {
             [] => return,
-            [word] => {
-                let rest: String = self.draft.text.iter().skip(self.draft.cursor).collect();
-                let done = format!("{kept}{word}");
-                let cursor = done.chars().count();
-                self.draft.set(&(done + &rest));
-                self.draft.cursor = cursor;
-            }
+            [word] => self.draft.replace_from(completion.from, word),
             words => {
                 let words: Vec<String> = words.iter().map(|word| clean_line(word.as_bytes(), BODY_BYTES)).collect();
                 self.out.extend_from_slice(words.join("  ").as_bytes());
@@ -266,7 +177,7 @@ impl Face for Typing {
     }
 
     fn resize(&mut self, size: Size) {
-        self.columns = usize::from(size.columns).clamp(10, 1000);
+        self.columns = size.columns.clamp(10, 1000);
         self.stale = true;
     }
 
@@ -293,6 +204,7 @@ impl Face for Typing {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::draft::DRAFT_BYTES;
     use super::*;
     use std::sync::Arc;
 
@@ -357,6 +269,14 @@ mod tests {
         assert_eq!(type_in(&mut face("xterm"), b"\x04"), [Asked::End]);
         assert_eq!(type_in(&mut face("xterm"), b"\x03"), [Asked::End]);
         assert_eq!(type_in(&mut face("xterm"), b" \r"), []);
+    }
+
+    #[test]
+    fn u08_a_paste_is_cut_at_the_bound() {
+        let mut face = face("xterm");
+        let paste = format!("\x1b[200~x{}\x1b[201~\r", "é".repeat(DRAFT_BYTES));
+        let asked = type_in(&mut face, paste.as_bytes());
+        assert_eq!(asked, [Asked::Typed(format!("x{}", "é".repeat((DRAFT_BYTES - 1) / 2)).into_bytes())]);
     }
 
     #[test]

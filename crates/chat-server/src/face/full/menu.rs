@@ -1,6 +1,6 @@
 //! Completion: what the text before the cursor may become.
 
-use super::draft::Draft;
+use super::super::draft::Draft;
 use nacre_chat::command::Completion;
 
 /// What was asked, and what may be chosen.

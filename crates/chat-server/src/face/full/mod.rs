@@ -6,7 +6,6 @@
 
 mod bars;
 mod brush;
-mod draft;
 mod item;
 mod menu;
 mod pane;
@@ -22,10 +21,11 @@ mod take;
 mod theme;
 mod wrap;
 
+use super::draft::{Draft, History};
 use super::keys::Keys;
+use super::width::width_of_glyph;
 use super::{Asked, Face, Size};
 use brush::Row;
-use draft::{Draft, History};
 use menu::Menu;
 use nacre_chat::command::Completion;
 use nacre_chat::{Author, Event, Place, Settings, Time};
@@ -43,8 +43,8 @@ const TICK: Duration = Duration::from_millis(50);
 const LARGEST: Size = Size { columns: 300, rows: 100 };
 /// Lines that the plain face begins with when it goes on instead.
 const REPEATED: usize = 20;
-/// Told to who comes in.
-const KEYS: &str = "Enter sends, Alt-Enter: new line, Tab completes, PgUp: the past, Alt-1: rooms, /help, /quit";
+/// Told to who comes in: the most wanted first, and all of it within 80 cells.
+const KEYS: &str = "/help, /quit, Tab completes, PgUp: the past, Alt-1: rooms, Alt-Enter: new line";
 
 /// The full-screen face of one session.
 pub struct Full {
@@ -216,7 +216,7 @@ fn bordered(row: Line<'static>, width: u16, look: &Look) -> Line<'static> {
     for span in row.spans {
         let mut text = String::new();
         for symbol in unicode_segmentation::UnicodeSegmentation::graphemes(&*span.content, true) {
-            let width = wrap::width_of_glyph(symbol);
+            let width = width_of_glyph(symbol);
             if used + width > room {
                 break;
             }

@@ -51,29 +51,12 @@ impl Full {
         }
     }
 
-    /// Emacs' keys, and those of the keyboard's blocks.
+    /// What changes the draft, or moves in it.
     fn edit(&mut self, key: &Key) {
-        let draft = &mut self.draft;
         match key {
-            Key::Backspace => drop(draft.delete(draft.left())),
-            Key::Delete | Key::Ctrl('d') => drop(draft.delete(draft.right())),
-            Key::Ctrl('k') => draft.cut(if draft.end() == draft.before().len() { draft.right() } else { draft.end() }),
-            Key::Ctrl('u') => draft.cut(draft.home()),
-            Key::Ctrl('w') | Key::AltBackspace => draft.cut(draft.word_left()),
-            Key::Alt('d') => draft.cut(draft.word_right()),
-            Key::Ctrl('y') => drop(draft.paste_back()),
-            Key::Ctrl('c') => {
-                draft.move_to(draft.text().len());
-                draft.cut(0);
-            }
-            Key::Ctrl('a') | Key::Move { to: Motion::Home, .. } => draft.move_to(draft.home()),
-            Key::Ctrl('e') | Key::Move { to: Motion::End, .. } => draft.move_to(draft.end()),
-            Key::Move { to: Motion::Left, far: true } => draft.move_to(draft.word_left()),
-            Key::Move { to: Motion::Right, far: true } => draft.move_to(draft.word_right()),
-            Key::Ctrl('b') | Key::Move { to: Motion::Left, .. } => draft.move_to(draft.left()),
-            Key::Ctrl('f') | Key::Move { to: Motion::Right, .. } => draft.move_to(draft.right()),
             Key::Ctrl('p') | Key::Move { to: Motion::Up, .. } => self.up_or_down(true),
             Key::Ctrl('n') | Key::Move { to: Motion::Down, .. } => self.up_or_down(false),
+            key if self.draft.edit(key) => {}
             _ => return,
         }
         self.stale.prompt = true;
@@ -107,7 +90,7 @@ impl Full {
         if cut || lines > BODY_LINES || text.len() > BODY_BYTES {
             let (sign, bytes) = (if cut { "more than " } else { "" }, text.len());
             return self.warn(&format!(
-                "Not taken: {sign}{lines} lines, {bytes} bytes; one message has at most {BODY_LINES} lines, {BODY_BYTES} bytes"
+                "Not taken: {sign}{lines} lines, {bytes} bytes; at most {BODY_LINES} lines, {BODY_BYTES} bytes"
             ));
         }
         self.insert(&text, asked);

@@ -1,6 +1,6 @@
 //! The rows in which the draft is typed.
 
-use super::wrap::{width_of, width_of_glyph};
+use super::super::width::{width_of, width_of_glyph};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::ops::Range;

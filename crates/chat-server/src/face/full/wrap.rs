@@ -1,6 +1,6 @@
 //! Long lines become rows: broken at spaces and between wide characters, further rows set in.
 
-use ratatui::buffer::CellWidth;
+use super::super::width::width_of_glyph;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
@@ -27,16 +27,6 @@ pub(super) fn wrap(spans: &[Span<'_>], width: u16, indent: u16) -> Vec<Line<'sta
         left = skip_spaces(rest);
     }
     rows
-}
-
-/// The cells that a text takes.
-pub(super) fn width_of(text: &str) -> u16 {
-    text.graphemes(true).map(width_of_glyph).fold(0, u16::saturating_add)
-}
-
-/// The cells of one character with its marks; none for what is not drawn.
-pub(super) fn width_of_glyph(symbol: &str) -> u16 {
-    if symbol.contains(char::is_control) { 0 } else { symbol.cell_width() }
 }
 
 fn glyphs<'a>(span: &'a Span<'_>) -> impl Iterator<Item = Glyph<'a>> {
@@ -88,6 +78,7 @@ fn row_of(glyphs: &[Glyph<'_>], set_in: u16) -> Line<'static> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::width::width_of;
     use super::*;
 
     fn rows(text: &str, width: u16, indent: u16) -> Vec<String> {

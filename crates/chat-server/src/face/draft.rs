@@ -1,5 +1,6 @@
 //! What is being typed, and what was typed before.
 
+use super::keys::{Key, Motion};
 use nacre_chat::limits::BODY_BYTES;
 use std::collections::VecDeque;
 use unicode_segmentation::UnicodeSegmentation;
@@ -49,6 +50,38 @@ impl Draft {
         }
         self.text.insert_str(self.cursor, text);
         self.cursor += text.len();
+        true
+    }
+
+    /// Puts in as much of a text as there is room for.
+    pub fn insert_what_fits(&mut self, text: &str) {
+        let room = DRAFT_BYTES.saturating_sub(self.text.len());
+        let end = (0..=room.min(text.len())).rfind(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        self.insert(text.get(..end).unwrap_or_default());
+    }
+
+    /// Emacs' keys and those of the keyboard's blocks, within the text; false for any other.
+    pub fn edit(&mut self, key: &Key) -> bool {
+        match key {
+            Key::Backspace => drop(self.delete(self.left())),
+            Key::Delete | Key::Ctrl('d') => drop(self.delete(self.right())),
+            Key::Ctrl('k') => self.cut(if self.end() == self.cursor { self.right() } else { self.end() }),
+            Key::Ctrl('u') => self.cut(self.home()),
+            Key::Ctrl('w') | Key::AltBackspace => self.cut(self.word_left()),
+            Key::Alt('d') => self.cut(self.word_right()),
+            Key::Ctrl('y') => drop(self.paste_back()),
+            Key::Ctrl('c') => {
+                self.move_to(self.text.len());
+                self.cut(0);
+            }
+            Key::Ctrl('a') | Key::Move { to: Motion::Home, .. } => self.move_to(self.home()),
+            Key::Ctrl('e') | Key::Move { to: Motion::End, .. } => self.move_to(self.end()),
+            Key::Move { to: Motion::Left, far: true } | Key::Alt('b') => self.move_to(self.word_left()),
+            Key::Move { to: Motion::Right, far: true } | Key::Alt('f') => self.move_to(self.word_right()),
+            Key::Ctrl('b') | Key::Move { to: Motion::Left, .. } => self.move_to(self.left()),
+            Key::Ctrl('f') | Key::Move { to: Motion::Right, .. } => self.move_to(self.right()),
+            _ => return false,
+        }
         true
     }
 

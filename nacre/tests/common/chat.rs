@@ -1,0 +1,74 @@
+//! A running `nacre chat serve`, and people who come to it with OpenSSH's client.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::common::{Scratch, nacre, program};
+use crate::programs::Running;
+use crate::screen::Screen;
+use crate::serve::{Done, finish, free_port, make_key};
+use std::process::Command;
+
+/// A chat with a folder of its own.
+pub struct Chat {
+    pub place: Scratch,
+    server: Option<Running>,
+    pub port: u16,
+}
+
+impl Chat {
+    pub fn start() -> Self {
+        let place = Scratch::new();
+        for name in ["host", "alice", "bob", "carol"] {
+            make_key(&place, name);
+        }
+        let mut chat = Self { place, server: None, port: 0 };
+        chat.serve();
+        chat
+    }
+
+    /// Starts the server, anew if it runs: the one before is killed.
+    pub fn serve(&mut self) {
+        self.server = None;
+        if self.port == 0 {
+            self.port = free_port();
+        }
+        let mut command = nacre();
+        command.args(["chat", "serve", "--state"]).arg(self.place.path("state"));
+        command.arg("-h").arg(self.place.path("host")).arg("--listen").arg(format!("127.0.0.1:{}", self.port));
+        let server = Running::start(&mut command);
+        server.complains("  stop  ");
+        self.server = Some(server);
+    }
+
+    /// OpenSSH's client as this person, without destination.
+    pub fn ssh(&self, key: &str) -> Command {
+        let mut ssh = program("ssh");
+        ssh.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o"]);
+        ssh.arg(format!("UserKnownHostsFile={}", self.place.path("known").display()));
+        ssh.args(["-o", "IdentitiesOnly=yes", "-p"]).arg(self.port.to_string());
+        ssh.arg("-i").arg(self.place.path(key));
+        ssh
+    }
+
+    /// Somebody comes in, with lines.
+    #[track_caller]
+    pub fn comes(&self, nick: &str, more: &[&str]) -> Running {
+        let person = Running::start(self.ssh(nick).arg("-T").arg(format!("{nick}@127.0.0.1")).args(more));
+        person.hears(&format!("You are {nick}"));
+        person
+    }
+
+    /// Somebody sits down at a terminal of this size; `name` is a key's, and the nick.
+    #[track_caller]
+    pub fn sits(&self, name: &str, columns: u32, rows: u32) -> Screen {
+        let mut ssh = self.ssh(name);
+        ssh.env("TERM", "xterm-256color").args(["-q", "-t"]).arg(format!("{name}@127.0.0.1"));
+        let mut screen = Screen::runs(&ssh, columns, rows);
+        screen.sees(&format!("You are {name}"));
+        screen
+    }
+
+    #[track_caller]
+    pub fn runs(&self, words: &[&str]) -> Done {
+        finish(self.ssh("alice").args(words), b"")
+    }
+}

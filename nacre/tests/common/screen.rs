@@ -1,0 +1,113 @@
+//! A terminal that is looked at: what a program sends to it goes through a terminal emulator, and tests see the screen.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use crate::terminal::Terminal;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Longest wait for something to be on the screen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program's screen, and its keyboard.
+pub struct Screen {
+    terminal: Terminal,
+    emulator: avt::Terminal,
+    /// How much of the program's text the emulator has.
+    fed: usize,
+}
+
+impl Screen {
+    /// Starts the command on a new terminal of this size.
+    pub fn runs(command: &Command, columns: u32, rows: u32) -> Self {
+        let emulator = avt::Terminal::new(columns as usize, rows as usize).unwrap();
+        Self { terminal: Terminal::runs(command, columns, rows), emulator, fed: 0 }
+    }
+
+    /// Waits until the screen is as `good` wants it.
+    #[track_caller]
+    pub fn shows(&mut self, what: &str, good: impl Fn(&[String]) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.emulator.feed(&self.terminal.text()[self.fed..]);
+            self.fed = self.terminal.text().len();
+            if good(&self.rows()) {
+                return;
+            }
+            assert!(Instant::now() < end && self.terminal.read(), "{what} is not on the screen:\n{}", self.picture());
+        }
+    }
+
+    /// Waits until `text` is on the screen, in one row.
+    #[track_caller]
+    pub fn sees(&mut self, text: &str) {
+        self.shows(text, |rows| rows.iter().any(|row| row.contains(text)));
+    }
+
+    /// Waits until `text` is on the screen no more.
+    #[track_caller]
+    pub fn loses(&mut self, text: &str) {
+        self.shows(&format!("nothing but {text}"), |rows| !rows.iter().any(|row| row.contains(text)));
+    }
+
+    /// The rows, without the spaces at their ends.
+    pub fn rows(&self) -> Vec<String> {
+        self.emulator.screen().visible_lines().map(|row| row.text().trim_end().to_owned()).collect()
+    }
+
+    /// The whole screen, to be printed.
+    pub fn picture(&self) -> String {
+        self.rows().join("\n")
+    }
+
+    /// Row and column of the cursor.
+    pub fn cursor(&self) -> (usize, usize) {
+        let cursor = self.emulator.cursor();
+        (cursor.row, cursor.col)
+    }
+
+    /// Presses keys.
+    pub fn presses(&mut self, keys: &[u8]) {
+        self.terminal.presses(keys);
+    }
+
+    /// Types a line and Enter.
+    pub fn types(&mut self, line: &str) {
+        self.terminal.types(line);
+    }
+
+    /// Types what is not entered yet, and waits until its end is on the screen.
+    #[track_caller]
+    pub fn half_types(&mut self, text: &str) {
+        self.presses(text.as_bytes());
+        let tail: String = text.chars().skip(text.chars().count().saturating_sub(8)).collect();
+        self.sees(&tail);
+    }
+
+    /// Gives the window another size.
+    pub fn resizes(&mut self, columns: u32, rows: u32) {
+        // What was drawn for the old size is drawn at the old size.
+        self.emulator.feed(&self.terminal.text()[self.fed..]);
+        self.fed = self.terminal.text().len();
+        self.emulator.resize(columns as usize, rows as usize);
+        self.terminal.resize(columns, rows);
+    }
+
+    /// Takes the terminal away from the program.
+    pub fn hangs_up(&mut self) {
+        self.terminal.hang_up();
+    }
+
+    /// All bytes that came.
+    pub fn raw(&self) -> &[u8] {
+        self.terminal.raw()
+    }
+
+    /// Waits for the program's end; its exit code and what it left on the screen.
+    #[track_caller]
+    pub fn ends(mut self) -> (u32, Vec<String>) {
+        while self.terminal.read() {}
+        self.emulator.feed(&self.terminal.text()[self.fed..]);
+        let rows = self.rows();
+        (self.terminal.ends(), rows)
+    }
+}
