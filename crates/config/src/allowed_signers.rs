@@ -85,8 +85,7 @@ impl AllowedSigner {
     /// The line is refused.
     pub fn parse(line: &[u8], number: u32) -> Result<Option<Self>, LineError> {
         let Some(text) = meaningful(line)? else { return Ok(None) };
-        let text = text.trim_start_matches([' ', '\t']);
-        let (principals, rest) = principals(text)?;
+        let (principals, rest) = principals(&text)?;
         let is_key = is_key_type(cut(rest).0);
         let (options, key) = if is_key { (None, rest) } else { split_options(rest)? };
         if options.is_some_and(|o| o.contains('\u{fffd}')) || principals.contains('\u{fffd}') {

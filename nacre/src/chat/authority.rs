@@ -8,7 +8,7 @@ use crate::serve::login::Ends;
 use crate::serve::shared::Shared;
 use nacre_chat::Proof;
 use nacre_chat_server::Hub;
-use nacre_config::server::MatchContext;
+use nacre_config::server::{ConnectionOptions, MatchContext};
 use nacre_net::Descriptor;
 use nacre_net::server::Authority;
 use nacre_net::server::authority::{
@@ -62,6 +62,11 @@ impl ChatAuthority {
         Self { hub, shared, ends, login: Vec::new(), key: None, progress: Shown::default() }
     }
 
+    /// What the configuration says here; `Match` asks about accounts, which the chat has none of.
+    fn here(&self) -> ConnectionOptions {
+        self.shared.options().resolve(&MatchContext::default())
+    }
+
     pub(super) fn progress(&self) -> Shown {
         self.progress.clone()
     }
@@ -73,8 +78,7 @@ impl Authority for ChatAuthority {
     }
 
     fn look_up(&mut self, user: Vec<u8>) -> Answer<UserPolicy> {
-        let options = self.shared.options();
-        let here = options.resolve(&MatchContext::default());
+        let here = self.here();
         let policy = UserPolicy {
             methods: [AUTH_PUBLICKEY, AUTH_KEYBOARD_INTERACTIVE].map(|method| vec![method.to_owned()]).to_vec(),
             max_tries: here.max_auth_tries,
@@ -113,7 +117,7 @@ impl Authority for ChatAuthority {
 
     fn logged_in(&mut self, _methods: &[String]) -> Permissions {
         self.progress.note(|progress| progress.logged_in = true);
-        let here = self.shared.options().resolve(&MatchContext::default());
+        let here = self.here();
         Permissions {
             pty: true,
             max_sessions: usize::try_from(here.max_sessions).unwrap_or(usize::MAX),

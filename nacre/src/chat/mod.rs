@@ -11,7 +11,6 @@ use crate::state;
 use authority::ChatAuthority;
 use nacre_chat_server::{Hub, Passwords, Store};
 use nacre_net::Ended;
-use nacre_net::admission::Ending;
 use nacre_net::privsep::EndedHow;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,10 +48,6 @@ pub fn open(state: &Path) -> Result<Hub, Failure> {
 pub fn serving(hub: &Hub, shared: Arc<Shared>, ends: Ends) -> Serving {
     let authority = ChatAuthority::new(hub.clone(), shared, ends);
     let progress = authority.progress();
-    let over = move |ended: &Ended| match progress.ending(EndedHow::of(&ended.error)) {
-        // Nobody's name is unknown here.
-        Ending::AuthFailed { .. } => Ending::AuthFailed { invalid_user: false },
-        ending => ending,
-    };
+    let over = move |ended: &Ended| progress.ending(EndedHow::of(&ended.error));
     Serving { authority: Box::new(authority), over: Box::new(over) }
 }

@@ -90,7 +90,7 @@ fn one(
     piece: u64,
     pairs: &[(Make, Make, &str)],
 ) -> Result<Vec<Figure>, String> {
-    let (runs, bytes) = if bench.quick { (3, 1 << 28) } else { (3, 1 << 31) };
+    let (runs, bytes) = if bench.quick { (3, 1 << 28) } else { (7, 1 << 30) };
     let word = direction.word();
     let word = if piece == PIECE { word.to_owned() } else { format!("{word}, {} KiB pieces", piece / 1024) };
     let name = match mac {

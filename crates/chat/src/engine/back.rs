@@ -242,6 +242,15 @@ impl Engine {
         }
     }
 
+    /// Tells the other nodes, if there are any, of a record that changed; later, while they are out of reach.
+    pub(super) fn tell_nodes(&mut self, key: RecordKey, what: BackRequest) {
+        if self.config.nodes && self.state.linked {
+            self.ask_back(what, None);
+        } else if self.config.nodes {
+            self.state.unsent.insert(key);
+        }
+    }
+
     /// Writes again what was changed while nobody could hear it.
     fn write_unsent(&mut self) {
         let unsent = std::mem::take(&mut self.state.unsent);

@@ -82,11 +82,7 @@ impl Engine {
 
     /// Writes a record to the store and, where there are other nodes, to them.
     pub(super) fn write(&mut self, record: Record) {
-        if self.config.nodes && self.state.linked {
-            self.ask_back(BackRequest::Put(record.clone()), None);
-        } else if self.config.nodes {
-            self.state.unsent.insert(record.key());
-        }
+        self.tell_nodes(record.key(), BackRequest::Put(record.clone()));
         self.ask_store(StoreRequest::Put(record), None);
     }
 

@@ -152,17 +152,19 @@ impl Engine {
         LineId(self.ids.next(self.now))
     }
 
-    fn request(&mut self) -> RequestId {
+    /// A new request's number, remembering what its answer is for.
+    fn request(&mut self, waiting: Option<Waiting>) -> RequestId {
         self.next_request += 1;
-        RequestId(self.next_request)
-    }
-
-    /// Asks the store, remembering what the answer is for.
-    fn ask_store(&mut self, what: StoreRequest, waiting: Option<Waiting>) {
-        let request = self.request();
+        let request = RequestId(self.next_request);
         if let Some(waiting) = waiting {
             self.state.waiting.insert(request, waiting);
         }
+        request
+    }
+
+    /// Asks the store.
+    fn ask_store(&mut self, what: StoreRequest, waiting: Option<Waiting>) {
+        let request = self.request(waiting);
         self.out.push(Effect::Store { request, what });
     }
 
@@ -212,16 +214,12 @@ impl Engine {
     }
 
     fn ask_back(&mut self, what: BackRequest, waiting: Option<Waiting>) {
-        let request = self.request();
-        if let Some(waiting) = waiting {
-            self.state.waiting.insert(request, waiting);
-        }
+        let request = self.request(waiting);
         self.out.push(Effect::Back { request, what });
     }
 
     fn ask_password(&mut self, what: PasswordRequest, waiting: Waiting) {
-        let request = self.request();
-        self.state.waiting.insert(request, waiting);
+        let request = self.request(Some(waiting));
         self.out.push(Effect::Password { request, what });
     }
 }

@@ -68,6 +68,18 @@ impl Engine {
         }
     }
 
+    /// Where an order of a session holds, if it may give it: on the whole server (`None`) or in the room it is in.
+    fn reach(&mut self, session: SessionId, everywhere: bool) -> Option<Option<RoomName>> {
+        if !everywhere {
+            return self.moderated_room(session).map(Some);
+        }
+        if !self.is_operator(session) {
+            self.problem(session, "Only operators of the server may do that");
+            return None;
+        }
+        Some(None)
+    }
+
     /// `/kick`.
     pub(super) fn kick(&mut self, session: SessionId, nick: &str, reason: &str) {
         let Some(name) = self.moderated_room(session) else { return };
@@ -92,15 +104,7 @@ impl Engine {
 
     /// `/ban`, `/mute`, `/gban`, `/gmute`.
     pub(super) fn ban(&mut self, session: SessionId, order: BanOrder) {
-        let room = if order.everywhere {
-            if !self.is_operator(session) {
-                return self.problem(session, "Only operators of the server may do that");
-            }
-            None
-        } else {
-            let Some(name) = self.moderated_room(session) else { return };
-            Some(name)
-        };
+        let Some(room) = self.reach(session, order.everywhere) else { return };
         let target = match self.ban_target(&order.target) {
             Ok(target) => target,
             Err(why) => return self.problem(session, why),
@@ -241,25 +245,13 @@ impl Engine {
 
     /// Deletes a record in the store and, where there are other nodes, there.
     pub(super) fn erase(&mut self, key: RecordKey) {
-        if self.config.nodes && self.state.linked {
-            self.ask_back(BackRequest::Delete(key.clone()), None);
-        } else if self.config.nodes {
-            self.state.unsent.insert(key.clone());
-        }
+        self.tell_nodes(key.clone(), BackRequest::Delete(key.clone()));
         self.ask_store(StoreRequest::Delete(key), None);
     }
 
     /// `/unban`, `/unmute` and those of the server.
     pub(super) fn unban(&mut self, session: SessionId, target: &str, mute: bool, everywhere: bool) {
-        let room = if everywhere {
-            if !self.is_operator(session) {
-                return self.problem(session, "Only operators of the server may do that");
-            }
-            None
-        } else {
-            let Some(name) = self.moderated_room(session) else { return };
-            Some(name)
-        };
+        let Some(room) = self.reach(session, everywhere) else { return };
         let target = match self.ban_target(target) {
             Ok(target) => target,
             Err(why) => return self.problem(session, why),

@@ -201,18 +201,8 @@ impl Engine {
 
     /// Shows once to everybody who shares a room with an account, and to itself.
     pub(super) fn show_to_rooms_of(&mut self, account: AccountId, event: Event) {
-        let mut sessions = self.sessions_of(account).to_vec();
-        for name in self.state.rooms_of(account) {
-            if let Some(heard) = self.heard(&name) {
-                sessions.extend_from_slice(&heard.sessions);
-            }
-        }
-        sessions.sort_unstable();
-        sessions.dedup();
-        let except = self.state.deaf_to(account);
-        let to = crate::effect::Audience::Many { sessions: sessions.into(), except: self.shared(except) };
-        let ring = self.state.nobody();
-        self.out.push(crate::effect::Effect::Show { to, event: Arc::new(event), ring });
+        let own = self.sessions_of(account).to_vec();
+        self.show_to_rooms(account, own, &self.state.rooms_of(account), event);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::effect::BackRequest;
 use crate::event::{Event, Leaving};
-use crate::id::AccountId;
+use crate::id::{AccountId, SessionId};
 use crate::input::Presence;
 use crate::line::Author;
 use crate::name::RoomName;
@@ -67,10 +67,10 @@ impl Engine {
         let Some(old) = old else { return };
         if old.who.nick != who.nick {
             let event = Event::Renamed { old: old.who.nick, who: who.clone(), at: self.now };
-            self.show_to_rooms(account, &after, event);
+            self.show_to_rooms(account, Vec::new(), &after, event);
         }
         if old.away != away {
-            self.show_to_rooms(account, &after, Event::Away { who, message: away, at: self.now });
+            self.show_to_rooms(account, Vec::new(), &after, Event::Away { who, message: away, at: self.now });
         }
     }
 
@@ -110,9 +110,14 @@ impl Engine {
         }
     }
 
-    /// Shows once to everybody in some rooms.
-    fn show_to_rooms(&mut self, account: AccountId, rooms: &BTreeSet<RoomName>, event: Event) {
-        let mut sessions = Vec::new();
+    /// Shows once to everybody in some rooms, and to some sessions more, but for those who ignore an account.
+    pub(super) fn show_to_rooms<'a>(
+        &mut self,
+        account: AccountId,
+        mut sessions: Vec<SessionId>,
+        rooms: impl IntoIterator<Item = &'a RoomName>,
+        event: Event,
+    ) {
         for name in rooms {
             if let Some(heard) = self.heard(name) {
                 sessions.extend_from_slice(&heard.sessions);

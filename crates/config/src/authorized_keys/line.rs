@@ -129,7 +129,8 @@ impl AuthorizedKeys {
     }
 }
 
-/// The text of a line of a list of keys, given without its line feed; `None` for a comment or an empty line.
+/// The text of a line of a list of keys, given without its line feed, from its first word on; `None` for a comment or an
+/// empty line.
 ///
 /// # Errors
 /// It is too long, or holds control characters.
@@ -138,12 +139,13 @@ pub(crate) fn meaningful(line: &[u8]) -> Result<Option<Cow<'_, str>>, LineError>
         return Err(LineError::TooLong);
     }
     // A comment may hold bytes of any old encoding; it is only ever shown, so it may be lossy.
-    let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
-    let begun = text.trim_start_matches([' ', '\t']);
-    if begun.is_empty() || begun.starts_with('#') {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let first = line.iter().position(|byte| !matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+    let text = String::from_utf8_lossy(line.get(first..).unwrap_or_default());
+    if text.is_empty() || text.starts_with('#') {
         return Ok(None);
     }
-    if begun.contains(|c: char| c.is_control() && c != '\t') {
+    if text.contains(|c: char| c.is_control() && c != '\t') {
         return Err(LineError::NotText);
     }
     Ok(Some(text))
@@ -156,7 +158,7 @@ impl Entry {
     /// The line is refused.
     pub fn parse(line: &[u8], number: u32) -> Result<Option<Self>, LineError> {
         let Some(text) = meaningful(line)? else { return Ok(None) };
-        let text = text.trim_start_matches([' ', '\t']);
+        let text = &*text;
         let (first, rest) = cut(text);
         let is_key = KEY_TYPES.contains(&first);
         let (options, key) = if is_key { (None, text) } else { split_options(text)? };

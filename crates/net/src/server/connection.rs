@@ -282,9 +282,10 @@ impl ServerOwner {
             Start::Exec(_) => "session:command".to_owned(),
             Start::Subsystem(name) => format!("session:subsystem:{name}"),
         };
+        let idle_limit = self.permissions.as_ref().and_then(|p| p.channel_timeouts.of(&kind));
         let Some(session) = self.session(channel) else { return answer(port, pending, false) };
         let Some(requests) = session.begin(start) else { return answer(port, pending, false) };
-        (session.what, session.kind) = (what, kind);
+        (session.what, session.idle_limit) = (what, idle_limit);
         self.ask_start(channel, requests, pending);
     }
 
@@ -332,10 +333,9 @@ impl ServerOwner {
             Ok(started) => {
                 tracing::debug!(parent: &log, "session {}: {} started", channel.number(), session.what);
                 answer(port, pending, true);
-                let kind = session.kind.clone();
+                let idle_limit = session.idle_limit;
                 session.run(port, started);
-                let limit = self.permissions.as_ref().and_then(|p| p.channel_timeouts.of(&kind));
-                limit_idling(port, channel, limit);
+                limit_idling(port, channel, idle_limit);
             }
             Err(error) => {
                 tracing::debug!(parent: &log, "session {}: {} refused: {error}", channel.number(), session.what);

@@ -55,8 +55,8 @@ pub(super) struct Session {
     input_ended: bool,
     /// What it runs, for the log.
     pub(super) what: String,
-    /// The same as ChannelTimeout names it.
-    pub(super) kind: String,
+    /// How long it may carry nothing.
+    pub(super) idle_limit: Option<Duration>,
 }
 
 impl Session {
@@ -73,7 +73,7 @@ impl Session {
             early: Backlog::default(),
             input_ended: false,
             what: String::new(),
-            kind: String::new(),
+            idle_limit: None,
         }
     }
 
