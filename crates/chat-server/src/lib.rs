@@ -6,6 +6,7 @@
 
 pub mod face;
 mod hub;
+mod json_text;
 mod seat;
 mod session;
 mod store;
