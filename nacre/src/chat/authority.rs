@@ -8,7 +8,7 @@ use crate::serve::login::Ends;
 use crate::serve::shared::Shared;
 use nacre_chat::Proof;
 use nacre_chat_server::Hub;
-use nacre_config::server::{ConnectionOptions, MatchContext};
+use nacre_config::server::{ChatOptions, ConnectionOptions, MatchContext};
 use nacre_net::Descriptor;
 use nacre_net::server::Authority;
 use nacre_net::server::authority::{
@@ -28,6 +28,13 @@ const NO_KEY: &str = "This chat knows people by their SSH keys, and yours was no
     To make one:      ssh-keygen -t ed25519\n\
     Then come again:  the same command as now\n\
     If you have keys: ssh -i FILE ..., or ssh-add FILE";
+
+/// What follows where not every key opens the door.
+const ONLY_KNOWN: &str = "\nAn operator lets your key in: send what ssh-keygen -l -f FILE.pub shows.";
+
+/// The same where they may come in all the same.
+const AS_GUEST: &str = "No key was shown, so you come in as a guest, and nobody owns your name.\n\
+    To own it: ssh-keygen -t ed25519, then come again with the same command.";
 
 /// Why there is nothing but the chat (threat U6).
 const ONLY_CHAT: &str = "this server offers nothing but its chat";
@@ -72,6 +79,15 @@ impl ChatAuthority {
     }
 }
 
+/// What somebody without a key is to do.
+fn without_key(chat: &ChatOptions) -> String {
+    match (chat.guests, chat.registration) {
+        (true, _) => AS_GUEST.to_owned(),
+        (false, true) => NO_KEY.to_owned(),
+        (false, false) => [NO_KEY, ONLY_KNOWN].concat(),
+    }
+}
+
 impl Authority for ChatAuthority {
     fn sign(&mut self, host_key: Vec<u8>, algorithm: SignatureAlgorithm, data: Vec<u8>) -> Answer<Option<Vec<u8>>> {
         Box::pin(ready(self.shared.host_keys.sign(&host_key, algorithm, &data)))
@@ -105,12 +121,14 @@ impl Authority for ChatAuthority {
     }
 
     fn check_interactive(&mut self, answers: Option<Vec<SecretBytes>>) -> Answer<KeyboardInteractiveVerdict> {
+        let chat = &self.shared.options().chat;
         Box::pin(ready(match answers {
             None => KeyboardInteractiveVerdict::Ask(InfoRequest {
                 name: Vec::new(),
-                instruction: NO_KEY.as_bytes().to_vec(),
+                instruction: without_key(chat).into_bytes(),
                 prompts: Vec::new(),
             }),
+            Some(_) if chat.guests => KeyboardInteractiveVerdict::Accept,
             Some(_) => KeyboardInteractiveVerdict::Reject,
         }))
     }

@@ -1,7 +1,10 @@
 //! The chat over SSH: who may come in, and each session's stream joined with the hub.
 
 mod authority;
+mod policy;
 mod session;
+
+pub use policy::config;
 
 use crate::failure::Failure;
 use crate::serve::authority::Serving;
@@ -9,6 +12,7 @@ use crate::serve::login::Ends;
 use crate::serve::shared::Shared;
 use crate::state;
 use authority::ChatAuthority;
+use nacre_chat::Config;
 use nacre_chat_server::{Hub, Passwords, Store};
 use nacre_net::Ended;
 use nacre_net::privsep::EndedHow;
@@ -35,10 +39,8 @@ impl Passwords for Argon {
 ///
 /// # Errors
 /// The folder cannot be made, or its file not be opened.
-pub fn open(state: &Path) -> Result<Hub, Failure> {
+pub fn open(state: &Path, config: Config) -> Result<Hub, Failure> {
     state::prepare(state)?;
-    let run = nacre_crypto::random_bytes::<8>().map_err(|error| Failure::new(format!("no randomness: {error}")))?;
-    let config = nacre_chat::Config::new("local", u64::from_be_bytes(run));
     let store = Store::open(&state.join(FILE), None);
     let store = store.map_err(|error| Failure::new(format!("the chat cannot be opened: {error}")))?;
     Ok(Hub::open(config, store, Box::new(Argon)))

@@ -89,6 +89,9 @@ fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     let mut told: Vec<String> = options.warnings.iter().map(ToString::to_string).collect();
     pam_can_be_used(&options, &place)?;
+    if args.chat {
+        chat::config(&options.chat)?;
+    }
     let host_keys = load_host_keys(&options, &place, |line| told.push(line))?;
     let is_test = args.action == ServeAction::Test;
     // Where a client is on standard error, or nobody, the log tells.
@@ -199,7 +202,7 @@ fn start(
     let runtime = runtime(apart.is_some())?;
     let result = runtime.block_on(async {
         if args.chat {
-            let _ = shared.chat.set(chat::open(&shared.state)?);
+            let _ = shared.chat.set(chat::open(&shared.state, chat::config(&shared.options().chat)?)?);
         }
         let ready = move || {
             audit::write(&started);

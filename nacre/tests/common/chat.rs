@@ -16,16 +16,24 @@ pub struct Chat {
 
 impl Chat {
     pub fn start() -> Self {
+        Self::with("")
+    }
+
+    /// One with these lines of configuration.
+    #[track_caller]
+    pub fn with(lines: &str) -> Self {
         let place = Scratch::new();
         for name in ["host", "alice", "bob", "carol"] {
             make_key(&place, name);
         }
+        place.write("config", lines);
         let mut chat = Self { place, server: None, port: 0 };
         chat.serve();
         chat
     }
 
     /// Starts the server, anew if it runs: the one before is killed.
+    #[track_caller]
     pub fn serve(&mut self) {
         self.server = None;
         if self.port == 0 {
@@ -33,7 +41,8 @@ impl Chat {
         }
         let mut command = nacre();
         command.args(["chat", "serve", "--state"]).arg(self.place.path("state"));
-        command.arg("-h").arg(self.place.path("host")).arg("--listen").arg(format!("127.0.0.1:{}", self.port));
+        command.arg("-f").arg(self.place.path("config")).arg("-h").arg(self.place.path("host"));
+        command.arg("--listen").arg(format!("127.0.0.1:{}", self.port));
         let server = Running::start(&mut command);
         server.complains("  stop  ");
         self.server = Some(server);

@@ -1,5 +1,6 @@
 //! Every keyword of `sshd_config` that OpenSSH 10.5 knows, in the order in which `sshd -T` prints them.
 
+use super::chat::{OPEN, read_lobby, read_operators};
 use super::readers::{
     read_allow, read_authentication_methods, read_exempt_list, read_listen, read_max_startups, read_names,
     read_net_block, read_penalties, read_permit_listen, read_permit_open, read_pubkey_options, read_source_limit,
@@ -154,6 +155,13 @@ keywords! {
         // Nacre's own.
         Sandbox = flag("yes"),
         LogFormat = Row::new(Kind::Word(LOG_FORMATS)).default("text"),
+        ChatGuests = flag("no"),
+        ChatRegistration = Row::new(Kind::Word(OPEN)).default("open"),
+        ChatRooms = Row::new(Kind::Word(OPEN)).default("open"),
+        ChatLobby = Row::new(Kind::Custom(read_lobby)).default("lobby"),
+        ChatMotd = text("none"),
+        ChatOperators = Row::new(Kind::Custom(read_operators)).append(),
+        ChatKeep = Row::new(Kind::SecondsOrNone).default("none"),
         Protocol = Row::new(Kind::Rest).ignored().alias(&[
             "keyregenerationinterval", "serverkeybits", "useprivilegeseparation", "uselogin", "rhostsauthentication",
             "rhostsrsaauthentication", "rsaauthentication", "pamauthenticationviakbdint", "reversemappingcheck",

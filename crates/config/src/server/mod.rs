@@ -1,6 +1,7 @@
 //! `sshd_config` and the server's options (sshd_config(5)).
 
 mod access;
+mod chat;
 mod connection;
 mod dump;
 mod keys_command;
@@ -13,6 +14,7 @@ mod readers;
 mod values;
 
 pub use access::Denied;
+pub use chat::ChatOptions;
 pub use connection::ConnectionOptions;
 pub use keys_command::{CertificateQuestion, KeysQuestion};
 pub use keywords::Keyword;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::chat::ChatOptions;
 use super::connection::ConnectionOptions;
 use super::parse::Parsed;
 use super::values::{Listen, MaxStartups, Penalties};
@@ -81,6 +82,8 @@ pub struct ServerOptions {
     pub log_json: bool,
     /// Passwords, questions, accounts and sessions are judged by PAM; every key still needs its word on the account.
     pub use_pam: bool,
+    /// How the chat is run, where there is one.
+    pub chat: ChatOptions,
     /// What was skipped and is worth a line, once.
     pub warnings: Vec<Warning>,
     pub(super) exempt: String,
@@ -136,6 +139,7 @@ impl ServerOptions {
             sandbox: s.flag(Keyword::Sandbox),
             log_json: s.text(Keyword::LogFormat) == "json",
             use_pam: s.flag(Keyword::UsePAM),
+            chat: ChatOptions::of(s),
             exempt: s.text(Keyword::PerSourcePenaltyExemptList),
             warnings,
             parsed,
