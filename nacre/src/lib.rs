@@ -31,6 +31,7 @@ pub mod scp;
 pub mod serve;
 pub mod sftp;
 pub mod sftp_server;
+pub mod signal;
 pub mod ssh;
 pub mod ssh_child;
 pub mod state;

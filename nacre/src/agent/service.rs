@@ -3,6 +3,7 @@
 use super::{confirm, vault};
 use crate::cli::keygen::FingerprintHash;
 use crate::output;
+use crate::signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, Signal};
 use nacre_agent::server::{Inbound, Keeper, Outcome, Question, Refusal, Session};
 use nacre_agent::{frame, number};
 use nacre_sys::clock::since_boot;
@@ -14,7 +15,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex as Turn, Notify};
 use tokio::task::AbortHandle;
 use zeroize::{Zeroize, Zeroizing};
@@ -62,10 +62,11 @@ pub async fn serve(listener: StdListener, company: Option<OwnedFd>, settings: Se
         changed: Notify::new(),
         settings,
     });
-    let (mut term, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    let (mut interrupt, mut forget) = (signal(SignalKind::interrupt())?, signal(SignalKind::user_defined1())?);
+    let (mut term, mut hangup) = (Signal::catch(SIGTERM)?, Signal::catch(SIGHUP)?);
+    let (mut interrupt, mut forget) = (Signal::catch(SIGINT)?, Signal::catch(SIGUSR1)?);
     let forgetting = async {
-        while forget.recv().await.is_some() {
+        loop {
+            forget.recv().await;
             shared.keeper().forget_all();
         }
     };
@@ -74,9 +75,9 @@ pub async fn serve(listener: StdListener, company: Option<OwnedFd>, settings: Se
         () = expire(&shared) => {}
         () = forgetting => {}
         () = ended(company) => {}
-        _ = term.recv() => {}
-        _ = hangup.recv() => {}
-        _ = interrupt.recv() => {}
+        () = term.recv() => {}
+        () = hangup.recv() => {}
+        () = interrupt.recv() => {}
     }
     Ok(())
 }

@@ -4,12 +4,14 @@ use super::program::Happening;
 use nacre_lab::console::ConnectionId;
 use nacre_lab::mini_ssh::MAX_OUTPUT;
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::process::Stdio;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Command;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 /// How long a command may take.
@@ -36,12 +38,14 @@ async fn output(command: &str) -> std::io::Result<Vec<u8>> {
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
-    let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let mut group = Group(Some(Pid::from_child(&child)));
+    let (stdout, stderr) = (child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from));
+    // Begun at once, so that the shell is waited for also when this task is aborted.
+    let ended = spawn_blocking(move || child.wait());
     let (mut output, errors) = tokio::join!(start_of(stdout), start_of(stderr));
     output.extend_from_slice(&errors);
     // What prints more than an answer holds writes into a closed pipe from here on.
-    child.wait().await?;
+    ended.await??;
     group.0 = None;
     Ok(output)
 }
@@ -58,9 +62,9 @@ impl Drop for Group {
 }
 
 /// As much as an answer holds.
-async fn start_of(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+async fn start_of(pipe: Option<OwnedFd>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    if let Some(stream) = stream {
+    if let Some(stream) = pipe.and_then(|pipe| Receiver::from_owned_fd(pipe).ok()) {
         let most = u64::try_from(MAX_OUTPUT).unwrap_or(u64::MAX);
         let _ = stream.take(most).read_to_end(&mut bytes).await;
     }

@@ -36,6 +36,7 @@ mod sockets;
 
 use crate::cli::serve::{ServeAction, ServeArgs};
 use crate::failure::Failure;
+use crate::signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, Signal};
 use crate::{chat, output, state};
 use activation::Single;
 use audit::{Event, Happening};
@@ -57,7 +58,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// Exit code of a server that cannot start, as sshd's.
@@ -287,10 +287,10 @@ async fn serve(
     for socket in sockets {
         listeners.push(tokio::net::TcpListener::from_std(socket).map_err(failed)?);
     }
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut quit = signal(SignalKind::quit()).map_err(failed)?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    let mut terminate = Signal::catch(SIGTERM).map_err(failed)?;
+    let mut interrupt = Signal::catch(SIGINT).map_err(failed)?;
+    let mut quit = Signal::catch(SIGQUIT).map_err(failed)?;
+    let mut hang_up = Signal::catch(SIGHUP).map_err(failed)?;
     let began = Instant::now();
     // Whoever reads that we are there, or our process id, may send a signal at once.
     let pid_file = ready();
@@ -298,10 +298,10 @@ async fn serve(
         let mut asked = Asked::Stop;
         let stop = async {
             asked = tokio::select! {
-                _ = terminate.recv() => Asked::Stop,
-                _ = interrupt.recv() => Asked::Stop,
-                _ = quit.recv() => Asked::Leave,
-                _ = hang_up.recv() => Asked::Reload,
+                () = terminate.recv() => Asked::Stop,
+                () = interrupt.recv() => Asked::Stop,
+                () = quit.recv() => Asked::Leave,
+                () = hang_up.recv() => Asked::Reload,
             };
         };
         listener.serve(&listeners, stop).await;
@@ -324,8 +324,8 @@ async fn serve(
         tokio::select! {
             () = listener.drain() => {}
             // Who asks twice does not want to wait.
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            () = terminate.recv() => {}
+            () = interrupt.recv() => {}
         }
     }
     audit::write(&Event::ServerStopped { ran: began.elapsed() });

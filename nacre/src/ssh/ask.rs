@@ -1,12 +1,12 @@
 //! Questions to the person: on the terminal, or through the program that `SSH_ASKPASS` names
 //! (ssh(1), ENVIRONMENT). Asking blocks, so it happens on a thread of its own.
 
+use crate::signal::{SIGALRM, Signal};
 use nacre_sys::terminal::Tty;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 /// The program asked for answers when `SSH_ASKPASS` names none.
@@ -39,7 +39,7 @@ pub type Answer = Option<Zeroizing<Vec<u8>>>;
 /// [`Interrupted`]; the terminal is as it was before.
 pub async fn ask(question: String, echo: Echo) -> Result<Answer, Interrupted> {
     // With a handler of ours in place, SIGALRM ends the question and not the program: see `give_up`.
-    let alarm = signal(SignalKind::alarm());
+    let alarm = Signal::catch(SIGALRM);
     STANDING.store(alarm.is_ok(), Ordering::SeqCst);
     let asked = tokio::task::spawn_blocking(move || blocking(&question, echo)).await;
     STANDING.store(false, Ordering::SeqCst);

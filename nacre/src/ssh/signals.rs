@@ -1,11 +1,11 @@
 //! The signals that a running session reacts to.
 
+use crate::signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH, Signal};
 use std::io;
-use std::task::{Context, Poll};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::task::Context;
 
-/// What ends a session: SIGHUP, SIGINT, SIGQUIT and SIGTERM.
-const ENDING: [i32; 4] = [1, 2, 3, 15];
+/// What ends a session.
+const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// A signal came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,8 @@ impl Signals {
     pub fn new() -> io::Result<Self> {
         let ignored = ignored();
         let ending = ENDING.into_iter().filter(|number| ignored & (1 << (number - 1)) == 0);
-        let catch = |number: i32| Ok((number, signal(SignalKind::from_raw(number))?));
-        Ok(Self { window: signal(SignalKind::window_change())?, ending: ending.map(catch).collect::<io::Result<_>>()? })
+        let catch = |number: i32| Ok((number, Signal::catch(number)?));
+        Ok(Self { window: Signal::catch(SIGWINCH)?, ending: ending.map(catch).collect::<io::Result<_>>()? })
     }
 
     /// A signal that came, if any.
@@ -41,10 +41,7 @@ impl Signals {
                 return Some(Came::End(*number));
             }
         }
-        match self.window.poll_recv(cx) {
-            Poll::Ready(Some(())) => Some(Came::WindowChanged),
-            _ => None,
-        }
+        self.window.poll_recv(cx).is_ready().then_some(Came::WindowChanged)
     }
 }
 
