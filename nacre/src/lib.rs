@@ -67,6 +67,7 @@ fn dispatch(invocation: Invocation) -> Result<ExitCode, Failure> {
         Invocation::Serve(args) => return serve(*args),
         Invocation::Explain(args) => return explain::run(&args),
         Invocation::Audit(args) => return audit::run(&args),
+        Invocation::ChatAdmin(args) => return chat::admin::run(&args),
         Invocation::Lab(args) => return lab::run(&args),
         Invocation::Try(args) => return trial::run(args),
         Invocation::Keygen(args) => keygen::run(&args)?,

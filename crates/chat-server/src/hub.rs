@@ -59,6 +59,7 @@ impl Hub {
     /// Opens the chat with a store and what was in it. From here on its clock runs on the runtime that
     /// this is called on.
     pub fn open(config: Config, (store, loaded): (Store, Loaded), passwords: Box<dyn Passwords>) -> Self {
+        store.keep(config.keep);
         let mut engine = Engine::new(config);
         // Nobody is there yet, so nothing is shown and nothing asked.
         engine.handle(now(), Input::Load(loaded));

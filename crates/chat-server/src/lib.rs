@@ -4,6 +4,7 @@
 //! (the binary has one for each SSH session; this crate knows nothing of that) calls
 //! [`Hub::serve`] with it, and a [`Face`] turns bytes into what is asked for and events into bytes.
 
+pub mod admin;
 pub mod face;
 mod hub;
 mod json_text;
@@ -14,4 +15,4 @@ mod store;
 pub use face::{Asked, Face, Size};
 pub use hub::{Hub, Passwords};
 pub use session::{Arrival, Ended};
-pub use store::{Store, StoreError};
+pub use store::{Archive, Store, StoreError, line_as_json, record_as_json};

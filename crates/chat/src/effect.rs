@@ -68,8 +68,6 @@ pub enum Effect {
 pub enum AdminAnswer {
     /// It is done.
     Done,
-    /// What was asked for, in order.
-    Records(Vec<Record>),
     /// It cannot be done; why.
     Refused(Arc<str>),
 }

@@ -1,12 +1,13 @@
 //! What goes into the engine.
 
-use crate::command::Command;
+use crate::command::{BanOrder, Command};
 use crate::id::{LineId, RequestId, SessionId};
 use crate::line::{Line, Place};
 use crate::record::{Record, RecordKey};
 use crate::time::Time;
 use core::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Something happened. Every call of [`Engine::handle`](crate::Engine::handle) takes one.
 #[derive(Debug, Clone)]
@@ -247,31 +248,40 @@ pub struct Presence {
 /// What an operator at the machine may ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminRequest {
-    /// All accounts.
-    Accounts,
-    /// All rooms.
-    Rooms,
-    /// All bans and mutes.
-    Bans,
     /// Keep somebody out, or silent.
     Ban {
-        /// Whom.
-        target: crate::record::BanTarget,
+        /// Whom, how and why.
+        order: BanOrder,
         /// In one room, or everywhere.
-        room: Option<crate::name::RoomName>,
+        room: Option<Arc<str>>,
+    },
+    /// Lift that.
+    Unban {
+        /// Nick, `SHA256:...` or address.
+        target: Arc<str>,
         /// Silent, not kept out.
         mute: bool,
-        /// For how long; for ever if none.
-        time: Option<std::time::Duration>,
-        /// Why.
-        reason: Arc<str>,
+        /// In one room, or everywhere.
+        room: Option<Arc<str>>,
+    },
+    /// Make an account for a key, also where unknown ones make none.
+    AddAccount {
+        /// What it is called.
+        nick: Arc<str>,
+        /// `SHA256:...`
+        key: Arc<str>,
     },
     /// Forget an account: its nick and keys are free again. By nick.
     DeleteAccount(Arc<str>),
-    /// Forget a room. Its lines stay in the store until their time is over.
+    /// Forget a room, with its lines.
     DeleteRoom(Arc<str>),
-    /// Lift a ban.
-    DeleteBan(LineId),
+    /// How long a room's lines are kept.
+    Keep {
+        /// Which room.
+        room: Arc<str>,
+        /// As long as the server's own rule says if none.
+        time: Option<Duration>,
+    },
     /// Say something to everybody.
     Announce(Arc<str>),
     /// The server stops: tell everybody why and end all sessions.

@@ -199,8 +199,10 @@ fn rooms_nobody_uses_go_and_one_person_owns_only_so_many() {
 }
 
 #[test]
-fn an_operator_at_the_machine_sees_and_ends_everything() {
-    use nacre_chat::{AdminAnswer, AdminRequest, Input, Record};
+fn an_operator_at_the_machine_has_every_right() {
+    use nacre_chat::command::BanOrder;
+    use nacre_chat::{AdminAnswer, AdminRequest, Input};
+    use std::time::Duration;
     let mut chat = Chat::open();
     let alice = chat.join("Alice+r");
     let bob = chat.join("Bob+r");
@@ -208,23 +210,40 @@ fn an_operator_at_the_machine_sees_and_ends_everything() {
         chat.input(Input::Admin { ticket: 7, request });
         chat.admin.take().unwrap()
     };
-    assert!(matches!(ask(&mut chat, AdminRequest::Accounts), AdminAnswer::Records(records) if records.len() == 2));
-    assert!(matches!(ask(&mut chat, AdminRequest::Rooms), AdminAnswer::Records(records) if records.len() == 1));
+    let refused = |answer, why: &str| {
+        assert!(matches!(&answer, AdminAnswer::Refused(text) if text.contains(why)), "{answer:?}");
+    };
     chat.hush();
     assert_eq!(ask(&mut chat, AdminRequest::Announce("soon".into())), AdminAnswer::Done);
     assert_eq!(chat.read(bob), ["[SYSTEM] soon"]);
-    let target = nacre_chat::BanTarget::Key("SHA256:Bob".into());
-    let ban = AdminRequest::Ban { target, room: None, mute: false, time: None, reason: "".into() };
-    assert_eq!(ask(&mut chat, ban), AdminAnswer::Done);
+    let keep = |room: &str, time| AdminRequest::Keep { room: room.into(), time };
+    assert_eq!(ask(&mut chat, keep("#r", Some(Duration::from_secs(3600)))), AdminAnswer::Done);
+    assert_eq!(chat.read(bob), ["[SYSTEM] Lines of #r are kept for 1h"]);
+    refused(ask(&mut chat, keep("#s", None)), "no such room: #s");
+    refused(ask(&mut chat, keep("#r", Some(Duration::ZERO))), "at least a second");
+    let ban = |target: &str, room: Option<&str>| AdminRequest::Ban {
+        order: BanOrder { target: target.into(), time: None, reason: "".into(), mute: false },
+        room: room.map(Into::into),
+    };
+    let unban = |target: &str| AdminRequest::Unban { target: target.into(), mute: false, room: None };
+    assert_eq!(ask(&mut chat, ban("SHA256:Bob", None)), AdminAnswer::Done);
     assert!(chat.closed.contains_key(&bob));
-    let AdminAnswer::Records(bans) = ask(&mut chat, AdminRequest::Bans) else { panic!() };
-    let Record::Ban(ban) = &bans[0] else { panic!() };
-    assert_eq!(ask(&mut chat, AdminRequest::DeleteBan(ban.id)), AdminAnswer::Done);
-    assert!(matches!(ask(&mut chat, AdminRequest::DeleteBan(ban.id)), AdminAnswer::Refused(_)));
+    refused(ask(&mut chat, ban("zoe", None)), "No such user: zoe");
+    refused(ask(&mut chat, ban("bob", Some("#s"))), "no such room: #s");
+    assert_eq!(ask(&mut chat, unban("SHA256:Bob")), AdminAnswer::Done);
+    refused(ask(&mut chat, unban("SHA256:Bob")), "is not on the list");
+    let key = format!("SHA256:{}", "z".repeat(43));
+    let add = |nick: &str, key: &str| AdminRequest::AddAccount { nick: nick.into(), key: key.into() };
+    assert_eq!(ask(&mut chat, add("zoe", &key)), AdminAnswer::Done);
+    refused(ask(&mut chat, add("yves", &key)), "that key is zoe's");
+    refused(ask(&mut chat, add("alice", &format!("SHA256:{}", "y".repeat(43)))), "looks like Alice");
+    refused(ask(&mut chat, add("yves", "SHA256:short")), "43 letters");
     assert_eq!(ask(&mut chat, AdminRequest::DeleteAccount("bob".into())), AdminAnswer::Done);
+    refused(ask(&mut chat, AdminRequest::DeleteAccount("bob".into())), "No such user");
     chat.hush();
     assert_eq!(ask(&mut chat, AdminRequest::DeleteRoom("#r".into())), AdminAnswer::Done);
     assert!(chat.screen(alice).contains("Alice was put out of #r by -: the room is gone"));
+    refused(ask(&mut chat, AdminRequest::DeleteRoom("#r".into())), "no such room");
     assert_eq!(ask(&mut chat, AdminRequest::Shutdown("we move".into())), AdminAnswer::Done);
     assert_eq!(chat.closed[&alice], "we move");
 }

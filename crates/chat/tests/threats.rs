@@ -399,7 +399,10 @@ fn u03_what_programs_ask_for_is_cleaned_like_what_is_typed() {
         let text: Arc<str> = Arc::from(format!("x{}\u{202e}y", String::from_utf8_lossy(&sequence)));
         let t = || Arc::clone(&text);
         let key = || Arc::from(format!("SHA256:{text}"));
-        let ban = |target| Command::Ban(BanOrder { target, time: hour, reason: t(), mute: true, everywhere: false });
+        let ban = |target| Command::Ban {
+            order: BanOrder { target, time: hour, reason: t(), mute: true },
+            everywhere: false,
+        };
         let commands = vec![
             Command::Say(t()),
             Command::SayIn { to: t(), text: t() },

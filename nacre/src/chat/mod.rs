@@ -1,5 +1,6 @@
 //! The chat over SSH: who may come in, and each session's stream joined with the hub.
 
+pub mod admin;
 mod authority;
 mod policy;
 mod session;
@@ -16,7 +17,7 @@ use nacre_chat::Config;
 use nacre_chat_server::{Hub, Passwords, Store};
 use nacre_net::Ended;
 use nacre_net::privsep::EndedHow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The file of lines, accounts and rooms, in the server's state folder.
@@ -41,9 +42,20 @@ impl Passwords for Argon {
 /// The folder cannot be made, or its file not be opened.
 pub fn open(state: &Path, config: Config) -> Result<Hub, Failure> {
     state::prepare(state)?;
+    let door = admin::Door::make(state)?;
     let store = Store::open(&state.join(FILE), None);
     let store = store.map_err(|error| Failure::new(format!("the chat cannot be opened: {error}")))?;
-    Ok(Hub::open(config, store, Box::new(Argon)))
+    let hub = Hub::open(config, store, Box::new(Argon));
+    door.open(&hub);
+    Ok(hub)
+}
+
+/// The chat's folder: the one given, else the usual one.
+///
+/// # Errors
+/// The account has no home folder.
+pub fn folder(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    state::directory(given)
 }
 
 /// Serves one connection with the chat alone.

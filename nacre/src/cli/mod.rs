@@ -7,7 +7,7 @@ pub mod add;
 pub mod agent;
 mod arg;
 pub mod audit;
-mod chat;
+pub mod chat;
 pub mod destination;
 pub mod explain;
 mod getopt;
@@ -63,6 +63,8 @@ pub enum Invocation {
     Explain(Box<explain::ExplainArgs>),
     /// `nacre audit`.
     Audit(Box<audit::AuditArgs>),
+    /// `nacre chat admin`.
+    ChatAdmin(Box<chat::AdminArgs>),
     /// `nacre lab`.
     Lab(lab::LabArgs),
     /// `nacre try`.
@@ -207,6 +209,10 @@ fn clap_style(words: Vec<OsString>) -> Result<Invocation, Early> {
     let matches = table.try_get_matches_from(argv).map_err(|error| usage::early(error, &name))?;
     Ok(match matches.subcommand() {
         Some(("passwd", matches)) => Invocation::Passwd(passwd::from_matches(matches)),
+        Some(("chat", matches)) => match chat::from_matches(matches) {
+            Some(args) => Invocation::ChatAdmin(Box::new(args)),
+            None => Invocation::Text(overview::text()),
+        },
         Some(("lab", matches)) => Invocation::Lab(lab::from_matches(matches)?),
         Some(("try", matches)) => Invocation::Try(explain::try_from_matches(matches)),
         Some(("links", matches)) => Invocation::Links { directory: pages::links_from(matches) },

@@ -48,6 +48,11 @@ impl Chat {
         self.server = Some(server);
     }
 
+    /// Kills the server.
+    pub fn stop(&mut self) {
+        self.server = None;
+    }
+
     /// OpenSSH's client as this person, without destination.
     pub fn ssh(&self, key: &str) -> Command {
         let mut ssh = program("ssh");

@@ -153,7 +153,8 @@ fn with_line(event: &str, said: &Line) -> Value {
     json!({"event": event, "line": line(said)})
 }
 
-fn line(said: &Line) -> Value {
+/// A line as an object.
+pub(crate) fn line(said: &Line) -> Value {
     json!({
         "id": said.id.to_string(),
         "node": &*said.node,

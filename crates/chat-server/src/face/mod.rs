@@ -6,7 +6,7 @@
 mod draft;
 mod emoji;
 mod full;
-mod json;
+pub(crate) mod json;
 pub mod keys;
 mod lines;
 mod printer;

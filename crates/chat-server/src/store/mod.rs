@@ -5,10 +5,14 @@
 //! to the disk and not for a hundred; each is answered after that write, so what was answered
 //! survives a crash.
 
+mod archive;
 mod lines;
 mod records;
 mod schema;
 mod search;
+mod sweep;
+
+pub use archive::{Archive, line_as_json, record_as_json};
 
 use lines::Lines;
 use nacre_chat::{Loaded, StoreAnswer, StoreRequest};
@@ -16,6 +20,8 @@ use rusqlite::Connection;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use sweep::Sweep;
 use tokio::sync::oneshot;
 
 /// Requests of one transaction.
@@ -45,6 +51,8 @@ enum Job {
     },
     /// Everything before it is done.
     Settle(oneshot::Sender<()>),
+    /// How long lines are kept where a room does not say.
+    Keep(Option<Duration>),
 }
 
 /// The store. Dropping it ends its thread once what was asked is done.
@@ -78,6 +86,12 @@ impl Store {
         }
     }
 
+    /// How long lines are kept where a room does not say; for ever if none.
+    pub(crate) fn keep(&self, usual: Option<Duration>) {
+        // A store that has stopped deletes nothing.
+        let _ = self.jobs.send(Job::Keep(usual));
+    }
+
     /// Waits until everything asked so far is answered.
     pub(crate) async fn settled(&self) {
         let (sender, receiver) = oneshot::channel();
@@ -101,16 +115,22 @@ fn load(connection: &Connection, node: Option<&str>) -> rusqlite::Result<Loaded>
 }
 
 fn work(connection: Connection, inbox: &mpsc::Receiver<Job>) {
-    while let Ok(first) = inbox.recv() {
-        let mut jobs = vec![first];
-        jobs.extend(inbox.try_iter().take(BATCH - 1));
-        let answers = transact(&connection, &jobs);
+    let mut sweep = Sweep::new();
+    loop {
+        let jobs = match inbox.recv_timeout(sweep.wait()) {
+            Ok(first) => std::iter::once(first).chain(inbox.try_iter().take(BATCH - 1)).collect(),
+            Err(mpsc::RecvTimeoutError::Timeout) => Vec::new(),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        };
+        let answers = if jobs.is_empty() { Vec::new() } else { transact(&connection, &jobs) };
         for (job, answer) in jobs.into_iter().zip(answers) {
             match job {
                 Job::Ask { done, .. } => done(answer),
                 Job::Settle(sender) => drop(sender.send(())),
+                Job::Keep(usual) => sweep.set_usual(usual),
             }
         }
+        sweep.step(&connection);
     }
     // Leaves one file behind, without a journal beside it.
     if let Err((_, error)) = connection.close() {
@@ -126,7 +146,7 @@ fn transact(connection: &Connection, jobs: &[Job]) -> Vec<StoreAnswer> {
     let answers = connection.unchecked_transaction().and_then(|transaction| {
         let answer = |job: &Job| match job {
             Job::Ask { what, .. } => answer(&transaction, what).unwrap_or_else(failed),
-            Job::Settle(_) => StoreAnswer::Kept,
+            Job::Settle(_) | Job::Keep(_) => StoreAnswer::Kept,
         };
         let answers: Vec<StoreAnswer> = jobs.iter().map(answer).collect();
         transaction.commit()?;

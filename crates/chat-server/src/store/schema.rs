@@ -55,17 +55,28 @@ CREATE TABLE records (
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // What is deleted is not left behind in the file, nor its words in the index.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match version {
+    if version(connection)? == 0 {
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()?;
+    }
+    check(connection)?;
+    connection.execute("INSERT INTO words (words, rank) VALUES ('secure-delete', 1)", []).map(drop)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Whether the tables are those above.
+pub(super) fn check(connection: &Connection) -> rusqlite::Result<()> {
+    match version(connection)? {
         VERSION => Ok(()),
-        0 => {
-            let transaction = connection.unchecked_transaction()?;
-            transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            transaction.commit()
-        }
-        _ => Err(Error::ToSqlConversionFailure(
+        version => Err(Error::ToSqlConversionFailure(
             format!(
                 "version {version} of its tables is not known here (newest: {VERSION}); use the Nacre that made it"
             )

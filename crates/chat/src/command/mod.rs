@@ -87,8 +87,13 @@ pub enum Command {
         /// Why.
         reason: Arc<str>,
     },
-    /// `/ban`, `/mute` and with `everywhere` those of the whole server.
-    Ban(BanOrder),
+    /// `/ban`, `/mute`.
+    Ban {
+        /// What.
+        order: BanOrder,
+        /// On the whole server, not only where the session is.
+        everywhere: bool,
+    },
     /// `/unban`, `/unmute`.
     Unban {
         /// Nick, `SHA256:...` or address.
@@ -158,8 +163,6 @@ pub struct BanOrder {
     pub reason: Arc<str>,
     /// Silent, not kept out.
     pub mute: bool,
-    /// On the whole server, not only where the session is.
-    pub everywhere: bool,
 }
 
 /// Which part of the past.

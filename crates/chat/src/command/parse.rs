@@ -180,8 +180,9 @@ mod tests {
     #[test]
     fn arguments_of_many_kinds() {
         let hour = Duration::from_secs(3600);
-        let order = |time, reason: &str| {
-            Command::Ban(BanOrder { target: "bob".into(), time, reason: reason.into(), mute: false, everywhere: false })
+        let order = |time, reason: &str| Command::Ban {
+            order: BanOrder { target: "bob".into(), time, reason: reason.into(), mute: false },
+            everywhere: false,
         };
         assert_eq!(parse("/ban bob 1h too loud").unwrap(), order(Some(hour), "too loud"));
         assert_eq!(parse("/ban bob too loud").unwrap(), order(None, "too loud"));

@@ -233,7 +233,7 @@ pub fn find(word: &str) -> Option<&'static Entry> {
 fn ban(a: &mut Arguments<'_>, mute: bool, everywhere: bool) -> Result<Command, BadUse> {
     let target = a.word()?;
     let time = a.duration();
-    Ok(Command::Ban(BanOrder { target, time, reason: a.rest(), mute, everywhere }))
+    Ok(Command::Ban { order: BanOrder { target, time, reason: a.rest(), mute }, everywhere })
 }
 
 /// Lines that `/history` shows unless told.

@@ -33,7 +33,7 @@ impl Engine {
             Command::Unignore(nick) => self.unignore(session, &nick),
             Command::Invite { nick, room } => self.invite(session, &nick, room.as_deref()),
             Command::Kick { nick, reason } => self.kick(session, &nick, &reason),
-            Command::Ban(order) => self.ban(session, order),
+            Command::Ban { order, everywhere } => self.ban(session, &order, everywhere),
             Command::Unban { target, mute, everywhere } => self.unban(session, &target, mute, everywhere),
             Command::Bans => self.list_bans(session),
             Command::Role { nick, role } => self.role(session, &nick, role),

@@ -194,7 +194,7 @@ impl Engine {
 }
 
 /// `SHA256:` and the 43 digits of base 64 that a hash of 32 bytes has.
-fn is_fingerprint(text: &str) -> bool {
+pub(super) fn is_fingerprint(text: &str) -> bool {
     let digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     text.strip_prefix("SHA256:").is_some_and(|digits| digits.len() == 43 && digits.bytes().all(digit))
 }

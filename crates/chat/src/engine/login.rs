@@ -44,7 +44,11 @@ impl Engine {
             self.seat(connect, account, false);
             return;
         }
-        let member = self.config.registration && connect.proof != Proof::Guest;
+        let member = match connect.proof {
+            Proof::Key(_) => self.config.registration,
+            Proof::Login => true,
+            Proof::Guest => false,
+        };
         let offered = matches!(&connect.proof, Proof::Key(key) if self.state.offers.contains_key(key));
         if !member && !self.config.guests && !offered {
             self.turn_away(
@@ -133,10 +137,15 @@ impl Engine {
         };
         let login = clean_line(&connect.login, PHRASE_BYTES);
         let login = (member && connect.proof == Proof::Login).then(|| Arc::from(LoginName::parse(&login).nick));
+        self.empty_account(nick, key, login)
+    }
+
+    /// An account that nobody has used yet.
+    pub(super) fn empty_account(&mut self, nick: Nick, keys: Vec<Arc<str>>, login: Option<Arc<str>>) -> AccountRecord {
         AccountRecord {
             id: AccountId(self.ids.next(self.now)),
             nick,
-            keys: key,
+            keys,
             login,
             made: self.now,
             seen: self.now,

@@ -35,6 +35,18 @@ impl From<Option<Role>> for Rank {
     }
 }
 
+/// A deed of moderation, in words.
+pub(super) struct Made {
+    /// For the audit: one word.
+    pub(super) what: &'static str,
+    /// For the audit: on whom.
+    pub(super) target: String,
+    /// For the audit: more.
+    pub(super) detail: String,
+    /// For people.
+    pub(super) text: String,
+}
+
 impl Engine {
     /// The rank of who sits in a session: a server operator by the key it proved (threat U6).
     fn rank(&self, session: SessionId, room: &RoomName) -> Rank {
@@ -103,8 +115,8 @@ impl Engine {
     }
 
     /// `/ban`, `/mute`, `/gban`, `/gmute`.
-    pub(super) fn ban(&mut self, session: SessionId, order: BanOrder) {
-        let Some(room) = self.reach(session, order.everywhere) else { return };
+    pub(super) fn ban(&mut self, session: SessionId, order: &BanOrder, everywhere: bool) {
+        let Some(room) = self.reach(session, everywhere) else { return };
         let target = match self.ban_target(&order.target) {
             Ok(target) => target,
             Err(why) => return self.problem(session, why),
@@ -112,40 +124,53 @@ impl Engine {
         if let Some(why) = self.outranked(session, room.as_ref(), &target) {
             return self.problem(session, why);
         }
-        self.drop_old_bans();
-        if self.state.bans.len() >= BANS {
-            return self.problem(session, "This server keeps no more bans; lift old ones first");
-        }
-        let kind = if order.mute { BanKind::Mute } else { BanKind::Out };
-        let ban = Ban {
-            id: self.line_id(),
-            room: room.clone(),
-            target,
-            kind,
-            until: order.time.map(|time| self.now.after(time)),
-            by: self.nick_in(session),
-            reason: self.phrase(&order.reason),
-        };
-        let what = match kind {
-            BanKind::Out => "ban",
-            BanKind::Mute => "mute",
-        };
-        let shown = self.describe_target(&ban.target);
-        let time = order.time.map_or_else(|| "for ever".to_owned(), |time| format!("for {}", Span(time)));
-        let whither = room.as_ref().map_or_else(|| "server".to_owned(), ToString::to_string);
-        self.audit(session, what, &shown, &format!("{whither} {time} {}", ban.reason));
-        let done = if order.mute { "muted" } else { "banned" };
-        let why = if ban.reason.is_empty() { String::new() } else { format!(": {}", ban.reason) };
-        let text = format!("{shown} is {done} by {} {time}{why}", ban.by);
-        self.put_ban(Arc::new(ban));
-        match &room {
-            Some(name) => self.tell_room(name, &text),
-            None => self.notice(session, text),
+        match self.make_ban(room, target, order, self.nick_in(session)) {
+            Err(why) => self.problem(session, why),
+            Ok(made) => {
+                self.audit(session, made.what, &made.target, &made.detail);
+                if everywhere {
+                    self.notice(session, made.text);
+                }
+            }
         }
     }
 
+    /// Makes a ban, which holds at once. Its room is told.
+    pub(super) fn make_ban(
+        &mut self,
+        room: Option<RoomName>,
+        target: BanTarget,
+        order: &BanOrder,
+        by: Arc<str>,
+    ) -> Result<Made, &'static str> {
+        self.drop_old_bans();
+        if self.state.bans.len() >= BANS {
+            return Err("This server keeps no more bans; lift old ones first");
+        }
+        let (kind, what, done) =
+            if order.mute { (BanKind::Mute, "mute", "muted") } else { (BanKind::Out, "ban", "banned") };
+        let until = order.time.map(|time| self.now.after(time));
+        let reason = self.phrase(&order.reason);
+        let ban = Ban { id: self.line_id(), room: room.clone(), target, kind, until, by, reason };
+        let shown = self.describe_target(&ban.target);
+        let time = order.time.map_or_else(|| "for ever".to_owned(), |time| format!("for {}", Span(time)));
+        let whither = room.as_ref().map_or_else(|| "server".to_owned(), ToString::to_string);
+        let why = if ban.reason.is_empty() { String::new() } else { format!(": {}", ban.reason) };
+        let made = Made {
+            what,
+            detail: format!("{whither} {time} {}", ban.reason),
+            text: format!("{shown} is {done} by {} {time}{why}", ban.by),
+            target: shown,
+        };
+        self.put_ban(Arc::new(ban));
+        if let Some(name) = &room {
+            self.tell_room(name, &made.text);
+        }
+        Ok(made)
+    }
+
     /// A ban holds from now on, also for who is in already.
-    pub(super) fn put_ban(&mut self, ban: Arc<Ban>) {
+    fn put_ban(&mut self, ban: Arc<Ban>) {
         self.state.bans.insert(ban.id, Arc::clone(&ban));
         self.write(Record::Ban(Arc::clone(&ban)));
         self.enforce(&ban);
@@ -196,7 +221,7 @@ impl Engine {
     }
 
     /// Reads whom a ban is to be about.
-    fn ban_target(&self, text: &str) -> Result<BanTarget, String> {
+    pub(super) fn ban_target(&self, text: &str) -> Result<BanTarget, String> {
         if text.starts_with("SHA256:") {
             return Ok(BanTarget::Key(self.phrase(text)));
         }
@@ -256,20 +281,31 @@ impl Engine {
             Ok(target) => target,
             Err(why) => return self.problem(session, why),
         };
-        let kind = if mute { BanKind::Mute } else { BanKind::Out };
-        let same = |ban: &&Arc<Ban>| ban.room == room && ban.kind == kind && ban.target == target;
+        match self.lift_ban(room.as_ref(), &target, mute) {
+            Err(shown) => self.problem(session, format!("{shown} is not on the list: /bans shows it")),
+            Ok(lifted) => {
+                self.audit(session, lifted.what, &lifted.target, &lifted.detail);
+                self.notice(session, lifted.text);
+            }
+        }
+    }
+
+    /// Takes somebody off the list; who it is in words, if that was not on it.
+    pub(super) fn lift_ban(&mut self, room: Option<&RoomName>, target: &BanTarget, mute: bool) -> Result<Made, String> {
+        let (kind, what) = if mute { (BanKind::Mute, "unmute") } else { (BanKind::Out, "unban") };
+        let same = |ban: &&Arc<Ban>| ban.room.as_ref() == room && ban.kind == kind && ban.target == *target;
         let mut found: Vec<_> = self.state.bans.values().filter(same).map(|ban| ban.id).collect();
         found.sort_unstable();
-        let shown = self.describe_target(&target);
+        let shown = self.describe_target(target);
         if found.is_empty() {
-            return self.problem(session, format!("{shown} is not on the list: /bans shows it"));
+            return Err(shown);
         }
         for id in found {
             self.state.bans.remove(&id);
             self.erase(RecordKey::Ban(id));
         }
-        self.audit(session, if mute { "unmute" } else { "unban" }, &shown, "");
-        self.notice(session, format!("{shown} is off the list"));
+        let detail = room.map(ToString::to_string).unwrap_or_default();
+        Ok(Made { what, detail, text: format!("{shown} is off the list"), target: shown })
     }
 
     /// `/bans`: of the room, and for operators of the server.

@@ -26,7 +26,7 @@ pub struct Config {
     pub run: u64,
     /// Whether people without a key or password may come in.
     pub guests: bool,
-    /// Whether an unknown key makes an account; else who is unknown is a guest.
+    /// Whether an unknown key makes an account; else who is unknown is a guest. A proven login always has one.
     pub registration: bool,
     /// Whether anybody with an account may make rooms; else operators only.
     pub open_rooms: bool,
