@@ -1,7 +1,7 @@
 //! What the laboratory's protocols hear: either end, with randomness that is always the same, so that a corpus can hold
 //! whole conversations.
 
-use nacre_lab::{Moment, Randomness, dh_chat, mini_ssh, rsa_chat, toy_socket};
+use nacre_lab::{Moment, Randomness, Repairs, dh_chat, mini_ssh, rsa_chat, toy_socket};
 use nacre_wire::number::Role;
 use std::fmt::Debug;
 use std::sync::OnceLock;
@@ -24,16 +24,16 @@ pub fn server_key() -> &'static rsa_chat::ServerKey {
 pub fn dh_chat_session(role: Role, checks: bool) -> dh_chat::Session {
     let settings = dh_chat::Settings { iterations: 1, checks, ..dh_chat::Settings::default() };
     match role {
-        Role::Client => dh_chat::Session::client(settings, randomness(role)),
-        Role::Server => dh_chat::Session::server(settings, randomness(role)).expect("a session"),
+        Role::Client => dh_chat::Session::client(settings, &Repairs::NONE, randomness(role)),
+        Role::Server => dh_chat::Session::server(settings, &Repairs::NONE, randomness(role)).expect("a session"),
     }
 }
 
 /// Either end of `rsa-chat`.
 pub fn rsa_chat_session(role: Role) -> rsa_chat::Session {
     match role {
-        Role::Client => rsa_chat::Session::client(randomness(role)),
-        Role::Server => rsa_chat::Session::server(server_key(), randomness(role)),
+        Role::Client => rsa_chat::Session::client(&Repairs::NONE, randomness(role)),
+        Role::Server => rsa_chat::Session::server(server_key(), &Repairs::NONE, randomness(role)),
     }
 }
 
@@ -97,7 +97,7 @@ pub fn lab_rsa_chat(data: &[u8]) {
 /// `mini-ssh`; what is heard is said back.
 pub fn lab_mini_ssh(data: &[u8]) {
     alike(data, |role, _, bytes, size| {
-        let session = mini_ssh::Session::new(role, randomness(role)).expect("a session");
+        let session = mini_ssh::Session::new(role, &Repairs::NONE, randomness(role)).expect("a session");
         let poll = |session: &mut mini_ssh::Session| {
             let event = session.poll_event();
             if let Some(mini_ssh::Event::Text(text)) = &event {
@@ -112,7 +112,7 @@ pub fn lab_mini_ssh(data: &[u8]) {
 /// `toy-socket`.
 pub fn lab_toy_socket(data: &[u8]) {
     alike(data, |role, _, bytes, size| {
-        let session = toy_socket::Session::new(role, toy_socket::BITS, randomness(role)).expect("a session");
+        let session = toy_socket::Session::new(role, toy_socket::BITS, &Repairs::NONE, randomness(role)).expect("a session");
         let (receive, poll) = (toy_socket::Session::receive, toy_socket::Session::poll_event);
         hear(session, bytes, size, receive, poll, toy_socket::Session::take_output)
     });

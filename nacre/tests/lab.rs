@@ -56,6 +56,11 @@ fn lab_refuses_what_it_cannot_do() {
         (&["join", "toy-socket", "--bits", "13"], "one of 9, 10, 11, 12"),
         (&["join", "mini-ssh", "--password", "x"], "--password"),
         (&["join", "dh-chat", "localhost", "0"], "0"),
+        (&["serve", "mini-ssh", "--fix", "F2"], "mini-ssh has no F2"),
+        (&["serve", "dh-chat", "--fix", "F11"], "'F11' is no fix"),
+        (&["attack", "A99"], "no attack 'A99'"),
+        (&["attack", "A7", "--on", "mini-ssh"], "A7 cannot be tried on mini-ssh"),
+        (&["attack", "A2", "--on", "10.0.0.1"], "10.0.0.1"),
     ] {
         let (code, _, err) = run(words);
         assert_eq!(code, 2, "{words:?}");

@@ -5,7 +5,7 @@ mod common;
 #[path = "common/lab.rs"]
 mod lab;
 
-use lab::{foreign_client, foreign_server, join, rest, serve, socket};
+use lab::{foreign_client, foreign_server, join, repeats_itself, rest, serve, socket};
 use std::io::{Read, Write};
 
 const MARKER: &str = "listening on localhost:";
@@ -172,20 +172,9 @@ fn lab_dh_chat_closes_without_a_word_when_told_to() {
 /// Two runs with one seed are the same to the byte: steps, wire and time.
 #[test]
 fn lab_dh_chat_repeats_itself_with_a_seed() {
-    let run = |seed: &str| {
-        let flags = ["--seed", seed, "--steps", "--show-secrets"];
-        let (server, port) = serve("dh-chat", MARKER, &flags);
-        let mut client = join("dh-chat", port, &flags);
-        client.say("the same");
-        client.end_input();
-        assert_eq!(client.ends(), 0);
-        server.complains("said goodbye with the word `exit`\n");
-        (server.err(), client.err())
-    };
-    let first = run("7");
-    assert_eq!(first, run("7"));
-    assert_ne!(first, run("8"));
-    assert!(first.0.contains("0.0 ms") && first.1.contains("exponent"));
+    let told =
+        repeats_itself("dh-chat", MARKER, "said goodbye with the word `exit`\n", |_, client| client.say("the same"));
+    assert!(told.0.contains("0.0 ms") && told.1.contains("exponent"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 #[path = "common/lab.rs"]
 mod lab;
 
-use lab::{foreign_client, foreign_server, join, rest, serve, socket};
+use lab::{foreign_client, foreign_server, join, repeats_itself, rest, serve, socket};
 use std::io::Write;
 
 const MARKER: &str = "listening on 127.0.0.1:";
@@ -177,17 +177,5 @@ fn lab_mini_ssh_outlives_strangers() {
 
 #[test]
 fn lab_mini_ssh_repeats_itself_with_a_seed() {
-    let run = |seed: &str| {
-        let flags = ["--seed", seed, "--steps", "--show-secrets"];
-        let (server, port) = serve("mini-ssh", MARKER, &flags);
-        let mut client = join("mini-ssh", port, &flags);
-        client.say("user\npass123\ndate");
-        client.end_input();
-        assert_eq!(client.ends(), 0);
-        server.complains("closes the connection");
-        (server.err(), client.err())
-    };
-    let first = run("7");
-    assert_eq!(first, run("7"));
-    assert_ne!(first, run("8"));
+    repeats_itself("mini-ssh", MARKER, "closes the connection", |_, client| client.say("user\npass123\ndate"));
 }

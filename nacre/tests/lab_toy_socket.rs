@@ -5,7 +5,7 @@ mod common;
 #[path = "common/lab.rs"]
 mod lab;
 
-use lab::{foreign_client, foreign_server, join, rest, serve, socket};
+use lab::{foreign_client, foreign_server, join, repeats_itself, rest, serve, socket};
 use std::io::{Read, Write};
 
 const MARKER: &str = "listening on 127.0.0.1:";
@@ -132,17 +132,5 @@ fn lab_toy_socket_has_larger_primes() {
 
 #[test]
 fn lab_toy_socket_repeats_itself_with_a_seed() {
-    let run = |seed: &str| {
-        let flags = ["--seed", seed, "--steps", "--show-secrets"];
-        let (server, port) = serve("toy-socket", MARKER, &flags);
-        let mut client = join("toy-socket", port, &flags);
-        client.say("the same");
-        client.end_input();
-        assert_eq!(client.ends(), 0);
-        server.complains("said goodbye");
-        (server.err(), client.err())
-    };
-    let first = run("7");
-    assert_eq!(first, run("7"));
-    assert_ne!(first, run("8"));
+    repeats_itself("toy-socket", MARKER, "said goodbye", |_, client| client.say("the same"));
 }

@@ -1,7 +1,8 @@
 //! AES in CBC with PKCS#7 and the initialization vector in front: the messages of `dh-chat` and `rsa-chat`, and what
 //! is inside the tokens of `mini-ssh`. Nothing here proves that they were not changed on the way.
 
-use crate::{Fault, Randomness};
+use crate::fix::Cipher;
+use crate::{Fault, Moment, Randomness};
 use aws_lc_rs::cipher::{
     AES_128, AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey,
     UnboundCipherKey,
@@ -33,12 +34,7 @@ impl CbcKey {
         key.map_err(|_| Fault::Cryptography)
     }
 
-    /// A fresh initialization vector and the ciphertext.
-    pub(crate) fn seal(&self, text: &[u8], random: &mut Randomness) -> Result<Vec<u8>, Fault> {
-        self.seal_under(random.array()?, text)
-    }
-
-    /// The same under an initialization vector that is given.
+    /// The initialization vector and the ciphertext.
     pub(crate) fn seal_under(&self, iv: [u8; BLOCK], text: &[u8]) -> Result<Vec<u8>, Fault> {
         let key = PaddedBlockEncryptingKey::cbc_pkcs7(self.unbound()?).map_err(|_| Fault::Cryptography)?;
         let mut body = text.to_vec();
@@ -48,7 +44,7 @@ impl CbcKey {
     }
 
     /// The text, or nothing where length or padding are wrong.
-    pub(crate) fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn open_text(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         let (iv, body) = sealed.split_first_chunk::<BLOCK>()?;
         if body.is_empty() || !body.len().is_multiple_of(BLOCK) {
             return None;
@@ -57,6 +53,21 @@ impl CbcKey {
         let mut body = body.to_vec();
         let context = DecryptionContext::Iv128(FixedLength::from(*iv));
         key.decrypt(&mut body, context).ok().map(|text| text.to_vec())
+    }
+}
+
+impl Cipher for CbcKey {
+    fn of(key: [u8; KEY_LEN]) -> Self {
+        Self::new(key)
+    }
+
+    /// Under a fresh initialization vector.
+    fn seal(&self, text: &[u8], _now: Moment, random: &mut Randomness) -> Result<Vec<u8>, Fault> {
+        self.seal_under(random.array()?, text)
+    }
+
+    fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.open_text(sealed)
     }
 }
 
@@ -90,7 +101,7 @@ mod tests {
         let mut random = Randomness::new(Some(1));
         for length in [0, 1, 15, 16, 17, 1000] {
             let text = vec![b'x'; length];
-            let sealed = key.seal(&text, &mut random).unwrap();
+            let sealed = key.seal(&text, Moment::FIXED, &mut random).unwrap();
             assert_eq!(sealed.len(), 16 + (length / 16 + 1) * 16);
             assert_eq!(key.open(&sealed).unwrap(), text);
             for cut in [0, 15, 16, sealed.len() - 1] {
@@ -103,7 +114,7 @@ mod tests {
     #[test]
     fn lab_a07_cbc_does_not_see_a_turned_bit() {
         let key = CbcKey::new([7; 32]);
-        let mut sealed = key.seal(b"to Bob", &mut Randomness::new(Some(1))).unwrap();
+        let mut sealed = key.seal(b"to Bob", Moment::FIXED, &mut Randomness::new(Some(1))).unwrap();
         for (place, (from, to)) in (3..).zip(b"Bob".iter().zip(b"Eve")) {
             sealed[place] ^= from ^ to;
         }

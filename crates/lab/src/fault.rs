@@ -34,6 +34,15 @@ pub enum Fault {
     NotAsStated(&'static str),
     /// A message that cannot be opened where that ends the connection.
     Undecryptable,
+    /// A message whose MAC is wrong.
+    NotGenuine,
+    /// A message whose number is not the next.
+    WrongNumber {
+        /// The number it has.
+        got: u64,
+        /// The number that is due.
+        want: u64,
+    },
     /// Too many messages in a row that cannot be opened.
     TooManyFailures,
     /// The peer said more after the end, or before its turn.
@@ -51,6 +60,8 @@ impl fmt::Display for Fault {
             Self::Refused { what, why } => write!(f, "{what} refused: {why}"),
             Self::NotAsStated(what) => write!(f, "{what} is not as the protocol has it"),
             Self::Undecryptable => f.write_str("a message cannot be decrypted"),
+            Self::NotGenuine => f.write_str("a message is not genuine: its seal (the MAC) is wrong"),
+            Self::WrongNumber { got, want } => write!(f, "message number {got} came where number {want} is due"),
             Self::TooManyFailures => f.write_str("too many messages in a row that cannot be decrypted"),
             Self::OutOfTurn => f.write_str("the other side spoke out of turn"),
             Self::Cryptography => f.write_str("the system's cryptography failed"),

@@ -47,9 +47,17 @@ pub(crate) fn framed(body: &[u8]) -> Vec<u8> {
 const DIGITS: usize = 10;
 
 /// Frames with a length of ten digits before them, filled up with zeros on the left.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Blobs {
     waiting: Vec<u8>,
+    /// The most bytes in one of them.
+    pub(crate) most: usize,
+}
+
+impl Default for Blobs {
+    fn default() -> Self {
+        Self { waiting: Vec::new(), most: MAX_FRAME }
+    }
 }
 
 impl Blobs {
@@ -69,8 +77,8 @@ impl Blobs {
         }
         let announced = seen.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
         let length = usize::try_from(announced).unwrap_or(usize::MAX);
-        if length > MAX_FRAME {
-            return Err(Fault::TooLong { announced, most: MAX_FRAME });
+        if length > self.most {
+            return Err(Fault::TooLong { announced, most: self.most });
         }
         let Some(blob) = self.waiting.get(DIGITS..DIGITS + length) else { return Ok(None) };
         let blob = blob.to_vec();

@@ -8,10 +8,13 @@
 //! These protocols are unsafe, each in its own way; that is what they are for.
 #![deny(missing_docs)]
 
+pub mod attack;
 mod cbc;
 pub mod console;
 pub mod dh_chat;
+mod end;
 mod fault;
+mod fix;
 mod frame;
 pub mod mini_ssh;
 mod moment;
@@ -21,8 +24,10 @@ mod rehearsal;
 pub mod rsa_chat;
 mod step;
 pub mod toy_socket;
+mod x25519;
 
 pub use fault::Fault;
+pub use fix::{Fix, Fixes, Identity, Repairs};
 pub use frame::MAX_FRAME;
 pub use moment::Moment;
 pub use protocol::Protocol;

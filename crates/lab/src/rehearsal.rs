@@ -93,7 +93,7 @@ impl Stage<'_> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::{Randomness, dh_chat, mini_ssh, rsa_chat, toy_socket};
+    use crate::{Randomness, Repairs, dh_chat, mini_ssh, rsa_chat, toy_socket};
 
     fn run(server: &mut dyn Console, client: &mut dyn Console, lines: &[&str]) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -107,23 +107,23 @@ mod tests {
         let random = || Randomness::new(Some(1));
         let settings = dh_chat::Settings { iterations: 1, ..dh_chat::Settings::default() };
         let dh = run(
-            &mut dh_chat::Server::new(settings, random(), 1),
-            &mut dh_chat::Client::new(settings, &random(), "h", 1),
+            &mut dh_chat::Server::new(settings, Repairs::NONE, random(), 1),
+            &mut dh_chat::Client::new(settings, &Repairs::NONE, &random(), "h", 1),
             &["hello"],
         );
         let rsa = run(
-            &mut rsa_chat::Server::new(2048, random(), 1).unwrap(),
-            &mut rsa_chat::Client::new(&random(), "h", 1),
+            &mut rsa_chat::Server::new(2048, Repairs::NONE, random(), 1).unwrap(),
+            &mut rsa_chat::Client::new(&Repairs::NONE, &random(), "h", 1),
             &["Alice", "hello"],
         );
         let mini = run(
-            &mut mini_ssh::Server::new(mini_ssh::Settings::default(), random(), 1),
-            &mut mini_ssh::Client::new(&random(), "h", 1).unwrap(),
+            &mut mini_ssh::Server::new(mini_ssh::Settings::default(), Repairs::NONE, random(), 1),
+            &mut mini_ssh::Client::new(&Repairs::NONE, &random(), "h", 1).unwrap(),
             &["user", "pass123", "whoami"],
         );
         let toy = run(
-            &mut toy_socket::Server::new(9, random(), 1),
-            &mut toy_socket::Client::new(9, &random(), "h", 1).unwrap(),
+            &mut toy_socket::Server::new(9, Repairs::NONE, random(), 1),
+            &mut toy_socket::Client::new(9, &Repairs::NONE, &random(), "h", 1).unwrap(),
             &["hello"],
         );
         let names = |steps: &[Step]| -> Vec<String> {

@@ -3,7 +3,9 @@
 use super::arg::switch;
 use crate::failure::{Failure, USAGE};
 use clap::{Arg, ArgMatches, Command, value_parser};
-use nacre_lab::{Protocol, dh_chat, rsa_chat, toy_socket};
+use nacre_lab::attack::Card;
+use nacre_lab::{Fixes, Protocol, dh_chat, rsa_chat, toy_socket};
+use std::path::PathBuf;
 
 /// What a call of `nacre lab` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub enum LabArgs {
         /// Everything else.
         part: PartArgs,
     },
+    /// `nacre lab attack`.
+    Attack(AttackArgs),
+    /// `nacre lab attacks`.
+    Attacks,
+    /// `nacre lab matrix`.
+    Matrix,
     /// `nacre lab join`.
     Join {
         /// The server's host.
@@ -26,6 +34,21 @@ pub enum LabArgs {
         /// Everything else.
         part: PartArgs,
     },
+}
+
+/// An attack that is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttackArgs {
+    /// Which.
+    pub card: &'static Card,
+    /// `--on`: the protocol.
+    pub protocol: Protocol,
+    /// `--fix`: the fixes that are on.
+    pub fixes: Fixes,
+    /// `--seed`: what decides every random byte, and stops the clock.
+    pub seed: Option<u64>,
+    /// `--json`: one JSON object in place of the story.
+    pub json: bool,
 }
 
 /// One end of a protocol.
@@ -53,6 +76,12 @@ pub struct PartArgs {
     pub iterations: Option<u32>,
     /// `--no-checks`: public values are taken as they come.
     pub no_checks: bool,
+    /// `--fix`: the fixes that are on; both ends need the same.
+    pub fixes: Fixes,
+    /// `--key`: the file of the key that this end proves itself with.
+    pub key: Option<PathBuf>,
+    /// `--trust`: the fingerprint that the other end's key must have.
+    pub trust: Option<String>,
     /// `--quiet-errors`: what cannot be opened closes the connection without a word.
     pub quiet_errors: bool,
 }
@@ -79,7 +108,7 @@ pub(crate) fn command() -> Command {
         .about("Run the protocols that people learn from, and see why each falls")
         .after_help("`nacre lab` alone says what there is. None of these protocols is safe: that is what they are for.")
         .disable_help_subcommand(true)
-        .subcommands([serve(), join(), watch()])
+        .subcommands([serve(), join(), watch(), attack(), attacks(), matrix()])
 }
 
 fn serve() -> Command {
@@ -104,16 +133,38 @@ fn watch() -> Command {
         .arg(switch("json", "One JSON object a step"))
 }
 
+fn attack() -> Command {
+    let names: Vec<&str> = Protocol::ALL.iter().map(|protocol| protocol.name()).collect();
+    Command::new("attack")
+        .about("Attack a protocol on this machine, see why it works, and the same attack fail with the fix")
+        .after_help("The exit code is 0 when the attack succeeded and 1 when it did not. With --fix there is one run, with the fix.")
+        .arg(Arg::new("attack").value_name("NAME").required(true).help("The attack, such as A2; `nacre lab attacks` lists them"))
+        .arg(number("on", "PROTOCOL", "The protocol that is attacked (the attack's first)").value_parser(names))
+        .arg(number("fix", "FIXES", "Fixes that both ends have, such as F1,F3"))
+        .arg(seed())
+        .arg(switch("json", "One JSON object"))
+}
+
+fn attacks() -> Command {
+    Command::new("attacks").about("List the attacks and the fixes")
+}
+
+fn matrix() -> Command {
+    Command::new("matrix").about("Perform every attack on every protocol with every fix, and print which succeed")
+}
+
+fn seed() -> Arg {
+    number("seed", "N", "Draw every random byte from this number and stop the clock: a run that repeats")
+        .value_parser(value_parser!(u64))
+}
+
 /// What both ends have.
 fn part(command: Command) -> Command {
     let names: Vec<&str> = Protocol::ALL.iter().map(|protocol| protocol.name()).collect();
     let most = i64::from(dh_chat::MAX_ITERATIONS);
     command
         .arg(Arg::new("name").value_name("NAME").required(true).value_parser(names).help("The protocol"))
-        .arg(
-            number("seed", "N", "Draw every random byte from this number and stop the clock: a run that repeats")
-                .value_parser(value_parser!(u64)),
-        )
+        .arg(seed())
         .arg(
             number("bits", "BITS", "Size of primes or keys (dh-chat: 2048, 4096; rsa-chat: 2048, 3072, 4096; toy-socket, at both ends: 9 to 12)")
                 .value_parser(value_parser!(u32)),
@@ -124,6 +175,12 @@ fn part(command: Command) -> Command {
             number("iterations", "N", "dh-chat: rounds of PBKDF2 (100000); both ends need the same")
                 .value_parser(value_parser!(u32).range(1..=most)),
         )
+        .arg(number("fix", "FIXES", "Fixes that are on, such as F1,F2 (both ends need the same); `nacre lab attacks` lists them"))
+        .arg(
+            number("key", "FILE", "With F1 a server's, with F7 a client's own key; made when it is not there")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(number("trust", "FINGERPRINT", "The only key that the other end may have, with F1 or F7"))
         .arg(switch("no-checks", "dh-chat: take groups and public values as they come"))
         .arg(switch("quiet-errors", "dh-chat: close the connection, without a word, on what cannot be decrypted"))
 }
@@ -142,12 +199,37 @@ pub(crate) fn from_matches(matches: &ArgMatches) -> Result<LabArgs, Failure> {
         Some(("watch", matches)) => {
             Ok(LabArgs::Watch { json: matches.get_flag("json"), part: part_from(matches, "port")? })
         }
+        Some(("attack", matches)) => attack_from(matches).map(LabArgs::Attack),
+        Some(("matrix", _)) => Ok(LabArgs::Matrix),
+        Some(("attacks", _)) => Ok(LabArgs::Attacks),
         Some(("join", matches)) => {
             let host = matches.get_one::<String>("host").cloned().unwrap_or_default();
             Ok(LabArgs::Join { host, part: part_from(matches, "to")? })
         }
         _ => Ok(LabArgs::Overview),
     }
+}
+
+fn attack_from(matches: &ArgMatches) -> Result<AttackArgs, Failure> {
+    let wrong = |message: String| Failure::with_code(USAGE, format!("lab: {message}"));
+    let name = matches.get_one::<String>("attack").map(String::as_str).unwrap_or_default();
+    let card = Card::from_name(name)
+        .ok_or_else(|| wrong(format!("no attack '{}'", name.escape_debug())).hint("`nacre lab attacks` lists them"))?;
+    let on = matches.get_one::<String>("on").and_then(|name| Protocol::from_name(name));
+    let protocol = on.or_else(|| card.protocols().next()).ok_or_else(|| wrong("no such protocol".to_owned()))?;
+    if !card.goes_with(protocol) {
+        let names: Vec<&str> = card.protocols().map(Protocol::name).collect();
+        let message = format!("{} cannot be tried on {}", card.name, protocol.name());
+        return Err(wrong(message).hint(format!("it can on {}", names.join(", "))));
+    }
+    let fixes = fixes_from(matches, protocol)?;
+    let (seed, json) = (matches.get_one("seed").copied(), matches.get_flag("json"));
+    Ok(AttackArgs { card, protocol, fixes, seed, json })
+}
+
+fn fixes_from(matches: &ArgMatches, protocol: Protocol) -> Result<Fixes, Failure> {
+    let fixes = matches.get_one::<String>("fix").map_or(Ok(Fixes::NONE), |text| Fixes::read(text, protocol));
+    fixes.map_err(|error| Failure::with_code(USAGE, format!("lab: {error}")))
 }
 
 fn part_from(matches: &ArgMatches, port: &str) -> Result<PartArgs, Failure> {
@@ -162,6 +244,7 @@ fn part_from(matches: &ArgMatches, port: &str) -> Result<PartArgs, Failure> {
     }
     let bits = matches.try_get_one("bits").ok().flatten().copied();
     check_bits(protocol, bits)?;
+    let fixes = fixes_from(matches, protocol)?;
     Ok(PartArgs {
         protocol,
         port: matches.try_get_one(port).ok().flatten().copied().unwrap_or_else(|| protocol.port()),
@@ -174,6 +257,9 @@ fn part_from(matches: &ArgMatches, port: &str) -> Result<PartArgs, Failure> {
         really_exec: matches.try_contains_id("really-exec").is_ok() && matches.get_flag("really-exec"),
         iterations: matches.get_one("iterations").copied(),
         no_checks: matches.get_flag("no-checks"),
+        fixes,
+        key: matches.get_one("key").cloned(),
+        trust: matches.get_one("trust").cloned(),
         quiet_errors: matches.get_flag("quiet-errors"),
     })
 }

@@ -1,11 +1,13 @@
 //! `nacre lab join NAME [HOST] [PORT]`: a client of a server on this machine.
 
+use super::identity::repairs;
 use super::program::{Program, Side};
 use super::{dh_chat_settings, failed, randomness};
 use crate::cli::lab::PartArgs;
 use crate::failure::Failure;
 use nacre_lab::console::Console;
 use nacre_lab::{Protocol, dh_chat, mini_ssh, rsa_chat, toy_socket};
+use nacre_wire::Role;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use tokio::net::lookup_host;
@@ -29,14 +31,18 @@ pub async fn run(host: &str, part: &PartArgs) -> Result<ExitCode, Failure> {
 
 /// The client of a protocol.
 pub fn console(host: &str, address: SocketAddr, part: &PartArgs) -> Result<Box<dyn Console>, Failure> {
-    let random = randomness(part);
+    let (random, repairs) = (randomness(part), &repairs(part, Role::Client)?);
     match part.protocol {
-        Protocol::DhChat => Ok(Box::new(dh_chat::Client::new(dh_chat_settings(part), &random, host, part.port))),
-        Protocol::RsaChat => Ok(Box::new(rsa_chat::Client::new(&random, &address.ip().to_string(), part.port))),
-        Protocol::MiniSsh => Ok(Box::new(mini_ssh::Client::new(&random, host, part.port).map_err(failed)?)),
+        Protocol::DhChat => {
+            Ok(Box::new(dh_chat::Client::new(dh_chat_settings(part), repairs, &random, host, part.port)))
+        }
+        Protocol::RsaChat => {
+            Ok(Box::new(rsa_chat::Client::new(repairs, &random, &address.ip().to_string(), part.port)))
+        }
+        Protocol::MiniSsh => Ok(Box::new(mini_ssh::Client::new(repairs, &random, host, part.port).map_err(failed)?)),
         Protocol::ToySocket => {
             let bits = part.bits.unwrap_or(toy_socket::BITS);
-            let client = toy_socket::Client::new(bits, &random, &address.ip().to_string(), part.port);
+            let client = toy_socket::Client::new(bits, repairs, &random, &address.ip().to_string(), part.port);
             Ok(Box::new(client.map_err(failed)?))
         }
     }

@@ -2,8 +2,10 @@
 //!
 //! What they do is in `nacre_lab`; here are the sockets, the terminal and the clock.
 
+mod attack;
 mod clock;
 mod command;
+mod identity;
 mod join;
 mod lines;
 mod link;
@@ -28,6 +30,9 @@ pub fn run(args: &LabArgs) -> Result<ExitCode, Failure> {
         LabArgs::Overview => output::print(&overview()).map(|()| ExitCode::SUCCESS),
         LabArgs::Serve(part) => within(serve::run(part)),
         LabArgs::Watch { json, part } => watch::run(part, *json).map(|()| ExitCode::SUCCESS),
+        LabArgs::Attack(args) => within(attack::run(args)),
+        LabArgs::Matrix => attack::matrix().map(|()| ExitCode::SUCCESS),
+        LabArgs::Attacks => attack::list().map(|()| ExitCode::SUCCESS),
         LabArgs::Join { host, part } => within(join::run(host, part)),
     }
 }
@@ -48,9 +53,10 @@ fn overview() -> String {
     }
     out.push_str(
         "\nThree commands to begin with:\n  \
-         nacre lab watch dh-chat    both ends of it, and what each does step by step\n  \
-         nacre lab serve dh-chat    a server, in one terminal\n  \
-         nacre lab join dh-chat     a client, in another: what one types the other reads\n\n\
+         nacre lab watch dh-chat            both ends of it, and what each does step by step\n  \
+         nacre lab attack A2 --on dh-chat   why that is not enough, and what mends it\n  \
+         nacre lab attacks                  the other attacks, and the fixes\n\n\
+         To take part: `nacre lab serve dh-chat` in one terminal, `nacre lab join dh-chat` in another.\n\
          Everything stays on 127.0.0.1. None of these protocols is safe, and none is for use.\n",
     );
     out

@@ -28,7 +28,7 @@ const LEAVE: Duration = Duration::from_secs(2);
 /// How long connections wait when none can be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 /// What a seed makes of a first client's port.
-const FIRST_PORT: u16 = 54321;
+pub const FIRST_PORT: u16 = 54321;
 
 /// What happened outside.
 pub enum Happening {

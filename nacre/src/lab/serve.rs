@@ -1,11 +1,13 @@
 //! `nacre lab serve NAME`: a server on 127.0.0.1.
 
+use super::identity::repairs;
 use super::program::{Program, Side};
 use super::{dh_chat_settings, failed, mini_ssh_settings, randomness};
 use crate::cli::lab::PartArgs;
 use crate::failure::Failure;
 use nacre_lab::console::Console;
 use nacre_lab::{Protocol, dh_chat, mini_ssh, rsa_chat, toy_socket};
+use nacre_wire::Role;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
@@ -25,17 +27,17 @@ pub async fn run(part: &PartArgs) -> Result<ExitCode, Failure> {
 
 /// The server of a protocol.
 pub fn console(part: &PartArgs, port: u16) -> Result<Box<dyn Console>, Failure> {
-    let random = randomness(part);
+    let (random, repairs) = (randomness(part), repairs(part, Role::Server)?);
     match part.protocol {
-        Protocol::DhChat => Ok(Box::new(dh_chat::Server::new(dh_chat_settings(part), random, port))),
+        Protocol::DhChat => Ok(Box::new(dh_chat::Server::new(dh_chat_settings(part), repairs, random, port))),
         Protocol::RsaChat => {
             let bits = part.bits.unwrap_or(rsa_chat::BITS);
-            Ok(Box::new(rsa_chat::Server::new(bits, random, port).map_err(failed)?))
+            Ok(Box::new(rsa_chat::Server::new(bits, repairs, random, port).map_err(failed)?))
         }
-        Protocol::MiniSsh => Ok(Box::new(mini_ssh::Server::new(mini_ssh_settings(part), random, port))),
+        Protocol::MiniSsh => Ok(Box::new(mini_ssh::Server::new(mini_ssh_settings(part), repairs, random, port))),
         Protocol::ToySocket => {
             let bits = part.bits.unwrap_or(toy_socket::BITS);
-            Ok(Box::new(toy_socket::Server::new(bits, random, port)))
+            Ok(Box::new(toy_socket::Server::new(bits, repairs, random, port)))
         }
     }
 }

@@ -177,3 +177,23 @@ pub fn rest(mut socket: std::net::TcpStream) -> Vec<u8> {
     let _ = socket.read_to_end(&mut bytes);
     bytes
 }
+
+/// Runs a server and a client that `talk` types at, with one seed twice and with another: two runs with one seed are
+/// the same to the byte. `last` is the last that the server tells; gives what both told.
+#[track_caller]
+pub fn repeats_itself(name: &str, marker: &str, last: &str, talk: impl Fn(&Running, &mut Running)) -> (String, String) {
+    let run = |seed: &str| {
+        let flags = ["--seed", seed, "--steps", "--show-secrets"];
+        let (server, port) = serve(name, marker, &flags);
+        let mut client = join(name, port, &flags);
+        talk(&server, &mut client);
+        client.end_input();
+        assert_eq!(client.ends(), 0);
+        server.complains(last);
+        (server.err(), client.err())
+    };
+    let first = run("7");
+    assert_eq!(first, run("7"));
+    assert_ne!(first, run("8"));
+    first
+}

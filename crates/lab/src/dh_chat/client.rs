@@ -3,6 +3,7 @@
 use super::Settings;
 use super::session::{EXIT, Event, Session};
 use crate::console::{Console, Effect, Effects, Input, SERVER};
+use crate::fix::Repairs;
 use crate::{MAX_FRAME, Moment, Protocol, Randomness};
 use nacre_wire::text::clean_line;
 
@@ -18,8 +19,9 @@ pub struct Client {
 
 impl Client {
     /// A client of the server at `host` and `port`.
-    pub fn new(settings: Settings, random: &Randomness, host: &str, port: u16) -> Self {
-        let session = Session::client(settings, random.part(&format!("{} client", Protocol::DhChat.name())));
+    pub fn new(settings: Settings, repairs: &Repairs, random: &Randomness, host: &str, port: u16) -> Self {
+        let random = random.part(&format!("{} client", Protocol::DhChat.name()));
+        let session = Session::client(settings, repairs, random);
         let host = host.to_owned();
         Self { host, port, session, established: false, over: false, effects: Effects::default() }
     }
@@ -31,6 +33,9 @@ impl Client {
             match event {
                 Event::Established => {
                     self.established = true;
+                    if let Some(line) = self.session.take_proof_line() {
+                        self.effects.print(format!("[*] {line}"));
+                    }
                     self.effects.print("[*] Secure connection established!");
                     self.effects.print("[*] You can now send encrypted messages. Type 'exit' to quit.\n");
                 }

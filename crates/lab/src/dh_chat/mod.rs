@@ -10,6 +10,8 @@ mod key;
 mod server;
 mod session;
 
+use crate::{Fault, Fix, Fixes};
+
 pub use client::Client;
 pub use server::Server;
 pub use session::{Event, Session};
@@ -22,6 +24,14 @@ pub const SIZES: [u32; 2] = [2048, 4096];
 pub const ITERATIONS: u32 = 100_000;
 /// Rounds that may be asked for.
 pub const MAX_ITERATIONS: u32 = 10_000_000;
+
+/// The key of a shared secret.
+pub(crate) fn key_of(secret: &[u8], settings: &Settings, fixes: Fixes) -> Result<[u8; 32], Fault> {
+    if fixes.has(Fix::F10) { Ok(key::derive_quickly(secret)) } else { key::derive(secret, settings.iterations) }
+}
+
+/// Clients that may be there before any message of theirs could be opened, with F10.
+pub const MAX_STRANGERS: usize = 10;
 
 /// What can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

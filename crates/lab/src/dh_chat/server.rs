@@ -1,8 +1,9 @@
 //! The server: every client has a session of its own; what is typed goes to all.
 
-use super::Settings;
 use super::session::{Event, Session};
+use super::{MAX_STRANGERS, Settings};
 use crate::console::{Address, ConnectionId, Console, Effect, Effects, Input};
+use crate::fix::{Fix, Repairs};
 use crate::{MAX_FRAME, Moment, Protocol, Randomness};
 use nacre_wire::text::clean_line;
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 /// The server.
 pub struct Server {
     settings: Settings,
+    repairs: Repairs,
     random: Randomness,
     port: u16,
     clients: BTreeMap<ConnectionId, Client>,
@@ -20,25 +22,35 @@ struct Client {
     session: Session,
     peer: Address,
     established: bool,
+    /// No message of its has been opened yet.
+    stranger: bool,
 }
 
 impl Server {
     /// A server that listens on `port`.
-    pub fn new(settings: Settings, random: Randomness, port: u16) -> Self {
-        Self { settings, random, port, clients: BTreeMap::new(), effects: Effects::default() }
+    pub fn new(settings: Settings, repairs: Repairs, random: Randomness, port: u16) -> Self {
+        Self { settings, repairs, random, port, clients: BTreeMap::new(), effects: Effects::default() }
     }
 
     fn start(&mut self) {
         self.effects.print(format!("[*] Server listening on localhost:{}", self.port));
         self.effects.print("[*] Waiting for client connection...");
+        if let Some(line) = self.repairs.server_line() {
+            self.effects.print(format!("[*] {line}"));
+        }
     }
 
     fn connected(&mut self, id: ConnectionId, peer: Address) {
         self.effects.print(format!("[*] New connection from {peer}"));
+        let strangers = self.clients.values().filter(|client| client.stranger).count();
+        if self.repairs.has(Fix::F10) && strangers >= MAX_STRANGERS {
+            self.effects.print(format!("[!] {peer} closed: {strangers} clients have said nothing yet"));
+            return self.effects.push(Effect::Close { id });
+        }
         let random = self.random.part(&format!("{} server {id}", Protocol::DhChat.name()));
-        match Session::server(self.settings, random) {
+        match Session::server(self.settings, &self.repairs, random) {
             Ok(session) => {
-                self.clients.insert(id, Client { session, peer, established: false });
+                self.clients.insert(id, Client { session, peer, established: false, stranger: true });
                 self.work(id);
             }
             Err(fault) => {
@@ -57,10 +69,14 @@ impl Server {
             match event {
                 Event::Established => {
                     client.established = true;
+                    if let Some(line) = client.session.take_proof_line() {
+                        self.effects.print(format!("[*] {line}"));
+                    }
                     self.effects.print(format!("[*] Secure connection established with {}", client.peer));
                     self.effects.print("[*] You can now send encrypted messages. Type 'exit' to quit.\n");
                 }
                 Event::Text(text) => {
+                    client.stranger = false;
                     self.effects.print(format!("[Client]: {}", clean_line(&text, MAX_FRAME)));
                 }
                 Event::Left => over = Some(format!("[*] {} left", client.peer)),

@@ -2,9 +2,10 @@
 
 use super::group::Group;
 use super::{Settings, key};
-use crate::cbc::CbcKey;
+use crate::cbc::{CbcKey, KEY_LEN};
+use crate::fix::{Fix, Guard, Proofs, Repairs, proof_step};
 use crate::frame::{Frames, framed};
-use crate::{Fault, Randomness, Row, Step};
+use crate::{Fault, Moment, Randomness, Row, Step};
 use data_encoding::HEXLOWER;
 use nacre_wire::Role;
 use std::collections::VecDeque;
@@ -35,10 +36,27 @@ pub enum Event {
 /// What is waited for.
 enum State {
     AwaitPrime,
-    AwaitGenerator { prime: Vec<u8> },
-    AwaitServerPublic { group: Group },
-    AwaitClientPublic { group: Group, exponent: Vec<u8> },
-    Open { key: CbcKey },
+    AwaitGenerator {
+        prime: Vec<u8>,
+    },
+    AwaitServerPublic {
+        group: Group,
+    },
+    AwaitClientPublic {
+        group: Group,
+        exponent: Vec<u8>,
+    },
+    /// With F1: the server's proof.
+    AwaitProof {
+        key: [u8; KEY_LEN],
+    },
+    /// With F7: the client's, sealed.
+    AwaitLogin {
+        guard: Guard<CbcKey>,
+    },
+    Open {
+        guard: Guard<CbcKey>,
+    },
     Over,
 }
 
@@ -46,6 +64,7 @@ enum State {
 pub struct Session {
     role: Role,
     settings: Settings,
+    proofs: Proofs,
     random: Randomness,
     frames: Frames,
     state: State,
@@ -56,29 +75,30 @@ pub struct Session {
 
 impl Session {
     /// The client's end.
-    pub fn client(settings: Settings, random: Randomness) -> Self {
-        Self::new(Role::Client, settings, random, State::AwaitPrime)
+    pub fn client(settings: Settings, repairs: &Repairs, random: Randomness) -> Self {
+        Self::new(Role::Client, settings, repairs, random, State::AwaitPrime)
     }
 
     /// The server's end, which speaks first.
     ///
     /// # Errors
     /// The size of the prime is not one that can be had.
-    pub fn server(settings: Settings, mut random: Randomness) -> Result<Self, Fault> {
+    pub fn server(settings: Settings, repairs: &Repairs, mut random: Randomness) -> Result<Self, Fault> {
         let group = Group::of_bits(settings.bits)?;
         let exponent = Group::draw(&mut random)?;
         let public = group.public(&exponent)?;
         let (prime, generator) = (group.prime(), group.generator().to_vec());
         let state = State::AwaitClientPublic { group, exponent: exponent.clone() };
-        let mut session = Self::new(Role::Server, settings, random, state);
+        let mut session = Self::new(Role::Server, settings, repairs, random, state);
         session.send_prime(&prime, &generator);
         session.send_public(&public, &exponent);
         Ok(session)
     }
 
-    fn new(role: Role, settings: Settings, random: Randomness, state: State) -> Self {
-        let (frames, out, events) = (Frames::default(), Vec::new(), VecDeque::new());
-        Self { role, settings, random, frames, state, failures: 0, out, events }
+    fn new(role: Role, settings: Settings, repairs: &Repairs, random: Randomness, state: State) -> Self {
+        let (proofs, frames) = (Proofs::new(repairs), Frames::default());
+        let (out, events) = (Vec::new(), VecDeque::new());
+        Self { role, settings, proofs, random, frames, state, failures: 0, out, events }
     }
 
     /// Takes in what the peer sent.
@@ -114,6 +134,11 @@ impl Session {
         std::mem::take(&mut self.out)
     }
 
+    /// A line about the peer's key, once it has proven that it is its own.
+    pub fn take_proof_line(&mut self) -> Option<String> {
+        self.proofs.take_line()
+    }
+
     /// What came of the peer's bytes.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -123,16 +148,26 @@ impl Session {
         self.state = match std::mem::replace(&mut self.state, State::Over) {
             State::AwaitPrime => State::AwaitGenerator { prime: frame.to_vec() },
             State::AwaitGenerator { prime } => {
-                let group = Group::named(&prime, frame, self.settings.checks)?;
+                let group = Group::named(&prime, frame, self.checks())?;
+                self.proofs.saw(&prime);
+                self.proofs.saw(frame);
                 self.tell_group(Role::Server, &prime, frame);
                 State::AwaitServerPublic { group }
             }
             State::AwaitServerPublic { group } => self.answer_public(&group, frame)?,
             State::AwaitClientPublic { group, exponent } => {
                 self.tell_public(Role::Client, frame, None);
-                self.derive(&group, frame, &exponent)?
+                let key = self.derive(&group, frame, &exponent)?;
+                self.proofs.saw(frame);
+                self.answer_client(key)?
             }
-            State::Open { key } => self.message(key, frame)?,
+            State::AwaitProof { key } => {
+                self.tell(proof_step(Role::Server, frame).bytes(&framed(frame)));
+                self.proofs.check(Role::Server, frame)?;
+                self.enter(self.guard(key))?
+            }
+            State::AwaitLogin { guard } => self.login(guard, frame)?,
+            State::Open { guard } => self.message(guard, frame)?,
             State::Over => State::Over,
         };
         Ok(())
@@ -143,13 +178,70 @@ impl Session {
         let exponent = Group::draw(&mut self.random)?;
         let ours = group.public(&exponent)?;
         // A value that is refused gets no answer.
-        let open = self.derive(group, theirs, &exponent)?;
+        let key = self.derive(group, theirs, &exponent)?;
+        self.proofs.saw(theirs);
         self.send_public(&ours, &exponent);
-        Ok(open)
+        if self.proofs.wants(Role::Server) {
+            return Ok(State::AwaitProof { key });
+        }
+        self.enter(self.guard(key))
     }
 
-    fn derive(&mut self, group: &Group, theirs: &[u8], exponent: &[u8]) -> Result<State, Fault> {
-        let secret = group.agree(theirs, exponent, self.settings.checks)?;
+    /// The server has the key.
+    fn answer_client(&mut self, key: [u8; KEY_LEN]) -> Result<State, Fault> {
+        if self.proofs.wants(Role::Server) {
+            let proof = self.proofs.prove(Role::Server)?;
+            self.out.extend_from_slice(&framed(&proof));
+            self.tell(proof_step(Role::Server, &proof).bytes(&framed(&proof)));
+        }
+        let guard = self.guard(key);
+        if self.proofs.wants(Role::Client) {
+            return Ok(State::AwaitLogin { guard });
+        }
+        self.events.push_back(Event::Established);
+        Ok(State::Open { guard })
+    }
+
+    /// The client has the key, and knows whose server it is if it is to know.
+    fn enter(&mut self, mut guard: Guard<CbcKey>) -> Result<State, Fault> {
+        if self.proofs.wants(Role::Client) {
+            let proof = self.proofs.prove(Role::Client)?;
+            let sealed = framed(&guard.seal(&proof, Moment::FIXED, &mut self.random)?);
+            self.out.extend_from_slice(&sealed);
+            self.tell(proof_step(Role::Client, &proof).bytes(&sealed));
+        }
+        self.events.push_back(Event::Established);
+        Ok(State::Open { guard })
+    }
+
+    fn login(&mut self, mut guard: Guard<CbcKey>, frame: &[u8]) -> Result<State, Fault> {
+        let proof = guard.open(frame)?.ok_or(Fault::Undecryptable)?;
+        self.tell(proof_step(Role::Client, &proof).bytes(&framed(frame)));
+        self.proofs.check(Role::Client, &proof)?;
+        self.events.push_back(Event::Established);
+        Ok(State::Open { guard })
+    }
+
+    fn guard(&self, key: [u8; KEY_LEN]) -> Guard<CbcKey> {
+        Guard::new(self.proofs.fixes(), self.role, key)
+    }
+
+    const fn checks(&self) -> bool {
+        self.settings.checks || self.proofs.fixes().has(Fix::F6)
+    }
+
+    fn derive(&mut self, group: &Group, theirs: &[u8], exponent: &[u8]) -> Result<[u8; KEY_LEN], Fault> {
+        let secret = group.agree(theirs, exponent, self.checks())?;
+        if self.proofs.fixes().has(Fix::F10) {
+            let key = key::derive_quickly(&secret);
+            let step =
+                Step::new(Row::KeyExchange, 4, self.role, "key", "turns the shared secret into a key by one HMAC")
+                    .public("salt", key::SALT)
+                    .secret("shared", HEXLOWER.encode(&secret))
+                    .secret("key", HEXLOWER.encode(&key));
+            self.tell(step);
+            return Ok(key);
+        }
         let bytes = key::derive(&secret, self.settings.iterations)?;
         let rounds = self.settings.iterations;
         let text = format!("turns the shared secret into a key of 32 bytes by {rounds} rounds of PBKDF2");
@@ -164,15 +256,14 @@ impl Session {
             .secret("key", HEXLOWER.encode(&bytes))
             .check(check);
         self.tell(step);
-        self.events.push_back(Event::Established);
-        Ok(State::Open { key: key::cipher(bytes) })
+        Ok(bytes)
     }
 
-    fn message(&mut self, key: CbcKey, frame: &[u8]) -> Result<State, Fault> {
-        let opened = if frame.is_empty() { Some(Vec::new()) } else { key.open(frame) };
+    fn message(&mut self, mut guard: Guard<CbcKey>, frame: &[u8]) -> Result<State, Fault> {
+        let opened = guard.open(frame).inspect_err(|_| self.tell_message(self.role.peer(), frame, None))?;
         let Some(text) = opened else {
             self.tell_message(self.role.peer(), frame, None);
-            self.state = State::Open { key };
+            self.state = State::Open { guard };
             self.failed()?;
             return Ok(std::mem::replace(&mut self.state, State::Over));
         };
@@ -184,7 +275,7 @@ impl Session {
             return Ok(State::Over);
         }
         self.events.push_back(Event::Text(text));
-        Ok(State::Open { key })
+        Ok(State::Open { guard })
     }
 
     fn failed(&mut self) -> Result<(), Fault> {
@@ -199,19 +290,22 @@ impl Session {
     }
 
     fn seal(&mut self, text: &[u8]) -> Result<(), Fault> {
-        let State::Open { key } = &self.state else { return Ok(()) };
-        let sealed = key.seal(text, &mut self.random)?;
+        let State::Open { guard } = &mut self.state else { return Ok(()) };
+        let sealed = guard.seal(text, Moment::FIXED, &mut self.random)?;
         self.out.extend_from_slice(&framed(&sealed));
         self.tell_message(self.role, &sealed, Some(text));
         Ok(())
     }
 
     fn send_prime(&mut self, prime: &[u8], generator: &[u8]) {
+        self.proofs.saw(prime);
+        self.proofs.saw(generator);
         self.out.extend_from_slice(&[framed(prime), framed(generator)].concat());
         self.tell_group(Role::Server, prime, generator);
     }
 
     fn send_public(&mut self, public: &[u8], exponent: &[u8]) {
+        self.proofs.saw(public);
         self.out.extend_from_slice(&framed(public));
         self.tell_public(self.role, public, Some(exponent));
     }
@@ -256,7 +350,7 @@ impl Session {
     fn tell_message(&mut self, by: Role, sealed: &[u8], text: Option<&[u8]>) {
         let said = match text {
             Some(_) => "sends a message: a fresh initialization vector and the ciphertext",
-            None => "sends a message that cannot be opened: its length or its padding is wrong",
+            None => "sends a message that cannot be opened: its length, its padding or its seal is wrong",
         };
         let (iv, cipher) = sealed.split_at(sealed.len().min(16));
         let mut step = Step::new(Row::Session, 8, by, "message", said)

@@ -2,30 +2,15 @@
 
 use super::*;
 use crate::MAX_FRAME;
+use crate::end::testing::{events, talk};
+use crate::fix::Cipher;
 
 const QUICK: Settings = Settings { bits: 2048, iterations: 2, checks: true, quiet_errors: false };
 
 fn pair(server: Settings, client: Settings) -> (Session, Session) {
     let random = Randomness::new(Some(1));
-    let server = Session::server(server, random.part("server")).unwrap();
-    (server, Session::client(client, random.part("client")))
-}
-
-/// Carries bytes until both are silent.
-fn talk(a: &mut Session, b: &mut Session) {
-    loop {
-        let (from_a, from_b) = (a.take_output(), b.take_output());
-        if from_a.is_empty() && from_b.is_empty() {
-            return;
-        }
-        b.receive(&from_a);
-        a.receive(&from_b);
-    }
-}
-
-/// What happened, without steps.
-fn events(session: &mut Session) -> Vec<Event> {
-    std::iter::from_fn(|| session.poll_event()).filter(|event| !matches!(event, Event::Step(_))).collect()
+    let server = Session::server(server, &Repairs::NONE, random.part("server")).unwrap();
+    (server, Session::client(client, &Repairs::NONE, random.part("client")))
 }
 
 fn open_pair() -> (Session, Session) {
@@ -83,7 +68,7 @@ fn lab_a_large_prime_and_other_rounds_work_when_both_have_them() {
     client.say("wide");
     talk(&mut server, &mut client);
     assert_eq!(events(&mut server), [Event::Established, text("wide")]);
-    assert!(Session::server(Settings { bits: 1024, ..QUICK }, Randomness::new(None)).is_err());
+    assert!(Session::server(Settings { bits: 1024, ..QUICK }, &Repairs::NONE, Randomness::new(None)).is_err());
 }
 
 #[test]
@@ -151,8 +136,8 @@ fn lab_a03_without_checks_a_fixed_secret_goes_through() {
     let mut one = [0; 256];
     one[255] = 1;
     server.receive(&framed(&one));
-    let key = key::cipher(key::derive(&one, QUICK.iterations).unwrap());
-    let sealed = key.seal(b"known to all", &mut Randomness::new(Some(9))).unwrap();
+    let key = CbcKey::new(key::derive(&one, QUICK.iterations).unwrap());
+    let sealed = key.seal(b"known to all", Moment::FIXED, &mut Randomness::new(Some(9))).unwrap();
     server.receive(&framed(&sealed));
     assert_eq!(events(&mut server), [Event::Established, text("known to all")]);
 }

@@ -3,6 +3,7 @@
 use super::server::{BYE, EXIT, FAILED, OK};
 use super::session::{Event, Session};
 use crate::console::{Console, Effect, Effects, Input, SERVER};
+use crate::fix::Repairs;
 use crate::{Fault, MAX_FRAME, Moment, Protocol, Randomness};
 use nacre_wire::Role;
 use nacre_wire::text::{clean, clean_line};
@@ -41,9 +42,9 @@ impl Client {
     ///
     /// # Errors
     /// The system's generator failed.
-    pub fn new(random: &Randomness, host: &str, port: u16) -> Result<Self, Fault> {
+    pub fn new(repairs: &Repairs, random: &Randomness, host: &str, port: u16) -> Result<Self, Fault> {
         let random = random.part(&format!("{} client", Protocol::MiniSsh.name()));
-        let session = Session::new(Role::Client, random)?;
+        let session = Session::new(Role::Client, repairs, random)?;
         Ok(Self { host: host.to_owned(), port, session, stage: Stage::Connecting, effects: Effects::default() })
     }
 
@@ -54,6 +55,9 @@ impl Client {
                 Event::Established => {
                     self.stage = Stage::Login;
                     self.effects.print("[+] Session key established");
+                    if let Some(line) = self.session.take_proof_line() {
+                        self.effects.print(format!("[+] {line}"));
+                    }
                 }
                 Event::Text(text) => self.heard(&text),
                 Event::Broken(fault) => self.stop(&format!("[-] Connection closed: {fault}"), false),

@@ -2,6 +2,7 @@
 //! github.com/fernet/spec. What `mini-ssh` sends is tokens and nothing else; nobody asks how old they are.
 
 use crate::cbc::CbcKey;
+use crate::fix::Cipher;
 use crate::{Fault, Moment, Randomness};
 use aws_lc_rs::hmac;
 use data_encoding::BASE64URL;
@@ -29,11 +30,6 @@ impl Fernet {
         Self { sign: hmac::Key::new(hmac::HMAC_SHA256, sign), encrypt: CbcKey::Aes128(key) }
     }
 
-    /// A token.
-    pub(super) fn seal(&self, text: &[u8], now: Moment, random: &mut Randomness) -> Result<String, Fault> {
-        self.seal_under(random.array()?, text, now)
-    }
-
     fn seal_under(&self, iv: [u8; IV], text: &[u8], now: Moment) -> Result<String, Fault> {
         let body = self.encrypt.seal_under(iv, text)?;
         let mut token = [&[VERSION], now.unix.to_be_bytes().as_slice(), &body].concat();
@@ -43,7 +39,7 @@ impl Fernet {
     }
 
     /// The text of a token that is genuine, however old.
-    pub(super) fn open(&self, token: &[u8]) -> Option<Vec<u8>> {
+    fn open_token(&self, token: &[u8]) -> Option<Vec<u8>> {
         let token = BASE64URL.decode(token).ok()?;
         let (signed, mac) = token.split_at_checked(token.len().checked_sub(MAC)?)?;
         let (head, body) = signed.split_at_checked(HEAD)?;
@@ -51,7 +47,22 @@ impl Fernet {
             return None;
         }
         hmac::verify(&self.sign, signed, mac).ok()?;
-        self.encrypt.open(body)
+        self.encrypt.open_text(body)
+    }
+}
+
+impl Cipher for Fernet {
+    fn of(key: [u8; KEY_LEN]) -> Self {
+        Self::new(&key)
+    }
+
+    /// A token in base64url.
+    fn seal(&self, text: &[u8], now: Moment, random: &mut Randomness) -> Result<Vec<u8>, Fault> {
+        Ok(self.seal_under(random.array()?, text, now)?.into_bytes())
+    }
+
+    fn open(&self, token: &[u8]) -> Option<Vec<u8>> {
+        self.open_token(token)
     }
 }
 

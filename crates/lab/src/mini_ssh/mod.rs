@@ -7,7 +7,6 @@
 mod client;
 mod commands;
 mod fernet;
-mod key;
 mod server;
 mod session;
 
@@ -17,6 +16,10 @@ pub use session::{Event, Session};
 
 /// Bytes of output that an answer holds.
 pub const MAX_OUTPUT: usize = 700_000;
+/// What the server says to somebody whose name and password are right.
+pub(crate) const LOGGED_IN: &str = server::OK;
+/// What the session key is for.
+const INFO: &str = "mini-ssh session key";
 /// How often a client may say name and password.
 pub const TRIES: u32 = 3;
 

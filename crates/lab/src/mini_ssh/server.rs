@@ -3,6 +3,7 @@
 use super::session::{Event, Session};
 use super::{MAX_OUTPUT, Settings, TRIES, commands};
 use crate::console::{Address, ConnectionId, Console, Effect, Effects, Input};
+use crate::fix::Repairs;
 use crate::{MAX_FRAME, Moment, Protocol, Randomness};
 use nacre_wire::Role;
 use nacre_wire::text::clean_line;
@@ -19,6 +20,7 @@ pub(super) const BYE: &str = "BYE";
 /// The server.
 pub struct Server {
     settings: Settings,
+    repairs: Repairs,
     random: Randomness,
     port: u16,
     clients: BTreeMap<ConnectionId, Client>,
@@ -41,14 +43,21 @@ struct Client {
 
 impl Server {
     /// A server that listens on `port`.
-    pub fn new(settings: Settings, random: Randomness, port: u16) -> Self {
-        Self { settings, random, port, clients: BTreeMap::new(), effects: Effects::default() }
+    pub fn new(settings: Settings, repairs: Repairs, random: Randomness, port: u16) -> Self {
+        Self { settings, repairs, random, port, clients: BTreeMap::new(), effects: Effects::default() }
+    }
+
+    fn start(&mut self) {
+        self.effects.print(format!("[*] Server listening on 127.0.0.1:{}", self.port));
+        if let Some(line) = self.repairs.server_line() {
+            self.effects.print(format!("[*] {line}"));
+        }
     }
 
     fn connected(&mut self, id: ConnectionId, peer: Address, now: Moment) {
         self.effects.print(format!("[+] Connection from {peer}"));
         let random = self.random.part(&format!("{} server {id}", Protocol::MiniSsh.name()));
-        match Session::new(Role::Server, random) {
+        match Session::new(Role::Server, &self.repairs, random) {
             Ok(session) => {
                 self.clients.insert(id, Client { session, peer, stage: Stage::Key });
                 self.work(id, now);
@@ -66,6 +75,9 @@ impl Server {
             match event {
                 Event::Established => {
                     self.log(id, '+', "Session key established");
+                    if let Some(line) = self.clients.get_mut(&id).and_then(|client| client.session.take_proof_line()) {
+                        self.log(id, '+', &line);
+                    }
                     self.stage(id, Stage::Name { tries: 0 });
                     self.say(id, now, ASK_NAME.as_bytes());
                 }
@@ -183,7 +195,7 @@ impl Server {
 impl Console for Server {
     fn handle(&mut self, now: Moment, input: Input<'_>) {
         match input {
-            Input::Start => self.effects.print(format!("[*] Server listening on 127.0.0.1:{}", self.port)),
+            Input::Start => self.start(),
             Input::Connected { id, peer } => self.connected(id, peer, now),
             Input::Received { id, bytes } => {
                 if let Some(client) = self.clients.get_mut(&id) {

@@ -1,8 +1,10 @@
 //! One end of one connection: the key exchange, and then texts both ways.
 
+use super::INFO;
 use super::fernet::Fernet;
-use super::key::{INFO, Pair};
+use crate::fix::{Guard, Proofs, Repairs, proof_step};
 use crate::frame::{Frames, framed};
+use crate::x25519::Pair;
 use crate::{Fault, MAX_FRAME, Moment, Randomness, Row, Step};
 use data_encoding::HEXLOWER;
 use nacre_wire::Role;
@@ -25,13 +27,18 @@ pub enum Event {
 /// What is waited for.
 enum State {
     AwaitPublic(Pair),
-    Open(Box<Fernet>),
+    /// With F1: the server's proof.
+    AwaitProof(Box<Guard<Fernet>>),
+    /// With F7: the client's, sealed.
+    AwaitLogin(Box<Guard<Fernet>>),
+    Open(Box<Guard<Fernet>>),
     Over,
 }
 
 /// One end.
 pub struct Session {
     role: Role,
+    proofs: Proofs,
     random: Randomness,
     frames: Frames,
     state: State,
@@ -46,13 +53,13 @@ impl Session {
     ///
     /// # Errors
     /// The system's generator failed.
-    pub fn new(role: Role, mut random: Randomness) -> Result<Self, Fault> {
+    pub fn new(role: Role, repairs: &Repairs, mut random: Randomness) -> Result<Self, Fault> {
         let pair = Pair::new(&mut random)?;
         let public = pair.public().to_vec();
         let secret = pair.secret().to_vec();
         let (frames, state) = (Frames::default(), State::AwaitPublic(pair));
-        let (out, events) = (Vec::new(), VecDeque::new());
-        let mut session = Self { role, random, frames, state, held: false, logged_in: false, out, events };
+        let (proofs, out, events) = (Proofs::new(repairs), Vec::new(), VecDeque::new());
+        let mut session = Self { role, proofs, random, frames, state, held: false, logged_in: false, out, events };
         if role == Role::Client {
             session.send_public(&public, &secret);
         }
@@ -96,6 +103,11 @@ impl Session {
         std::mem::take(&mut self.out)
     }
 
+    /// A line about the peer's key, once it has proven that it is its own.
+    pub fn take_proof_line(&mut self) -> Option<String> {
+        self.proofs.take_line()
+    }
+
     /// What came of the peer's bytes. One event at a time leads to the next: a text that is a command may hold the rest.
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() {
@@ -128,11 +140,24 @@ impl Session {
     fn frame(&mut self, frame: &[u8]) -> Result<(), Fault> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::AwaitPublic(pair) => self.exchange(&pair, frame),
-            State::Open(key) => {
-                let text = if frame.is_empty() { Some(Vec::new()) } else { key.open(frame) };
-                self.tell_message(self.role.peer(), frame, text.as_deref());
-                let text = text.ok_or(Fault::Undecryptable)?;
-                self.state = State::Open(key);
+            State::AwaitProof(guard) => {
+                self.tell(proof_step(Role::Server, frame).bytes(&framed(frame)));
+                self.proofs.check(Role::Server, frame)?;
+                self.enter(guard)
+            }
+            State::AwaitLogin(mut guard) => {
+                let proof = guard.open(frame)?.ok_or(Fault::Undecryptable)?;
+                self.tell(proof_step(Role::Client, &proof).bytes(&framed(frame)));
+                self.proofs.check(Role::Client, &proof)?;
+                self.established(guard);
+                Ok(())
+            }
+            State::Open(mut guard) => {
+                let opened = guard.open(frame);
+                let text = opened.as_ref().ok().and_then(Option::as_deref);
+                self.tell_message(self.role.peer(), frame, text);
+                let text = opened?.ok_or(Fault::Undecryptable)?;
+                self.state = State::Open(guard);
                 self.events.push_back(Event::Text(text));
                 Ok(())
             }
@@ -142,7 +167,8 @@ impl Session {
 
     fn exchange(&mut self, pair: &Pair, theirs: &[u8]) -> Result<(), Fault> {
         self.tell_public(self.role.peer(), theirs, None);
-        let agreed = pair.agree(theirs)?;
+        let agreed = pair.agree(theirs, INFO)?;
+        self.proofs.saw(theirs);
         if self.role == Role::Server {
             self.send_public(pair.public(), pair.secret());
         }
@@ -157,20 +183,56 @@ impl Session {
             .secret("key", HEXLOWER.encode(&agreed.key))
             .check(check);
         self.tell(step);
-        self.state = State::Open(Box::new(Fernet::new(&agreed.key)));
-        self.events.push_back(Event::Established);
+        let guard = Box::new(Guard::new(self.proofs.fixes(), self.role, agreed.key));
+        match (self.role, self.proofs.wants(Role::Server)) {
+            (Role::Client, true) => self.state = State::AwaitProof(guard),
+            (Role::Client, false) => self.enter(guard)?,
+            (Role::Server, wanted) => self.answer_client(guard, wanted)?,
+        }
         Ok(())
     }
 
+    /// The server has the key.
+    fn answer_client(&mut self, guard: Box<Guard<Fernet>>, prove: bool) -> Result<(), Fault> {
+        if prove {
+            let proof = self.proofs.prove(Role::Server)?;
+            self.out.extend_from_slice(&framed(&proof));
+            self.tell(proof_step(Role::Server, &proof).bytes(&framed(&proof)));
+        }
+        match self.proofs.wants(Role::Client) {
+            true => self.state = State::AwaitLogin(guard),
+            false => self.established(guard),
+        }
+        Ok(())
+    }
+
+    /// The client has the key, and knows whose server it is if it is to know.
+    fn enter(&mut self, mut guard: Box<Guard<Fernet>>) -> Result<(), Fault> {
+        if self.proofs.wants(Role::Client) {
+            let proof = self.proofs.prove(Role::Client)?;
+            let sealed = framed(&guard.seal(&proof, Moment::FIXED, &mut self.random)?);
+            self.out.extend_from_slice(&sealed);
+            self.tell(proof_step(Role::Client, &proof).bytes(&sealed));
+        }
+        self.established(guard);
+        Ok(())
+    }
+
+    fn established(&mut self, guard: Box<Guard<Fernet>>) {
+        self.state = State::Open(guard);
+        self.events.push_back(Event::Established);
+    }
+
     fn seal(&mut self, now: Moment, text: &[u8]) -> Result<(), Fault> {
-        let State::Open(key) = &self.state else { return Ok(()) };
-        let token = key.seal(text, now, &mut self.random)?;
-        self.out.extend_from_slice(&framed(token.as_bytes()));
-        self.tell_message(self.role, token.as_bytes(), Some(text));
+        let State::Open(guard) = &mut self.state else { return Ok(()) };
+        let token = guard.seal(text, now, &mut self.random)?;
+        self.out.extend_from_slice(&framed(&token));
+        self.tell_message(self.role, &token, Some(text));
         Ok(())
     }
 
     fn send_public(&mut self, public: &[u8], secret: &[u8]) {
+        self.proofs.saw(public);
         self.out.extend_from_slice(&framed(public));
         self.tell_public(self.role, public, Some(secret));
     }

@@ -1,18 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
+use crate::end::testing::events;
 
 const NOW: Moment = Moment::FIXED;
 
 fn pair() -> (Session, Session) {
     let random = Randomness::new(Some(1));
-    let session = |role, part| Session::new(role, random.part(part)).unwrap();
+    let session = |role, part| Session::new(role, &Repairs::NONE, random.part(part)).unwrap();
     (session(Role::Server, "server"), session(Role::Client, "client"))
-}
-
-/// What happened, without steps.
-fn events(session: &mut Session) -> Vec<Event> {
-    std::iter::from_fn(|| session.poll_event()).filter(|event| !matches!(event, Event::Step(_))).collect()
 }
 
 fn open_pair() -> (Session, Session) {

@@ -2,6 +2,7 @@
 
 use super::session::{CONFIRMATION, Event, Session};
 use crate::console::{Console, Effect, Effects, Input, SERVER};
+use crate::fix::Repairs;
 use crate::{MAX_FRAME, Moment, Protocol, Randomness};
 use nacre_wire::text::clean_line;
 
@@ -33,8 +34,8 @@ pub struct Client {
 
 impl Client {
     /// A client of the server at `host`, an address, and `port`.
-    pub fn new(random: &Randomness, host: &str, port: u16) -> Self {
-        let session = Session::client(random.part(&format!("{} client", Protocol::RsaChat.name())));
+    pub fn new(repairs: &Repairs, random: &Randomness, host: &str, port: u16) -> Self {
+        let session = Session::client(repairs, random.part(&format!("{} client", Protocol::RsaChat.name())));
         let (host, effects) = (host.to_owned(), Effects::default());
         Self { host, port, session, name: String::new(), stage: Stage::AskName, effects }
     }
@@ -99,8 +100,10 @@ impl Client {
         let (rule, short) = ("=".repeat(RULE), "=".repeat(BOX));
         self.stage = Stage::Chat;
         self.session.say(&self.name);
+        let proof = self.session.take_proof_line().map(|line| format!("      ✓ {line}\n")).unwrap_or_default();
         self.effects.print(format!(
             "      ✓ Handshake confirmed: {CONFIRMATION}\n\
+             {proof}\
              \n\
              {rule}\n                  \
              ✓ SECURE CHANNEL ESTABLISHED\n         \

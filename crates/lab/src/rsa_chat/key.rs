@@ -61,7 +61,7 @@ impl ServerKey {
     }
 
     /// The AES key that a client sent.
-    pub(super) fn open(&self, sealed: &[u8]) -> Result<[u8; KEY_LEN], Fault> {
+    pub(crate) fn open(&self, sealed: &[u8]) -> Result<[u8; KEY_LEN], Fault> {
         let what = "the encrypted AES key";
         if sealed.len() != self.len() {
             return Err(Fault::WrongLength { what, got: sealed.len(), want: self.len() });

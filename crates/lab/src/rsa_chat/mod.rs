@@ -21,6 +21,8 @@ pub use session::{Event, Session};
 pub const BITS: u32 = 2048;
 /// Sizes of a server's key that can be had.
 pub const SIZES: [u32; 3] = [2048, 3072, 4096];
+/// Bytes of a blob before the client has a name, with F10.
+pub const MAX_STRANGER_BLOB: usize = 1024;
 /// Characters of a name.
 pub const MAX_NAME: usize = 32;
 

@@ -4,6 +4,7 @@ use super::key::ServerKey;
 use super::members::{Members, Outcome};
 use super::session::{Event, Session};
 use crate::console::{Address, ConnectionId, Console, Effect, Effects, Input};
+use crate::fix::Repairs;
 use crate::{Fault, MAX_FRAME, Moment, Protocol, Randomness};
 use nacre_wire::text::clean_line;
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ const RULE: usize = 70;
 /// The server.
 pub struct Server {
     key: ServerKey,
-    bits: u32,
+    repairs: Repairs,
     random: Randomness,
     port: u16,
     clients: BTreeMap<ConnectionId, Client>,
@@ -32,10 +33,15 @@ impl Server {
     ///
     /// # Errors
     /// A size of the key that cannot be had.
-    pub fn new(bits: u32, random: Randomness, port: u16) -> Result<Self, Fault> {
+    pub fn new(bits: u32, repairs: Repairs, random: Randomness, port: u16) -> Result<Self, Fault> {
         let key = ServerKey::generate(bits, &mut random.part("rsa-chat key"))?;
+        Ok(Self::with_key(key, repairs, random, port))
+    }
+
+    /// A server that has a key.
+    pub fn with_key(key: ServerKey, repairs: Repairs, random: Randomness, port: u16) -> Self {
         let (clients, members, effects) = (BTreeMap::new(), Members::default(), Effects::default());
-        Ok(Self { key, bits, random, port, clients, members, effects })
+        Self { key, repairs, random, port, clients, members, effects }
     }
 
     fn start(&mut self) {
@@ -52,8 +58,12 @@ impl Server {
              Encryption: AES-256 + RSA-{}\n\
              Status: Listening for secure connections...\n\
              {rule}",
-            self.port, self.bits
+            self.port,
+            self.key.len() * 8
         ));
+        if let Some(line) = self.repairs.server_line() {
+            self.effects.print(line);
+        }
     }
 
     fn handshake(&mut self, hms: &str, line: &str) {
@@ -62,7 +72,7 @@ impl Server {
 
     fn connected(&mut self, id: ConnectionId, peer: Address, hms: &str) {
         let random = self.random.part(&format!("{} server {id}", Protocol::RsaChat.name()));
-        let session = Session::server(&self.key, random);
+        let session = Session::server(&self.key, &self.repairs, random);
         self.handshake(hms, &format!("Starting with {peer}"));
         self.handshake(hms, &format!("Sent RSA public key ({} bytes)", self.key.pem().len()));
         self.clients.insert(id, Client { session, peer });
@@ -110,6 +120,9 @@ impl Server {
         }
         if let Some(client) = self.clients.get_mut(&id) {
             client.session.accept();
+        }
+        if let Some(line) = self.clients.get_mut(&id).and_then(|client| client.session.take_proof_line()) {
+            self.handshake(hms, &line);
         }
         self.handshake(hms, &format!("✓ Secure channel established with user: {name}"));
         self.handshake(hms, "All messages will be encrypted with AES-256\n");

@@ -1,28 +1,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
+use crate::end::testing::{events, talk};
 
 fn pair() -> (Session, Session) {
     let random = Randomness::new(Some(1));
     let key = ServerKey::generate(2048, &mut Randomness::new(None)).unwrap();
-    (Session::server(&key, random.part("server")), Session::client(random.part("client")))
-}
-
-/// Carries bytes until both are silent.
-fn talk(a: &mut Session, b: &mut Session) {
-    loop {
-        let (from_a, from_b) = (a.take_output(), b.take_output());
-        if from_a.is_empty() && from_b.is_empty() {
-            return;
-        }
-        b.receive(&from_a);
-        a.receive(&from_b);
-    }
-}
-
-/// What happened, without steps.
-fn events(session: &mut Session) -> Vec<Event> {
-    std::iter::from_fn(|| session.poll_event()).filter(|event| !matches!(event, Event::Step(_))).collect()
+    (
+        Session::server(&key, &Repairs::NONE, random.part("server")),
+        Session::client(&Repairs::NONE, random.part("client")),
+    )
 }
 
 fn open_pair() -> (Session, Session) {

@@ -10,7 +10,7 @@ const SUMMAND: u8 = 13;
 const ROTATION: u32 = 5;
 
 /// The ciphertext of a text, with n bytes of value n behind it to fill the last block.
-pub(super) fn encrypt(key: u16, text: &[u8]) -> Vec<u8> {
+pub(crate) fn encrypt(key: u16, text: &[u8]) -> Vec<u8> {
     let fill = BLOCK - text.len() % BLOCK;
     let filled = text.iter().copied().chain(std::iter::repeat_n(u8::try_from(fill).unwrap_or_default(), fill));
     let filled: Vec<u8> = filled.collect();
@@ -18,7 +18,7 @@ pub(super) fn encrypt(key: u16, text: &[u8]) -> Vec<u8> {
 }
 
 /// The text, or nothing where length or padding are wrong.
-pub(super) fn decrypt(key: u16, ciphertext: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decrypt(key: u16, ciphertext: &[u8]) -> Option<Vec<u8>> {
     let (blocks, []) = ciphertext.as_chunks::<BLOCK>() else { return None };
     let mut text: Vec<u8> = blocks.iter().flat_map(|block| open(key, *block)).collect();
     let fill = *text.last()?;
@@ -46,7 +46,7 @@ fn open(key: u16, block: [u8; BLOCK]) -> [u8; BLOCK] {
 }
 
 /// CRC-16/CCITT-FALSE: polynomial 0x1021, begun with all ones.
-pub(super) fn hash(bytes: &[u8]) -> u16 {
+pub(crate) fn hash(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0xffff, |sum, byte| {
         (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| {
             let shifted = sum << 1;

@@ -3,6 +3,7 @@
 use super::session::{EXIT, Event, Session};
 use super::{MAX_LINE, MAX_TEXT};
 use crate::console::{Console, Effect, Effects, Input, SERVER};
+use crate::fix::Repairs;
 use crate::{Fault, Moment, Protocol, Randomness};
 use nacre_wire::Role;
 use nacre_wire::text::clean_line;
@@ -32,9 +33,9 @@ impl Client {
     ///
     /// # Errors
     /// A size that cannot be had.
-    pub fn new(bits: u32, random: &Randomness, host: &str, port: u16) -> Result<Self, Fault> {
+    pub fn new(bits: u32, repairs: &Repairs, random: &Randomness, host: &str, port: u16) -> Result<Self, Fault> {
         let random = random.part(&format!("{} client", Protocol::ToySocket.name()));
-        let session = Session::new(Role::Client, bits, random)?;
+        let session = Session::new(Role::Client, bits, repairs, random)?;
         Ok(Self { host: host.to_owned(), port, session, stage: Stage::Handshake, effects: Effects::default() })
     }
 
@@ -44,6 +45,9 @@ impl Client {
             match event {
                 Event::Established => {
                     self.effects.print("Shared secret and RSA keys exchanged");
+                    if let Some(line) = self.session.take_proof_line() {
+                        self.effects.print(format!("Note: {line}"));
+                    }
                     self.ask();
                 }
                 Event::Text(text) => self.answered(&format!("Authenticated: {}", clean_line(&text, MAX_LINE))),

@@ -4,11 +4,12 @@
 //! Every message is a line of ASCII. Both ends send a public value and then `E,N`, the client first; after that each
 //! line is `base64(ciphertext)|base64(signature)`.
 
-mod cipher;
+pub(crate) mod cipher;
 mod client;
-mod numbers;
+pub(crate) mod numbers;
 mod server;
 mod session;
+mod suite;
 
 pub use client::Client;
 pub use server::Server;

@@ -3,14 +3,14 @@
 use crate::{Fault, Randomness};
 
 /// The prime.
-pub(super) const P: u32 = 65_521;
+pub(crate) const P: u32 = 65_521;
 /// The generator, which generates 5,460 values only.
-pub(super) const G: u32 = 3;
+pub(crate) const G: u32 = 3;
 /// The public exponents, of which the smallest that goes is taken.
 const EXPONENTS: [u32; 8] = [3, 5, 7, 11, 13, 17, 19, 23];
 
 /// base to the power of exponent.
-pub(super) fn power(base: u32, exponent: u32, modulus: u32) -> u32 {
+pub(crate) fn power(base: u32, exponent: u32, modulus: u32) -> u32 {
     let modulus = u64::from(modulus);
     let (mut result, mut base, mut exponent) = (1 % modulus, u64::from(base) % modulus, exponent);
     while exponent > 0 {
@@ -25,7 +25,7 @@ pub(super) fn power(base: u32, exponent: u32, modulus: u32) -> u32 {
 }
 
 /// A private value, 1 to P-1.
-pub(super) fn draw(random: &mut Randomness) -> Result<u32, Fault> {
+pub(crate) fn draw(random: &mut Randomness) -> Result<u32, Fault> {
     below(random, P - 1).map(|value| value + 1)
 }
 
@@ -47,21 +47,21 @@ fn primes(bits: u32) -> Vec<u32> {
 
 /// What signatures are checked with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PublicKey {
-    pub(super) e: u32,
-    pub(super) n: u32,
+pub(crate) struct PublicKey {
+    pub(crate) e: u32,
+    pub(crate) n: u32,
 }
 
 /// What signs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SigningKey {
-    pub(super) d: u32,
-    pub(super) public: PublicKey,
+pub(crate) struct SigningKey {
+    pub(crate) d: u32,
+    pub(crate) public: PublicKey,
 }
 
 impl SigningKey {
     /// A key of two different primes of so many bits.
-    pub(super) fn generate(bits: u32, random: &mut Randomness) -> Result<Self, Fault> {
+    pub(crate) fn generate(bits: u32, random: &mut Randomness) -> Result<Self, Fault> {
         let primes = primes(bits);
         let count = u32::try_from(primes.len()).map_err(|_| Fault::Cryptography)?;
         loop {
@@ -74,7 +74,7 @@ impl SigningKey {
     }
 
     /// The key of two primes, if they are different and an exponent goes with them.
-    fn of(p: u32, q: u32) -> Option<Self> {
+    pub(crate) fn of(p: u32, q: u32) -> Option<Self> {
         let all = (p - 1) * (q - 1);
         let e = EXPONENTS.into_iter().find(|e| greatest_common_divisor(*e, all) == 1)?;
         // The exponent is small: one of its first multiples of `all`, plus one, is its product with d.
@@ -83,7 +83,7 @@ impl SigningKey {
     }
 
     /// hash to the power of d, three bytes.
-    pub(super) fn sign(&self, hash: u16) -> [u8; 3] {
+    pub(crate) fn sign(&self, hash: u16) -> [u8; 3] {
         let [_, signature @ ..] = power(u32::from(hash), self.d, self.public.n).to_be_bytes();
         signature
     }
@@ -92,7 +92,7 @@ impl SigningKey {
 impl PublicKey {
     /// `E,N` of a peer, if N is the product of two different primes of so many bits and E the smallest exponent that
     /// goes.
-    pub(super) fn read(text: &str, bits: u32) -> Option<Self> {
+    pub(crate) fn read(text: &str, bits: u32) -> Option<Self> {
         let (e, n) = text.split_once(',')?;
         let key = Self { e: decimal(e)?, n: decimal(n)? };
         let p = primes(bits).into_iter().find(|p| key.n.is_multiple_of(*p))?;
@@ -102,7 +102,7 @@ impl PublicKey {
     }
 
     /// Whether a signature is this hash's.
-    pub(super) fn verifies(&self, signature: [u8; 3], hash: u16) -> bool {
+    pub(crate) fn verifies(&self, signature: [u8; 3], hash: u16) -> bool {
         let [a, b, c] = signature;
         let signature = u32::from_be_bytes([0, a, b, c]);
         signature < self.n && power(signature, self.e, self.n) == u32::from(hash)
@@ -114,7 +114,7 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 }
 
 /// A number of digits alone.
-pub(super) fn decimal(text: &str) -> Option<u32> {
+pub(crate) fn decimal(text: &str) -> Option<u32> {
     let is_digits = !text.is_empty() && text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_digits.then(|| text.parse().ok()).flatten()
 }

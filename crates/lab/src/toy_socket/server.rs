@@ -3,6 +3,7 @@
 use super::MAX_LINE;
 use super::session::{Event, Session};
 use crate::console::{Address, ConnectionId, Console, Effect, Effects, Input};
+use crate::fix::Repairs;
 use crate::{Moment, Protocol, Randomness};
 use nacre_wire::Role;
 use nacre_wire::text::clean_line;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 /// The server.
 pub struct Server {
     bits: u32,
+    repairs: Repairs,
     random: Randomness,
     port: u16,
     clients: BTreeMap<ConnectionId, Client>,
@@ -24,14 +26,14 @@ struct Client {
 
 impl Server {
     /// A server that listens on `port`, with RSA primes of `bits`.
-    pub fn new(bits: u32, random: Randomness, port: u16) -> Self {
-        Self { bits, random, port, clients: BTreeMap::new(), effects: Effects::default() }
+    pub fn new(bits: u32, repairs: Repairs, random: Randomness, port: u16) -> Self {
+        Self { bits, repairs, random, port, clients: BTreeMap::new(), effects: Effects::default() }
     }
 
     fn connected(&mut self, id: ConnectionId, peer: Address) {
         self.effects.print(format!("Client connected from {peer}"));
         let random = self.random.part(&format!("{} server {id}", Protocol::ToySocket.name()));
-        match Session::new(Role::Server, self.bits, random) {
+        match Session::new(Role::Server, self.bits, &self.repairs, random) {
             Ok(session) => {
                 self.clients.insert(id, Client { session, peer });
             }
@@ -48,7 +50,12 @@ impl Server {
         let mut over = None;
         while let Some(event) = client.session.poll_event() {
             match event {
-                Event::Established => self.effects.print("Shared secret and RSA keys exchanged"),
+                Event::Established => {
+                    self.effects.print("Shared secret and RSA keys exchanged");
+                    if let Some(line) = client.session.take_proof_line() {
+                        self.effects.print(format!("Note: {line}"));
+                    }
+                }
                 Event::Text(text) => {
                     let shown = clean_line(&text, MAX_LINE);
                     self.effects.print(format!("Received and authenticated: {shown}"));
@@ -73,7 +80,12 @@ impl Server {
 impl Console for Server {
     fn handle(&mut self, _now: Moment, input: Input<'_>) {
         match input {
-            Input::Start => self.effects.print(format!("Server is listening on 127.0.0.1:{}", self.port)),
+            Input::Start => {
+                self.effects.print(format!("Server is listening on 127.0.0.1:{}", self.port));
+                if let Some(line) = self.repairs.server_line() {
+                    self.effects.print(line);
+                }
+            }
             Input::Connected { id, peer } => self.connected(id, peer),
             Input::Received { id, bytes } => {
                 if let Some(client) = self.clients.get_mut(&id) {

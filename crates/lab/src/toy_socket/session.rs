@@ -1,7 +1,10 @@
 //! One end of one connection.
 
-use super::numbers::{G, P, PublicKey, SigningKey, decimal, draw, power};
-use super::{MAX_LINE, cipher};
+use super::MAX_LINE;
+use super::cipher;
+use super::numbers::{G, P};
+use super::suite::{PeerKey, Secret, Suite};
+use crate::fix::{Fix, Proofs, Repairs, proof_step};
 use crate::{Fault, Randomness, Row, Step};
 use data_encoding::{BASE64, HEXLOWER};
 use nacre_wire::Role;
@@ -35,20 +38,35 @@ pub enum Event {
 }
 
 /// What is waited for.
-#[derive(Clone, Copy)]
 enum State {
     AwaitPublic,
-    AwaitKey { key: u16 },
-    Open { key: u16, peer: PublicKey },
+    AwaitKey {
+        secret: Secret,
+    },
+    /// With F1 the client, with F7 the server: the other's proof.
+    AwaitProof {
+        keys: Keys,
+    },
+    Open {
+        keys: Keys,
+    },
     Over,
+}
+
+/// What opens the peer's messages, and how many there were of it and of ours.
+struct Keys {
+    secret: Secret,
+    peer: PeerKey,
+    sent: u64,
+    taken: u64,
 }
 
 /// One end.
 pub struct Session {
     role: Role,
-    bits: u32,
-    private: u32,
-    signing: SigningKey,
+    suite: Suite,
+    proofs: Proofs,
+    random: Randomness,
     waiting: Vec<u8>,
     state: State,
     out: Vec<u8>,
@@ -60,14 +78,10 @@ impl Session {
     ///
     /// # Errors
     /// A size that cannot be had.
-    pub fn new(role: Role, bits: u32, mut random: Randomness) -> Result<Self, Fault> {
-        if !super::SIZES.contains(&bits) {
-            return Err(Fault::Refused { what: "the size of the primes", why: "it is 9 to 12 bits" });
-        }
-        let private = draw(&mut random)?;
-        let signing = SigningKey::generate(bits, &mut random)?;
+    pub fn new(role: Role, bits: u32, repairs: &Repairs, mut random: Randomness) -> Result<Self, Fault> {
+        let (suite, proofs) = (Suite::new(bits, repairs.fixes, &mut random)?, Proofs::new(repairs));
         let (waiting, state, out, events) = (Vec::new(), State::AwaitPublic, Vec::new(), VecDeque::new());
-        let mut session = Self { role, bits, private, signing, waiting, state, out, events };
+        let mut session = Self { role, suite, proofs, random, waiting, state, out, events };
         if role == Role::Client {
             session.send_public();
         }
@@ -98,10 +112,16 @@ impl Session {
 
     /// Says a text. Before both ends have the keys it is lost.
     pub fn say(&mut self, text: &[u8]) {
-        let State::Open { key, .. } = self.state else { return };
-        let ciphertext = cipher::encrypt(key, text);
-        let hash = cipher::hash(&ciphertext);
-        let signature = self.signing.sign(hash);
+        let counted = self.proofs.fixes().has(Fix::F3);
+        let State::Open { keys } = &mut self.state else { return };
+        let number = keys.sent.to_be_bytes();
+        keys.sent += 1;
+        let inside = [if counted { number.as_slice() } else { &[] }, text].concat();
+        let ciphertext = match keys.secret.seal(&inside, &mut self.random) {
+            Ok(ciphertext) => ciphertext,
+            Err(fault) => return self.broken(fault),
+        };
+        let signature = self.suite.sign(&ciphertext);
         let line = format!("{}|{}", BASE64.encode(&ciphertext), BASE64.encode(&signature));
         self.put(&line);
         self.tell_message(self.role, &line, (&ciphertext, &signature), Some(text));
@@ -116,6 +136,11 @@ impl Session {
     /// Bytes for the peer.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)
+    }
+
+    /// A line about the peer's key, once it has proven that it is its own.
+    pub fn take_proof_line(&mut self) -> Option<String> {
+        self.proofs.take_line()
     }
 
     /// What came of the peer's bytes.
@@ -133,65 +158,122 @@ impl Session {
             self.events.push_back(Event::Error(clean_line(line, MAX_LINE)));
             return;
         }
-        match self.state {
+        match std::mem::replace(&mut self.state, State::Over) {
             State::AwaitPublic => self.public(&text),
-            State::AwaitKey { key } => self.key(key, &text),
-            State::Open { key, peer } => self.message(key, peer, &text),
+            State::AwaitKey { secret } => self.key(secret, &text),
+            State::AwaitProof { keys } => self.proof(keys, &text),
+            State::Open { keys } => self.message(keys, &text),
             State::Over => {}
         }
     }
 
     fn public(&mut self, text: &str) {
-        let Some(theirs) = decimal(text).filter(|value| (1..P).contains(value)) else {
-            return self.not_as_stated("the public value");
+        let Some((secret, shown)) = self.suite.agree(text) else { return self.not_as_stated("the public value") };
+        self.tell_public(self.role.peer(), text, None);
+        self.proofs.saw(text.as_bytes());
+        let (said, check) = match self.suite {
+            Suite::Toy { .. } => (
+                "has a key of 16 bits, of which 5,460 values occur",
+                format!("python3 -c \"print('%04x' % pow(PUBLIC, PRIVATE, {P}))\""),
+            ),
+            Suite::Strong { .. } => ("has a key of 256 bits", String::new()),
         };
-        self.tell_public(self.role.peer(), theirs, None);
-        let shared = power(theirs, self.private, P);
-        // Below P, which has 16 bits.
-        let key = u16::try_from(shared).unwrap_or_default();
-        let step =
-            Step::new(Row::KeyExchange, 4, self.role, "key", "has a key of 16 bits, of which 5,460 values occur")
-                .secret("key", format!("{key:04x}"))
-                .check(format!("python3 -c \"print('%04x' % pow(PUBLIC, PRIVATE, {P}))\""));
+        let mut step = Step::new(Row::KeyExchange, 4, self.role, "key", said).secret("key", shown);
+        step.check = Some(check).filter(|check| !check.is_empty());
         self.tell(step);
-        self.state = State::AwaitKey { key };
+        self.state = State::AwaitKey { secret };
         match self.role {
             Role::Server => self.send_public(),
             Role::Client => self.send_key(),
         }
     }
 
-    fn key(&mut self, key: u16, text: &str) {
-        let Some(peer) = PublicKey::read(text, self.bits) else { return self.not_as_stated("E,N") };
-        self.tell_key(self.role.peer(), peer, None);
+    fn key(&mut self, secret: Secret, text: &str) {
+        let Some(peer) = self.suite.read_verifier(text) else { return self.not_as_stated("E,N") };
+        self.tell_key(self.role.peer(), text, None);
+        self.proofs.saw(text.as_bytes());
         if self.role == Role::Server {
             self.send_key();
+            if self.proofs.wants(Role::Server) {
+                self.send_proof();
+            }
         }
-        self.state = State::Open { key, peer };
+        let keys = Keys { secret, peer, sent: 0, taken: 0 };
+        if self.proofs.wants(self.role.peer()) {
+            self.state = State::AwaitProof { keys };
+        } else {
+            self.open(keys);
+        }
+    }
+
+    fn send_proof(&mut self) {
+        match self.proofs.prove(self.role) {
+            Err(fault) => self.broken(fault),
+            Ok(proof) => {
+                let line = BASE64.encode(&proof);
+                self.put(&line);
+                self.tell(proof_step(self.role, &proof).bytes(format!("{line}\n").as_bytes()));
+            }
+        }
+    }
+
+    fn proof(&mut self, keys: Keys, line: &str) {
+        let proof = BASE64.decode(line.as_bytes()).unwrap_or_default();
+        self.tell(proof_step(self.role.peer(), &proof).bytes(format!("{line}\n").as_bytes()));
+        match self.proofs.check(self.role.peer(), &proof) {
+            Ok(()) => self.open(keys),
+            Err(fault) => self.broken(fault),
+        }
+    }
+
+    /// Everything stands; a client that is to say who it is does so now.
+    fn open(&mut self, keys: Keys) {
+        self.state = State::Open { keys };
+        if self.role == Role::Client && self.proofs.wants(Role::Client) {
+            self.send_proof();
+        }
         self.events.push_back(Event::Established);
     }
 
-    fn message(&mut self, key: u16, peer: PublicKey, line: &str) {
+    fn message(&mut self, mut keys: Keys, line: &str) {
         let Some((ciphertext, signature)) = line.split_once('|') else { return self.not_as_stated("a message") };
         let ciphertext = BASE64.decode(ciphertext.as_bytes()).unwrap_or_default();
         let signature = BASE64.decode(signature.as_bytes()).unwrap_or_default();
         let parts = (ciphertext.as_slice(), signature.as_slice());
-        let is_right = <[u8; 3]>::try_from(signature.as_slice())
-            .is_ok_and(|signature| peer.verifies(signature, cipher::hash(&ciphertext)));
-        if !is_right {
+        if !keys.peer.verifies(&signature, &ciphertext) {
             self.tell_message(self.role.peer(), line, parts, None);
+            self.state = State::Open { keys };
             return self.reject(BAD_SIGNATURE);
         }
-        let text = cipher::decrypt(key, &ciphertext);
-        self.tell_message(self.role.peer(), line, parts, text.as_deref());
-        match text {
-            None => self.reject(BAD_MESSAGE),
-            Some(text) if text == EXIT.as_bytes() => {
-                self.end("said goodbye with the word `EXIT`", self.role.peer());
-                self.events.push_back(Event::Left);
-            }
-            Some(text) => self.events.push_back(Event::Text(text)),
+        let opened = keys.secret.open(&ciphertext);
+        let Some(text) = opened else {
+            self.tell_message(self.role.peer(), line, parts, None);
+            self.state = State::Open { keys };
+            return self.reject(BAD_MESSAGE);
+        };
+        let text = match self.in_turn(&mut keys, text) {
+            Ok(text) => text,
+            Err(fault) => return self.broken(fault),
+        };
+        self.state = State::Open { keys };
+        self.tell_message(self.role.peer(), line, parts, Some(&text));
+        if text == EXIT.as_bytes() {
+            self.end("said goodbye with the word `EXIT`", self.role.peer());
+            self.events.push_back(Event::Left);
+        } else {
+            self.events.push_back(Event::Text(text));
         }
+    }
+
+    /// With F3: the text behind its number, which has to be the next.
+    fn in_turn(&self, keys: &mut Keys, text: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        if !self.proofs.fixes().has(Fix::F3) {
+            return Ok(text);
+        }
+        let (number, rest) = text.split_first_chunk::<8>().ok_or(Fault::NotGenuine)?;
+        let (got, want) = (u64::from_be_bytes(*number), keys.taken);
+        keys.taken += 1;
+        if got == want { Ok(rest.to_vec()) } else { Err(Fault::WrongNumber { got, want }) }
     }
 
     /// Answers what is wrong; the session goes on. Two ends that answer each other's errors would never stop.
@@ -213,15 +295,18 @@ impl Session {
     }
 
     fn send_public(&mut self) {
-        let public = power(G, self.private, P);
-        self.put(&public.to_string());
-        self.tell_public(self.role, public, Some(self.private));
+        let public = self.suite.public();
+        self.put(&public);
+        self.proofs.saw(public.as_bytes());
+        self.tell_public(self.role, &public, Some(self.suite.private()));
     }
 
     fn send_key(&mut self) {
-        let key = self.signing;
-        self.put(&format!("{},{}", key.public.e, key.public.n));
-        self.tell_key(self.role, key.public, Some(key.d));
+        let key = self.suite.verifier();
+        self.put(&key);
+        self.proofs.saw(key.as_bytes());
+        let d = if let Suite::Toy { signing, .. } = &self.suite { Some(signing.d.to_string()) } else { None };
+        self.tell_key(self.role, &key, d);
     }
 
     fn broken(&mut self, fault: Fault) {
@@ -238,30 +323,34 @@ impl Session {
         self.events.push_back(Event::Step(Box::new(step)));
     }
 
-    fn tell_public(&mut self, by: Role, public: u32, private: Option<u32>) {
-        let text = "sends a public value of 16 bits; nothing says whose it is";
-        let mut step = Step::new(Row::KeyExchange, 4, by, "public", text)
-            .public("p", P.to_string())
-            .public("g", G.to_string())
-            .public("public", public.to_string())
-            .bytes(format!("{public}\n").as_bytes());
+    fn tell_public(&mut self, by: Role, public: &str, private: Option<String>) {
+        let is_toy = matches!(self.suite, Suite::Toy { .. });
+        let size = if is_toy { "16" } else { "256" };
+        let text = format!("sends a public value of {size} bits; nothing says whose it is");
+        let mut step = Step::new(Row::KeyExchange, 4, by, "public", text);
+        if is_toy {
+            step = step.public("p", P.to_string()).public("g", G.to_string());
+        }
+        step = step.public("public", public).bytes(format!("{public}\n").as_bytes());
         if let Some(private) = private {
-            step = step
-                .secret("private", private.to_string())
-                .check(format!("python3 -c \"print(pow({G}, PRIVATE, {P}))\""));
+            step = step.secret("private", private);
+            if is_toy {
+                step = step.check(format!("python3 -c \"print(pow({G}, PRIVATE, {P}))\""));
+            }
         }
         self.tell(step);
     }
 
-    fn tell_key(&mut self, by: Role, key: PublicKey, d: Option<u32>) {
+    fn tell_key(&mut self, by: Role, line: &str, d: Option<String>) {
         let text = "sends what its signatures are checked with; nothing says whose it is";
-        let mut step = Step::new(Row::KeyExchange, 4, by, "rsa key", text)
-            .public("e", key.e.to_string())
-            .public("n", key.n.to_string())
-            .bytes(format!("{},{}\n", key.e, key.n).as_bytes())
-            .check("factor N");
+        let mut step = Step::new(Row::KeyExchange, 4, by, "rsa key", text);
+        step = match line.split_once(',') {
+            Some((e, n)) => step.public("e", e).public("n", n).check("factor N"),
+            None => step.public("key", line),
+        };
+        step = step.bytes(format!("{line}\n").as_bytes());
         if let Some(d) = d {
-            step = step.secret("d", d.to_string());
+            step = step.secret("d", d);
         }
         self.tell(step);
     }

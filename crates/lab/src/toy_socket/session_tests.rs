@@ -1,27 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
+use crate::end::testing::{events, talk};
 
 fn session(role: Role) -> Session {
     let part = if role == Role::Client { "client" } else { "server" };
-    Session::new(role, super::super::BITS, Randomness::new(Some(1)).part(part)).unwrap()
-}
-
-/// Carries bytes until both are silent.
-fn talk(a: &mut Session, b: &mut Session) {
-    loop {
-        let (from_a, from_b) = (a.take_output(), b.take_output());
-        if from_a.is_empty() && from_b.is_empty() {
-            return;
-        }
-        b.receive(&from_a);
-        a.receive(&from_b);
-    }
-}
-
-/// What happened, without steps.
-fn events(session: &mut Session) -> Vec<Event> {
-    std::iter::from_fn(|| session.poll_event()).filter(|event| !matches!(event, Event::Step(_))).collect()
+    Session::new(role, super::super::BITS, &Repairs::NONE, Randomness::new(Some(1)).part(part)).unwrap()
 }
 
 fn open_pair() -> (Session, Session) {
@@ -49,7 +33,7 @@ fn lab_toy_socket_answers_what_is_wrong_and_goes_on() {
     let line = String::from_utf8(client.take_output()).unwrap();
     let (ciphertext, signature) = line.trim_end().split_once('|').unwrap();
     // The signature is right for what it signs, which is no whole block.
-    let short = BASE64.encode(&client.signing.sign(cipher::hash(&[7; 3])));
+    let short = BASE64.encode(&client.suite.sign(&[7; 3]));
     for (wrong, answer) in [
         (format!("{ciphertext}|AAAA\n"), BAD_SIGNATURE),
         (format!("AAAA{ciphertext}|{signature}\n"), BAD_SIGNATURE),
@@ -95,7 +79,7 @@ fn lab_a03_toy_socket_takes_values_that_fix_the_key() {
     for value in ["1\n", "65520\n"] {
         let mut server = session(Role::Server);
         server.receive(value.as_bytes());
-        let State::AwaitKey { key } = server.state else { panic!("refused") };
+        let State::AwaitKey { secret: Secret::Toy(key) } = server.state else { panic!("refused") };
         assert!([1, 65520].contains(&key));
     }
 }

@@ -1,31 +1,30 @@
-//! The session key: X25519, then HKDF-SHA256 without a salt.
+//! A key of 32 bytes from X25519, then HKDF-SHA256 without a salt.
 
-use super::fernet::KEY_LEN;
 use crate::{Fault, Randomness};
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 
 /// Bytes of a public key.
-pub(super) const PUBLIC_LEN: usize = 32;
-/// What the key is for.
-pub(super) const INFO: &str = "mini-ssh session key";
+const PUBLIC_LEN: usize = 32;
+/// Bytes of what comes of it.
+const KEY_LEN: usize = 32;
 
 /// One side's key pair.
-pub(super) struct Pair {
+pub(crate) struct Pair {
     private: PrivateKey,
     secret: Vec<u8>,
     public: Vec<u8>,
 }
 
 /// What an exchange comes to.
-pub(super) struct Agreed {
-    pub(super) shared: Vec<u8>,
-    pub(super) key: [u8; KEY_LEN],
+pub(crate) struct Agreed {
+    pub(crate) shared: Vec<u8>,
+    pub(crate) key: [u8; KEY_LEN],
 }
 
 impl Pair {
     /// A fresh one.
-    pub(super) fn new(random: &mut Randomness) -> Result<Self, Fault> {
+    pub(crate) fn new(random: &mut Randomness) -> Result<Self, Fault> {
         let secret = random.bytes(PUBLIC_LEN)?;
         let private = PrivateKey::from_private_key(&X25519, &secret).map_err(|_| Fault::Cryptography)?;
         let public = private.compute_public_key().map_err(|_| Fault::Cryptography)?.as_ref().to_vec();
@@ -33,24 +32,24 @@ impl Pair {
     }
 
     /// The public key.
-    pub(super) fn public(&self) -> &[u8] {
+    pub(crate) fn public(&self) -> &[u8] {
         &self.public
     }
 
     /// The private key, for a step that is told.
-    pub(super) fn secret(&self) -> &[u8] {
+    pub(crate) fn secret(&self) -> &[u8] {
         &self.secret
     }
 
-    /// The secret with the peer and the key made of it. A public key whose secret is known to all is refused.
-    pub(super) fn agree(&self, peer: &[u8]) -> Result<Agreed, Fault> {
+    /// The secret with the peer and the key made of it for `info`. A public key whose secret is known to all is refused.
+    pub(crate) fn agree(&self, peer: &[u8], info: &str) -> Result<Agreed, Fault> {
         let what = "the public key";
         if peer.len() != PUBLIC_LEN {
             return Err(Fault::WrongLength { what, got: peer.len(), want: PUBLIC_LEN });
         }
         let refused = Fault::Refused { what, why: "the secret would be known to all" };
         let peer = UnparsedPublicKey::new(&X25519, peer);
-        agree(&self.private, peer, refused, |shared| Ok(Agreed { shared: shared.to_vec(), key: derive(shared)? }))
+        agree(&self.private, peer, refused, |shared| Ok(Agreed { shared: shared.to_vec(), key: derive(shared, info)? }))
     }
 }
 
@@ -62,10 +61,10 @@ impl KeyType for Length {
     }
 }
 
-fn derive(shared: &[u8]) -> Result<[u8; KEY_LEN], Fault> {
+fn derive(shared: &[u8], info: &str) -> Result<[u8; KEY_LEN], Fault> {
     let mut key = [0; KEY_LEN];
     let secret = Salt::new(HKDF_SHA256, &[]).extract(shared);
-    let info = [INFO.as_bytes()];
+    let info = [info.as_bytes()];
     let expanded = secret.expand(&info, Length);
     expanded.and_then(|expanded| expanded.fill(&mut key)).map_err(|_| Fault::Cryptography)?;
     Ok(key)
@@ -82,7 +81,7 @@ mod tests {
     fn lab_the_session_key_is_hkdf_of_the_published_secret() {
         let shared = HEXLOWER.decode(b"4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742").unwrap();
         assert_eq!(
-            HEXLOWER.encode(&derive(&shared).unwrap()),
+            HEXLOWER.encode(&derive(&shared, "mini-ssh session key").unwrap()),
             "d5255c35985ab47b1b484d4a95dbb429b9c040acbfc61c66aa3b44a86a01181f"
         );
     }
@@ -91,7 +90,7 @@ mod tests {
     fn lab_both_ends_agree() {
         let mut random = Randomness::new(Some(1));
         let (a, b) = (Pair::new(&mut random).unwrap(), Pair::new(&mut random).unwrap());
-        let (here, there) = (a.agree(b.public()).unwrap(), b.agree(a.public()).unwrap());
+        let (here, there) = (a.agree(b.public(), "x").unwrap(), b.agree(a.public(), "x").unwrap());
         assert_eq!((here.shared, here.key), (there.shared, there.key));
     }
 
@@ -103,8 +102,8 @@ mod tests {
             *first = 1;
         }
         for peer in [[0; 32], one] {
-            assert!(matches!(pair.agree(&peer), Err(Fault::Refused { .. })));
+            assert!(matches!(pair.agree(&peer, "x"), Err(Fault::Refused { .. })));
         }
-        assert!(matches!(pair.agree(&[9; 31]), Err(Fault::WrongLength { .. })));
+        assert!(matches!(pair.agree(&[9; 31], "x"), Err(Fault::WrongLength { .. })));
     }
 }

@@ -1,0 +1,106 @@
+//! A3: a public value whose secret everybody can work out.
+
+use super::play::{Cue, Person, Play, Sign};
+use super::reader::{self, Reader};
+use super::tap::{Hand, Meddler, Path, Tapped};
+use super::{Card, Scene};
+use crate::{Fault, Fix, Protocol};
+use data_encoding::BASE64;
+use nacre_wire::Role;
+use nacre_wire::text::clean_line;
+
+pub(super) const CARD: Card = Card {
+    name: "A3",
+    title: "a secret fixed by the messenger",
+    claim: "The secret comes out of numbers that both sides draw at random, so nobody can know it beforehand.",
+    idea: "Both sides send a public value and raise what they get to their private power. Mallory replaces both \
+           values on the way by 1. Whatever the private numbers are: 1 to any power is 1. (dh-chat is run with \
+           --no-checks here, because it would refuse.)",
+    why: "The secret is 1 for both, and Mallory knows it without having drawn a number. The two ends talk to each \
+          other directly, under a key that everybody can work out.",
+    falls: &[(Protocol::DhChat, Some(Fix::F6)), (Protocol::ToySocket, Some(Fix::F6))],
+    holds: &[(Protocol::MiniSsh, "the library refuses X25519 values whose secret would be zero")],
+    mended: "A value that fixes the secret is refused: 0, 1, p-1 and what is not below p, and for X25519 what leads to \
+             zero. (F1 stops it as well: the signature covers both values as each side saw them.)",
+    in_ssh: "RFC 4253 section 8 demands 1 <= e <= p-1 and implementations narrow it to 1 < e < p-1; RFC 8731 demands \
+             the check for zero; and the exchange hash that the host key signs holds both values.",
+    play,
+};
+
+const SAID: &str = "the safe is behind the clock";
+
+fn play(scene: &Scene) -> Result<Play, Fault> {
+    let scene = &scene.without_checks();
+    let mut cues = scene.enter(Person::Alice);
+    cues.push(Cue::Type(Person::Alice, scene.line(SAID)));
+    cues.push(Cue::Until(vec![Sign::of(Person::Server, SAID)]));
+    Ok(Play {
+        server: scene.server()?,
+        clients: vec![scene.client(Person::Alice)?],
+        straight: Vec::new(),
+        mallory: Box::new(Tapped::new(scene.protocol, Fixer::new(scene)?)),
+        cues,
+        judge: Box::new(|heard| heard.said(Person::Mallory, SAID)),
+    })
+}
+
+struct Fixer {
+    protocol: Protocol,
+    /// What both values are replaced by.
+    value: Vec<u8>,
+    reader: Reader,
+    /// Messages from the client, and from the server.
+    seen: [usize; 2],
+}
+
+impl Fixer {
+    fn new(scene: &Scene) -> Result<Self, Fault> {
+        let mut one = vec![0; 256];
+        if let Some(last) = one.last_mut() {
+            *last = 1;
+        }
+        let (value, reader) = match scene.protocol {
+            Protocol::DhChat => (one.clone(), reader::with_secret(scene, &one)?),
+            Protocol::ToySocket if scene.fixes.has(Fix::F6) => {
+                (BASE64.encode(&[0; 32]).into_bytes(), reader::with_toy_key(scene.fixes, 1))
+            }
+            Protocol::ToySocket => (b"1".to_vec(), reader::with_toy_key(scene.fixes, 1)),
+            Protocol::MiniSsh | Protocol::RsaChat => {
+                (vec![0; 32], reader::with_key(scene.protocol, scene.fixes, [0; 32]))
+            }
+        };
+        Ok(Self { protocol: scene.protocol, value, reader, seen: [0; 2] })
+    }
+
+    /// Whether the message that is the `place`th from there is a public value.
+    fn is_public(&self, from: Role, place: usize) -> bool {
+        match (self.protocol, from) {
+            // p and g go before.
+            (Protocol::DhChat, Role::Server) => place == 2,
+            _ => place == 0,
+        }
+    }
+}
+
+impl Meddler for Fixer {
+    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
+        let who = if path.from == Role::Client { "Alice" } else { "the server" };
+        let [client, server] = &mut self.seen;
+        let count = if path.from == Role::Client { client } else { server };
+        let place = *count;
+        *count += 1;
+        if self.is_public(path.from, place) {
+            hand.deeds.say(format!("replaces the public value of {who}"));
+            hand.show(format!("the public value of {who}"), &body);
+            let value = self.value.clone();
+            hand.show("what goes on in its place", &value);
+            return hand.pass(path, &value);
+        }
+        if path.from == Role::Client
+            && let Some(text) = (self.reader)(&body)
+        {
+            hand.deeds.say(format!("reads with the key that she knew beforehand: {}", clean_line(&text, 200)));
+        }
+        hand.pass(path, &body);
+    }
+}

@@ -1,0 +1,61 @@
+//! A10: a private number found in a table.
+
+use super::play::{Cue, Person, Play};
+use super::tap::{Hand, Meddler, Path, Tapped};
+use super::toy::{Passed, VALUES};
+use super::{Card, Scene};
+use crate::toy_socket::cipher;
+use crate::{Fault, Fix, Protocol};
+use nacre_wire::Role;
+use nacre_wire::text::clean_line;
+
+pub(super) const CARD: Card = Card {
+    name: "A10",
+    title: "a table of all secrets",
+    claim: "The private number never leaves the machine, so the secret cannot be computed by a listener.",
+    idea: "Mallory only listens. She computes 3 to the power of 1, 2, 3 and so on until Alice's public value appears: \
+           that is Alice's private number.",
+    why: "There are 5,460 different values. A computer tries them all before the key is let go.",
+    falls: &[(Protocol::ToySocket, Some(Fix::F6))],
+    holds: &[(Protocol::DhChat, "numbers of 2048 bits cannot be tried one by one")],
+    mended: "The value has 256 bits now (X25519): there is no table of that, and never will be.",
+    in_ssh: "X25519, ML-KEM with X25519, or groups of 2048 bits and more.",
+    play,
+};
+
+const SAID: &str = "the boat leaves at nine";
+
+fn play(scene: &Scene) -> Result<Play, Fault> {
+    let mut cues = scene.enter(Person::Alice);
+    cues.extend(scene.says(Person::Alice, SAID));
+    cues.push(Cue::Whisper("count"));
+    Ok(Play {
+        server: scene.server()?,
+        clients: vec![scene.client(Person::Alice)?],
+        straight: Vec::new(),
+        mallory: Box::new(Tapped::new(scene.protocol, Counter::default())),
+        cues,
+        judge: Box::new(|heard| heard.said(Person::Mallory, SAID)),
+    })
+}
+
+#[derive(Default)]
+struct Counter(Passed);
+
+impl Meddler for Counter {
+    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
+        hand.pass(path, &body);
+        self.0.add(path, &body);
+    }
+
+    fn whisper(&mut self, _word: &'static str, hand: &mut Hand<'_>) {
+        let (Some((private, tried)), Some(key)) = (self.0.private(), self.0.key()) else {
+            return hand.deeds.say(format!("finds nothing: what was sent is none of {VALUES} values"));
+        };
+        hand.deeds.say(format!("tries {tried} powers of 3, and has a private number of Alice's: {private}"));
+        hand.deeds.show("the key", &key.to_be_bytes());
+        for text in self.0.messages(Role::Client).filter_map(|(ciphertext, _)| cipher::decrypt(key, &ciphertext)) {
+            hand.deeds.say(format!("reads: {}", clean_line(&text, 200)));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A12: one signature, two texts.
+
+use super::play::{Cue, Person, Play, Sign};
+use super::tap::{Hand, Meddler, Path, Tapped};
+use super::toy::{self, Passed};
+use super::{Card, Scene};
+use crate::toy_socket::cipher;
+use crate::{Fault, Fix, Protocol};
+use data_encoding::BASE64;
+use nacre_wire::Role;
+
+pub(super) const CARD: Card = Card {
+    name: "A12",
+    title: "one signature for two texts",
+    claim: "A signature belongs to one message: it prevents tampering.",
+    idea: "What is signed is a hash of 16 bits. Mallory tries texts of her own until one has the hash of Alice's \
+           message, and puts Alice's signature under it. She needs no private key. (For the cipher she uses A10.)",
+    why: "There are 65,536 hashes. About as many tries find a text with the one that is wanted.",
+    falls: &[(Protocol::ToySocket, Some(Fix::F6))],
+    holds: &[],
+    mended: "Ed25519 signs with SHA-512: nobody has ever found two texts with one such hash.",
+    in_ssh: "SHA-256 or SHA-512 in every signature and in the exchange hash.",
+    play,
+};
+
+const SAID: &str = "pay Bob 10";
+const FORGED: &str = "pay Mallory ";
+
+fn play(scene: &Scene) -> Result<Play, Fault> {
+    let mut cues = scene.enter(Person::Alice);
+    cues.extend(scene.says(Person::Alice, SAID));
+    cues.push(Cue::Whisper("search"));
+    cues.push(Cue::Until(vec![Sign::of(Person::Server, FORGED), Sign::of(Person::Mallory, NOTHING)]));
+    Ok(Play {
+        server: scene.server()?,
+        clients: vec![scene.client(Person::Alice)?],
+        straight: Vec::new(),
+        mallory: Box::new(Tapped::new(scene.protocol, Searcher::default())),
+        cues,
+        judge: Box::new(|heard| heard.said(Person::Server, &format!("authenticated: {FORGED}"))),
+    })
+}
+
+const NOTHING: &str = "finds no text";
+
+#[derive(Default)]
+struct Searcher {
+    passed: Passed,
+    path: Option<Path>,
+}
+
+impl Searcher {
+    fn search(&self, hand: &mut Hand<'_>) -> Option<()> {
+        let (key, path) = (self.passed.key()?, self.path?);
+        let (ciphertext, signature) = self.passed.messages(Role::Client).last()?;
+        let hash = cipher::hash(&ciphertext);
+        let (text, forged, tried) = toy::text_with_hash(key, hash, FORGED)?;
+        hand.deeds.say(format!("tries {tried} texts until one has the hash {hash:04x} of Alice's: {text}"));
+        let line = format!("{}|{}", BASE64.encode(&forged), BASE64.encode(&signature));
+        hand.show("another text, Alice's signature", line.as_bytes());
+        hand.pass(path, line.as_bytes());
+        Some(())
+    }
+}
+
+impl Meddler for Searcher {
+    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
+        hand.pass(path, &body);
+        self.passed.add(path, &body);
+        if path.from == Role::Client {
+            self.path = Some(path);
+        }
+    }
+
+    fn whisper(&mut self, _word: &'static str, hand: &mut Hand<'_>) {
+        if self.search(hand).is_none() {
+            hand.deeds.say(NOTHING);
+        }
+    }
+}

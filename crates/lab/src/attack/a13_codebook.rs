@@ -1,0 +1,74 @@
+//! A13: a key found because the beginning of a text is known.
+
+use super::play::{Cue, Person, Play};
+use super::tap::{Hand, Meddler, Path, Tapped};
+use super::toy::{self, Passed};
+use super::{Card, Scene};
+use crate::toy_socket::cipher;
+use crate::{Fault, Fix, Protocol};
+use nacre_wire::Role;
+use nacre_wire::text::clean_line;
+
+pub(super) const CARD: Card = Card {
+    name: "A13",
+    title: "a text whose beginning is known",
+    claim: "The cipher has four steps and a secret table: without the key nothing can be read.",
+    idea: "The server's answers always begin with the same words. Mallory tries every key until an answer begins so. \
+           She also sees at once which blocks are equal: equal text gives equal ciphertext.",
+    why: "A key of 16 bits is found by trying, and a text whose beginning is known says when it is right.",
+    falls: &[(Protocol::ToySocket, Some(Fix::F6))],
+    holds: &[],
+    mended: "The cipher is AES with a key of 256 bits and a fresh start for every message: knowing a text does not \
+             help to find the key, and equal texts look different.",
+    in_ssh: "AES-GCM, AES-CTR or ChaCha20 with keys of 128 to 256 bits, and a nonce that never comes twice.",
+    play,
+};
+
+const SAID: &str = "YES!NO!!YES!";
+const BEGINNING: &str = "Server received: ";
+
+fn play(scene: &Scene) -> Result<Play, Fault> {
+    let mut cues = scene.enter(Person::Alice);
+    cues.extend(scene.says(Person::Alice, SAID));
+    cues.push(Cue::Until(vec![super::play::Sign::of(Person::Alice, SAID)]));
+    cues.push(Cue::Whisper("search"));
+    Ok(Play {
+        server: scene.server()?,
+        clients: vec![scene.client(Person::Alice)?],
+        straight: Vec::new(),
+        mallory: Box::new(Tapped::new(scene.protocol, Searcher::default())),
+        cues,
+        judge: Box::new(|heard| heard.said(Person::Mallory, SAID)),
+    })
+}
+
+#[derive(Default)]
+struct Searcher(Passed);
+
+impl Searcher {
+    fn search(&self, hand: &mut Hand<'_>) -> Option<()> {
+        let (answer, _) = self.0.messages(Role::Server).last()?;
+        hand.deeds.show("an answer of the server", &answer);
+        let (key, tried) = toy::key_by_beginning(&answer, BEGINNING.as_bytes())?;
+        hand.deeds.say(format!("tries {tried} keys until the answer begins with `{BEGINNING}`: {key:04x}"));
+        for (ciphertext, _) in self.0.messages(Role::Client) {
+            hand.deeds.show("a message of Alice's", &ciphertext);
+            let text = cipher::decrypt(key, &ciphertext)?;
+            hand.deeds.say(format!("reads: {}", clean_line(&text, 200)));
+        }
+        Some(())
+    }
+}
+
+impl Meddler for Searcher {
+    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
+        hand.pass(path, &body);
+        self.0.add(path, &body);
+    }
+
+    fn whisper(&mut self, _word: &'static str, hand: &mut Hand<'_>) {
+        if self.search(hand).is_none() {
+            hand.deeds.say("finds no key");
+        }
+    }
+}

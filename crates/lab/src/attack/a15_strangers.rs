@@ -1,0 +1,88 @@
+//! A15: work that a server does for anybody.
+
+use super::play::{Cue, LinkId, Person, Play, Sign};
+use super::tap::{Hand, Meddler, Path, Tapped};
+use super::{Card, Scene};
+use crate::{Fault, Fix, Protocol, dh_chat};
+use nacre_wire::Role;
+
+pub(super) const CARD: Card = Card {
+    name: "A15",
+    title: "hard work for strangers",
+    claim: "100,000 rounds of PBKDF2 make the key stronger.",
+    idea: "Mallory opens twelve connections, sends one number on each and then nothing. The server stretches each \
+           secret by 100,000 rounds, for somebody who has not said a word.",
+    why: "Stretching helps a weak password. This secret has 2048 bits and needs no help: the rounds only cost, and the \
+          one who pays is the server. The salt is always the same, which would make a table possible besides.",
+    falls: &[(Protocol::DhChat, Some(Fix::F10))],
+    holds: &[],
+    mended: "One round makes the key, and no more than ten strangers who have said nothing are kept at a time.",
+    in_ssh: "Keys are one hash of K, H, a letter and the session identifier (RFC 4253 section 7.2); MaxStartups and \
+             LoginGraceTime bound what strangers may hold.",
+    play,
+};
+
+const STRANGERS: usize = 12;
+/// Rounds of hashing in all that no stranger should be able to ask for.
+const MANY: usize = 1_000_000;
+
+fn play(scene: &Scene) -> Result<Play, Fault> {
+    let rounds = match scene.fixes.has(Fix::F10) {
+        true => 1,
+        false => usize::try_from(dh_chat::ITERATIONS).map_err(|_| Fault::Cryptography)?,
+    };
+    // The server derives the key before it asks who is there.
+    let steps = |times| Sign { times, ..Sign::of(Person::Mallory, SENT) };
+    Ok(Play {
+        server: scene.server()?,
+        clients: Vec::new(),
+        straight: Vec::new(),
+        mallory: Box::new(Tapped::new(scene.protocol, Crowd { rounds, worked: 0 })),
+        cues: vec![
+            Cue::Whisper("come"),
+            Cue::Until(vec![steps(STRANGERS), Sign::of(Person::Server, "have said nothing yet")]),
+            Cue::Whisper("count"),
+        ],
+        judge: Box::new(move |heard| heard.fields(Person::Server, "shared").count() * rounds > MANY),
+    })
+}
+
+const SENT: &str = "sends one number";
+
+struct Crowd {
+    /// What one of them costs.
+    rounds: usize,
+    worked: usize,
+}
+
+impl Meddler for Crowd {
+    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
+        // p, g and the public value: the last is 256 bytes that do not begin with the prime's ones.
+        if path.from == Role::Server && body.len() == 256 && !body.starts_with(&[255; 8]) {
+            let mut two = vec![0; 256];
+            if let Some(last) = two.last_mut() {
+                *last = 2;
+            }
+            if self.worked == 0 {
+                hand.show("the number: 2", &two);
+            }
+            self.worked += 1;
+            hand.deeds.say(format!("{SENT} and then nothing, as stranger {}", self.worked));
+            hand.put(path.link, Role::Server, &two);
+        }
+    }
+
+    fn whisper(&mut self, word: &'static str, hand: &mut Hand<'_>) {
+        match word {
+            "come" => (0..STRANGERS).for_each(|_| hand.deeds.connect()),
+            _ => hand.deeds.wait(),
+        }
+    }
+
+    fn quiet(&mut self, hand: &mut Hand<'_>) {
+        let cost = self.worked * self.rounds;
+        hand.deeds.say(format!("has cost the server {cost} rounds of hashing, and herself none"));
+    }
+
+    fn own(&mut self, _link: LinkId, _hand: &mut Hand<'_>) {}
+}

@@ -1,0 +1,83 @@
+//! `nacre lab attack`: the attacks on the classroom protocols, done and told.
+
+mod matrix;
+mod stage;
+mod tell;
+
+use super::clock::Clock;
+use super::failed;
+use crate::cli::lab::AttackArgs;
+use crate::failure::Failure;
+use crate::output;
+use nacre_lab::attack::{Card, Scene};
+use nacre_lab::{Fix, Fixes, Randomness};
+use stage::{Ending, perform};
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+/// Does an attack and tells it: 0 says that it succeeded, 1 that it did not.
+///
+/// # Errors
+/// It cannot be performed.
+pub async fn run(args: &AttackArgs) -> Result<ExitCode, Failure> {
+    let (card, protocol) = (args.card, args.protocol);
+    let scene = Scene::new(protocol, args.fixes, Randomness::new(args.seed)).map_err(failed)?;
+    let mut runs = vec![(args.fixes, performed(card, &scene, args.seed).await?)];
+    let fix = card.fix(protocol).filter(|_| args.fixes == Fixes::NONE);
+    if let Some(fix) = fix {
+        let fixes = Fixes::from(fix);
+        runs.push((fixes, performed(card, &scene.with_fixes(fixes), args.seed).await?));
+    }
+    let told = if args.json { tell::json(card, protocol, &runs) } else { told(args, &runs, fix) };
+    output::print(&told)?;
+    let succeeded = runs.first().is_some_and(|(_, ending)| ending.succeeded);
+    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn performed(card: &Card, scene: &Scene, seed: Option<u64>) -> Result<Ending, Failure> {
+    perform(card.play(scene).map_err(failed)?, Clock::new(seed)).await
+}
+
+fn told(args: &AttackArgs, runs: &[(Fixes, Ending)], fix: Option<Fix>) -> String {
+    let (card, protocol) = (args.card, args.protocol);
+    let mut out = tell::beginning(card, protocol, args.fixes);
+    for (fixes, ending) in runs {
+        if *fixes == args.fixes {
+            out += &tell::run(ending, *fixes);
+            out += &match *fixes == Fixes::NONE {
+                true => tell::verdict(card, protocol, ending.succeeded),
+                false => tell::mended(card, ending.succeeded),
+            };
+        } else {
+            out += &fix.map(tell::fix).unwrap_or_default();
+            out += &tell::run(ending, *fixes);
+            out += &tell::mended(card, ending.succeeded);
+        }
+    }
+    out + &tell::end(card)
+}
+
+/// Performs everything and prints the table.
+///
+/// # Errors
+/// An attack cannot be performed, or nobody reads.
+pub fn matrix() -> Result<(), Failure> {
+    output::print(&matrix::table()?)
+}
+
+/// What attacks and fixes there are.
+///
+/// # Errors
+/// Nobody reads.
+pub fn list() -> Result<(), Failure> {
+    let mut out = String::from("Attacks (nacre lab attack NAME --on PROTOCOL):\n");
+    for card in Card::ALL {
+        let names: Vec<&str> = card.protocols().map(nacre_lab::Protocol::name).collect();
+        let _ = writeln!(out, "  {:<4} {:<34} {}", card.name, card.title, names.join(", "));
+    }
+    out.push_str("\nFixes (--fix F1,F2 of serve, join, watch and attack):\n");
+    for fix in Fix::ALL {
+        let _ = writeln!(out, "  {:<4} {}", fix.name(), fix.about());
+    }
+    output::print(&out)
+}

@@ -1,0 +1,169 @@
+//! The attacks: each succeeds where its card says, and fails with the fix that its card names.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{nacre, text};
+use serde_json::Value;
+
+/// `nacre lab attack` with these words: exit code and output.
+fn attack(words: &[&str]) -> (i32, String) {
+    let done = nacre().args(["lab", "attack"]).args(words).stdin(std::process::Stdio::null()).output().unwrap();
+    assert_eq!(text(done.stderr), "", "{words:?}");
+    (done.status.code().unwrap(), text(done.stdout))
+}
+
+/// The attack succeeds on each of these, and fails there with the fix.
+#[track_caller]
+fn succeeds_until_mended(name: &str, on: &[(&str, &str)]) {
+    for (protocol, fix) in on {
+        let (code, out) = attack(&[name, "--on", protocol, "--json"]);
+        let told: Value = serde_json::from_str(&out).unwrap();
+        let runs: Vec<(&str, bool)> = told["runs"].as_array().unwrap().iter().map(run).collect();
+        assert_eq!((code, runs), (0, vec![("", true), (*fix, false)]), "{name} on {protocol}:\n{out}");
+        let (code, out) = attack(&[name, "--on", protocol, "--fix", fix]);
+        assert_eq!(code, 1, "{name} on {protocol}:\n{out}");
+        assert!(out.contains("VERDICT   the attack FAILS.") && out.contains("IN SSH    "), "{out}");
+    }
+}
+
+fn run(run: &Value) -> (&str, bool) {
+    (run["fixes"].as_str().unwrap(), run["succeeded"].as_bool().unwrap())
+}
+
+/// The attack fails on this protocol as it is.
+#[track_caller]
+fn fails(name: &str, protocol: &str, reason: &str) {
+    let (code, out) = attack(&[name, "--on", protocol]);
+    let words: Vec<&str> = out.split_whitespace().collect();
+    assert_eq!(code, 1, "{out}");
+    assert!(words.join(" ").contains(reason), "{out}");
+}
+
+const ALL: [&str; 4] = ["dh-chat", "rsa-chat", "mini-ssh", "toy-socket"];
+
+#[test]
+fn lab_a02_the_middle_reads_and_changes() {
+    succeeds_until_mended("A2", &ALL.map(|name| (name, "F1")));
+}
+
+#[test]
+fn lab_a03_a_fixed_secret() {
+    succeeds_until_mended("A3", &[("dh-chat", "F6"), ("toy-socket", "F6")]);
+    assert_eq!(attack(&["A3", "--on", "dh-chat", "--fix", "F1"]).0, 1);
+    fails("A3", "mini-ssh", "mini-ssh holds as it is");
+}
+
+#[test]
+fn lab_a04_a_message_counts_twice() {
+    succeeds_until_mended("A4", &ALL.map(|name| (name, "F3")));
+}
+
+#[test]
+fn lab_a05_messages_change_places() {
+    succeeds_until_mended("A5", &ALL.map(|name| (name, "F3")));
+}
+
+#[test]
+fn lab_a06_a_mirror() {
+    succeeds_until_mended("A6", &[("dh-chat", "F4"), ("rsa-chat", "F4"), ("mini-ssh", "F4")]);
+    fails("A6", "toy-socket", "each side signs with its own RSA key");
+}
+
+#[test]
+fn lab_a07_turned_bytes() {
+    succeeds_until_mended("A7", &[("dh-chat", "F2"), ("rsa-chat", "F2")]);
+}
+
+#[test]
+fn lab_a08_an_oracle_reads_byte_by_byte() {
+    succeeds_until_mended("A8", &[("dh-chat", "F2"), ("rsa-chat", "F2")]);
+}
+
+#[test]
+fn lab_a01_sizes_tell() {
+    for protocol in ALL {
+        let (code, out) = attack(&["A1", "--on", protocol]);
+        assert_eq!(code, 0, "{out}");
+        assert!(out.contains("There is no complete fix") && !out.contains("THE FIX"), "{out}");
+    }
+}
+
+#[test]
+fn lab_a09_a_seized_key_opens_the_record() {
+    succeeds_until_mended("A9", &[("rsa-chat", "F5")]);
+    fails("A9", "dh-chat", "there is nothing to seize");
+}
+
+#[test]
+fn lab_a10_a_table_of_all_secrets() {
+    succeeds_until_mended("A10", &[("toy-socket", "F6")]);
+    fails("A10", "dh-chat", "numbers of 2048 bits cannot be tried one by one");
+}
+
+#[test]
+fn lab_a11_a_signature_by_division() {
+    succeeds_until_mended("A11", &[("toy-socket", "F6")]);
+}
+
+#[test]
+fn lab_a12_one_signature_for_two_texts() {
+    succeeds_until_mended("A12", &[("toy-socket", "F6")]);
+}
+
+#[test]
+fn lab_a13_a_known_beginning() {
+    succeeds_until_mended("A13", &[("toy-socket", "F6")]);
+}
+
+#[test]
+fn lab_a14_somebody_says_to_be_alice() {
+    succeeds_until_mended("A14", &ALL.map(|name| (name, "F7")));
+}
+
+#[test]
+fn lab_a15_strangers_cost() {
+    succeeds_until_mended("A15", &[("dh-chat", "F10")]);
+}
+
+#[test]
+fn lab_a16_a_length_that_asks_for_too_much() {
+    succeeds_until_mended("A16", &[("rsa-chat", "F10")]);
+}
+
+#[test]
+fn lab_a17_a_log_that_tells_too_much() {
+    succeeds_until_mended("A17", &[("rsa-chat", "F10")]);
+}
+
+#[test]
+fn lab_a20_a_curious_server() {
+    let (code, out) = attack(&["A20", "--on", "rsa-chat"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("No transport can mend this"), "{out}");
+}
+
+/// What somebody without knowledge of cryptography is shown, word for word: twice the same with a seed.
+#[test]
+fn lab_a02_is_told_to_its_end() {
+    let (code, out) = attack(&["A2", "--on", "dh-chat", "--seed", "1"]);
+    assert_eq!(code, 0, "{out}");
+    assert_eq!(attack(&["A2", "--on", "dh-chat", "--seed", "1"]).1, out);
+    let headings = ["CLAIM", "IDEA", "PEOPLE", "RUN", "VERDICT", "THE FIX", "RUN with F1", "VERDICT", "IN SSH"];
+    let mut rest = out.as_str();
+    for heading in headings {
+        let place = rest.find(&format!("\n{heading}")).unwrap_or_else(|| panic!("{heading}:\n{out}"));
+        rest = &rest[place + 1..];
+    }
+    for line in [
+        "  Alice   > the meeting is at 10\n",
+        "  Mallory * reads what Alice says: the meeting is at 10\n",
+        "  Mallory * tells the server instead: the meeting is at 11\n",
+        "  server    [Client]: the meeting is at 11\n",
+        "  Alice     [!] Connection closed: the server's key refused: it is not the one that is trusted\n",
+    ] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
+    assert_eq!(out.matches("Secure connection established!").count(), 1, "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 120), "{out}");
+}
