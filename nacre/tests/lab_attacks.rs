@@ -136,6 +136,26 @@ fn lab_a17_a_log_that_tells_too_much() {
     succeeds_until_mended("A17", &[("rsa-chat", "F10")]);
 }
 
+/// What fells the classroom protocols does nothing to SSH: ours, and the one of the machine.
+#[test]
+fn lab_a19_ssh_holds() {
+    for server in ["ssh", "openssh"] {
+        let (code, out) = attack(&["A19", "--on", server, "--json"]);
+        let told: Value = serde_json::from_str(&out).unwrap();
+        let runs = told["runs"].as_array().unwrap();
+        assert_eq!((code, runs.len()), (1, 3), "{out}");
+        for (run, tricked) in runs.iter().zip([false, true, true]) {
+            assert_eq!(run["bytes_reached"], 0, "{out}");
+            assert_eq!((&run["succeeded"], &run["exit_code"]), (&false.into(), &255.into()), "{out}");
+            assert_eq!(run["tricked"], tricked, "{out}");
+        }
+        assert!(runs[0]["said"].as_str().unwrap().contains("HOST IDENTIFICATION HAS CHANGED"), "{out}");
+    }
+    let (code, out) = attack(&["A19"]);
+    assert_eq!(code, 1);
+    assert_eq!(out.matches("0 bytes reach the application").count(), 3, "{out}");
+}
+
 #[test]
 fn lab_a20_a_curious_server() {
     let (code, out) = attack(&["A20", "--on", "rsa-chat"]);

@@ -2,6 +2,7 @@
 
 use super::arg::switch;
 use crate::failure::{Failure, USAGE};
+use crate::lab::attack::ssh::Kind;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use nacre_lab::attack::Card;
 use nacre_lab::{Fixes, Protocol, dh_chat, rsa_chat, toy_socket};
@@ -23,6 +24,13 @@ pub enum LabArgs {
     },
     /// `nacre lab attack`.
     Attack(AttackArgs),
+    /// `nacre lab attack A19`: SSH itself.
+    AttackSsh {
+        /// `--on`: whose programs.
+        kind: Kind,
+        /// `--json`.
+        json: bool,
+    },
     /// `nacre lab attacks`.
     Attacks,
     /// `nacre lab matrix`.
@@ -134,7 +142,8 @@ fn watch() -> Command {
 }
 
 fn attack() -> Command {
-    let names: Vec<&str> = Protocol::ALL.iter().map(|protocol| protocol.name()).collect();
+    let protocols = Protocol::ALL.iter().map(|protocol| protocol.name());
+    let names: Vec<&str> = protocols.chain(["ssh", "openssh"]).collect();
     Command::new("attack")
         .about("Attack a protocol on this machine, see why it works, and the same attack fail with the fix")
         .after_help("The exit code is 0 when the attack succeeded and 1 when it did not. With --fix there is one run, with the fix.")
@@ -199,7 +208,7 @@ pub(crate) fn from_matches(matches: &ArgMatches) -> Result<LabArgs, Failure> {
         Some(("watch", matches)) => {
             Ok(LabArgs::Watch { json: matches.get_flag("json"), part: part_from(matches, "port")? })
         }
-        Some(("attack", matches)) => attack_from(matches).map(LabArgs::Attack),
+        Some(("attack", matches)) => attack_from(matches),
         Some(("matrix", _)) => Ok(LabArgs::Matrix),
         Some(("attacks", _)) => Ok(LabArgs::Attacks),
         Some(("join", matches)) => {
@@ -210,21 +219,34 @@ pub(crate) fn from_matches(matches: &ArgMatches) -> Result<LabArgs, Failure> {
     }
 }
 
-fn attack_from(matches: &ArgMatches) -> Result<AttackArgs, Failure> {
+fn attack_from(matches: &ArgMatches) -> Result<LabArgs, Failure> {
     let wrong = |message: String| Failure::with_code(USAGE, format!("lab: {message}"));
     let name = matches.get_one::<String>("attack").map(String::as_str).unwrap_or_default();
+    let (seed, json) = (matches.get_one("seed").copied(), matches.get_flag("json"));
+    let on = matches.get_one::<String>("on").map(String::as_str);
+    match (name.to_ascii_uppercase().as_str(), on) {
+        ("A18", _) => return Err(wrong("A18 (Terrapin) is not there yet".to_owned())),
+        ("A19", None | Some("ssh")) => return Ok(LabArgs::AttackSsh { kind: Kind::Nacre, json }),
+        ("A19", Some("openssh")) => return Ok(LabArgs::AttackSsh { kind: Kind::OpenSsh, json }),
+        ("A19", Some(other)) => return Err(wrong(format!("A19 is for ssh and openssh, not {other}"))),
+        (_, Some(other @ ("ssh" | "openssh"))) => {
+            return Err(wrong(format!("{name} cannot be tried on {other}")).hint("A19 does A2, A4 and A7 to SSH"));
+        }
+        _ => {}
+    }
     let card = Card::from_name(name)
         .ok_or_else(|| wrong(format!("no attack '{}'", name.escape_debug())).hint("`nacre lab attacks` lists them"))?;
-    let on = matches.get_one::<String>("on").and_then(|name| Protocol::from_name(name));
-    let protocol = on.or_else(|| card.protocols().next()).ok_or_else(|| wrong("no such protocol".to_owned()))?;
+    let protocol = on
+        .and_then(Protocol::from_name)
+        .or_else(|| card.protocols().next())
+        .ok_or_else(|| wrong("no such protocol".to_owned()))?;
     if !card.goes_with(protocol) {
         let names: Vec<&str> = card.protocols().map(Protocol::name).collect();
         let message = format!("{} cannot be tried on {}", card.name, protocol.name());
         return Err(wrong(message).hint(format!("it can on {}", names.join(", "))));
     }
     let fixes = fixes_from(matches, protocol)?;
-    let (seed, json) = (matches.get_one("seed").copied(), matches.get_flag("json"));
-    Ok(AttackArgs { card, protocol, fixes, seed, json })
+    Ok(LabArgs::Attack(AttackArgs { card, protocol, fixes, seed, json }))
 }
 
 fn fixes_from(matches: &ArgMatches, protocol: Protocol) -> Result<Fixes, Failure> {

@@ -2,7 +2,7 @@
 //!
 //! What they do is in `nacre_lab`; here are the sockets, the terminal and the clock.
 
-mod attack;
+pub mod attack;
 mod clock;
 mod command;
 mod identity;
@@ -32,6 +32,7 @@ pub fn run(args: &LabArgs) -> Result<ExitCode, Failure> {
         LabArgs::Watch { json, part } => watch::run(part, *json).map(|()| ExitCode::SUCCESS),
         LabArgs::Attack(args) => within(attack::run(args)),
         LabArgs::Matrix => attack::matrix().map(|()| ExitCode::SUCCESS),
+        LabArgs::AttackSsh { kind, json } => attack::ssh::run(*kind, *json),
         LabArgs::Attacks => attack::list().map(|()| ExitCode::SUCCESS),
         LabArgs::Join { host, part } => within(join::run(host, part)),
     }

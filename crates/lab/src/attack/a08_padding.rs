@@ -102,6 +102,7 @@ impl Asker {
         let question = search.question();
         let body = if self.is_base64 { BASE64.encode(&question).into_bytes() } else { question };
         if self.asked == 0 {
+            hand.deeds.say("asks. Every line of nonsense that the server prints from here on is a yes");
             hand.show("the first question: a block that she made, and one that Alice made", &body);
         }
         self.asked += 1;

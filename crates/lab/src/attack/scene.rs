@@ -110,11 +110,14 @@ impl Scene {
         };
         cues.extend(lines.iter().map(|line| Cue::Type(who, (*line).to_owned())));
         cues.push(Cue::Until(vec![self.is_in(who)]));
-        if self.protocol == Protocol::RsaChat {
-            cues.push(Cue::Until(vec![Sign::of(Person::Server, format!("[JOIN] {who} "))]));
-        } else if self.protocol == Protocol::DhChat {
-            cues.push(Cue::Until(vec![Sign::of(Person::Server, "Secure connection established")]));
-        }
+        // The server may still have something of the exchange to read.
+        let at_server = match self.protocol {
+            Protocol::RsaChat => format!("[JOIN] {who} "),
+            Protocol::DhChat => "Secure connection established".to_owned(),
+            Protocol::MiniSsh => "authenticated".to_owned(),
+            Protocol::ToySocket => "Shared secret and RSA keys exchanged".to_owned(),
+        };
+        cues.push(Cue::Until(vec![Sign::of(Person::Server, at_server)]));
         cues
     }
 

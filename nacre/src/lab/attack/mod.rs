@@ -1,6 +1,7 @@
 //! `nacre lab attack`: the attacks on the classroom protocols, done and told.
 
 mod matrix;
+pub mod ssh;
 mod stage;
 mod tell;
 
@@ -75,6 +76,7 @@ pub fn list() -> Result<(), Failure> {
         let names: Vec<&str> = card.protocols().map(nacre_lab::Protocol::name).collect();
         let _ = writeln!(out, "  {:<4} {:<34} {}", card.name, card.title, names.join(", "));
     }
+    let _ = writeln!(out, "  A19  {:<34} ssh, openssh", "the same against SSH itself");
     out.push_str("\nFixes (--fix F1,F2 of serve, join, watch and attack):\n");
     for fix in Fix::ALL {
         let _ = writeln!(out, "  {:<4} {}", fix.name(), fix.about());

@@ -70,6 +70,8 @@ struct Stage {
     sockets: BTreeMap<u32, Socket>,
     next: u32,
     links: LinkId,
+    /// Connections that the server had.
+    served: ConnectionId,
     happenings: mpsc::Sender<Happening>,
     happened: mpsc::Receiver<Happening>,
     /// Bytes that were sent to a socket and have not come yet.
@@ -100,6 +102,7 @@ pub async fn perform(play: Play, clock: Clock) -> Result<Ending, Failure> {
         sockets: BTreeMap::new(),
         next: 0,
         links: 0,
+        served: 0,
         happenings,
         happened,
         under_way: BTreeMap::new(),
@@ -259,9 +262,11 @@ impl Stage {
     /// A connection to the server, which hears of it.
     async fn connect_to_server(&mut self, owner: Owner) -> Result<(), Failure> {
         let (near, far) = connected(&self.to_server).await?;
+        let id = self.served;
+        self.served += 1;
         // What is shown of a port does not depend on the run.
-        let id = self.next + 1;
-        let peer = Address { host: Ipv4Addr::LOCALHOST.to_string(), port: port(id) };
+        let port = FIRST_PORT.saturating_add(u16::try_from(id).unwrap_or(u16::MAX));
+        let peer = Address { host: Ipv4Addr::LOCALHOST.to_string(), port };
         self.join((near, owner), (far, Owner::Server(id)));
         self.at_server(Input::Connected { id, peer }).await
     }
@@ -363,9 +368,4 @@ impl Stage {
         self.connect_to_server(Owner::Mallory(link, Role::Server)).await?;
         self.at_mallory(Seen::Own(link)).await
     }
-}
-
-/// The port that a client of the server is shown to have.
-fn port(id: ConnectionId) -> u16 {
-    FIRST_PORT.saturating_add(u16::try_from(id / 4).unwrap_or(u16::MAX))
 }

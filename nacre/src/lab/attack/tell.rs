@@ -50,9 +50,13 @@ pub fn beginning(card: &Card, protocol: Protocol, fixes: Fixes) -> String {
     let mut out = format!("{}  {}, on {}{with}\n\n", card.name, card.title, protocol.name());
     out += &paragraph("CLAIM", card.claim);
     out += &paragraph("IDEA", card.idea);
-    out += "\nPEOPLE    Alice is a client, Mallory attacks. Below is what their programs really said, over real\n          \
-            connections of 127.0.0.1 (ports are shown as the description has them). A line with > was typed.\n\n";
-    out
+    out.push('\n');
+    out += &paragraph(
+        "PEOPLE",
+        "Alice is a client, Mallory attacks. Below is what their programs really said, over real connections of \
+         127.0.0.1 (ports are shown as the description has them). A line with > was typed, one with * is Mallory's.",
+    );
+    out + "\n"
 }
 
 /// A run: what everybody did.
@@ -79,17 +83,21 @@ fn act_told(out: &mut String, who: Person, act: &Act) {
                 let _ = writeln!(out, "  {who:<8}* {line}");
             }
         }
-        Act::Shows(label, bytes) => {
-            let _ = writeln!(out, "  {:<8}  {label} ({} bytes):", "", bytes.len());
-            let shown = bytes.get(..SHOWN.min(bytes.len())).unwrap_or_default();
-            for line in shown.chunks(BYTES) {
-                let _ = writeln!(out, "  {:<8}    {}", "", hex(line));
-            }
-            if bytes.len() > SHOWN {
-                let _ = writeln!(out, "  {:<8}    and {} more", "", bytes.len() - SHOWN);
-            }
-        }
+        Act::Shows(label, shown) => *out += &bytes(label, shown),
     }
+}
+
+/// The beginning of some bytes.
+pub fn bytes(label: &str, bytes: &[u8]) -> String {
+    let mut out = format!("  {:<8}  {label} ({} bytes):\n", "", bytes.len());
+    let shown = bytes.get(..SHOWN.min(bytes.len())).unwrap_or_default();
+    for line in shown.chunks(BYTES) {
+        let _ = writeln!(out, "  {:<8}    {}", "", hex(line));
+    }
+    if bytes.len() > SHOWN {
+        let _ = writeln!(out, "  {:<8}    and {} more", "", bytes.len() - SHOWN);
+    }
+    out
 }
 
 /// Bytes in hexadecimal, four together.
