@@ -112,7 +112,8 @@ pub fn lab_mini_ssh(data: &[u8]) {
 /// `toy-socket`.
 pub fn lab_toy_socket(data: &[u8]) {
     alike(data, |role, _, bytes, size| {
-        let session = toy_socket::Session::new(role, toy_socket::BITS, &Repairs::NONE, randomness(role)).expect("a session");
+        let session =
+            toy_socket::Session::new(role, toy_socket::BITS, &Repairs::NONE, randomness(role)).expect("a session");
         let (receive, poll) = (toy_socket::Session::receive, toy_socket::Session::poll_event);
         hear(session, bytes, size, receive, poll, toy_socket::Session::take_output)
     });
