@@ -143,7 +143,7 @@ pub fn join(name: &str, port: u16, flags: &[&str]) -> Running {
 }
 
 /// A foreign program, in Python, from the folder beside these tests.
-fn python(name: &str) -> Command {
+pub fn python(name: &str) -> Command {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab_peers").join(name);
     let mut command = program("/usr/bin/python3");
     // Nothing is written beside the sources.

@@ -59,18 +59,26 @@ def handshake(sock, serves):
 
 
 def seal(key, text):
-    iv = os.urandom(16)
-    padder = padding.PKCS7(128).padder()
-    encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
-    padded = padder.update(text.encode()) + padder.finalize()
-    return iv + encryptor.update(padded) + encryptor.finalize()
+    return seal_bytes(key, text.encode())
 
 
 def unseal(key, frame):
+    return unseal_bytes(key, frame).decode()
+
+
+def seal_bytes(key, text):
+    iv = os.urandom(16)
+    padder = padding.PKCS7(128).padder()
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    padded = padder.update(text) + padder.finalize()
+    return iv + encryptor.update(padded) + encryptor.finalize()
+
+
+def unseal_bytes(key, frame):
     decryptor = Cipher(algorithms.AES(key), modes.CBC(frame[:16])).decryptor()
     unpadder = padding.PKCS7(128).unpadder()
     padded = decryptor.update(frame[16:]) + decryptor.finalize()
-    return (unpadder.update(padded) + unpadder.finalize()).decode()
+    return unpadder.update(padded) + unpadder.finalize()
 
 
 def talk(sock, key):
@@ -105,4 +113,5 @@ def main():
     sock.close()
 
 
-main()
+if __name__ == "__main__":
+    main()
