@@ -3,13 +3,13 @@
 use crate::seat::Seat;
 use crate::store::Store;
 use nacre_chat::{
-    AdminAnswer, AdminRequest, Connect, Effect, Engine, Input, Loaded, PasswordAnswer, PasswordRequest, Pressure,
-    RequestId, SessionId,
+    AdminAnswer, AdminRequest, BackAnswer, BackRequest, Connect, Effect, Engine, Input, Loaded, PasswordAnswer,
+    PasswordRequest, Pressure, RequestId, SessionId,
 };
 use nacre_chat::{Config, Time};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, Semaphore, oneshot};
 
@@ -23,6 +23,15 @@ pub trait Passwords: Send + Sync {
 
     /// Whether it is the password of the hash.
     fn verify(&self, password: &str, hash: &str) -> bool;
+}
+
+/// The way to the other nodes.
+pub(crate) trait BackPlane: Send + Sync {
+    /// Takes a request; its answer comes later, as an input. Never waits, as everything waits for it.
+    ///
+    /// # Errors
+    /// It is not taken: the answer.
+    fn ask(&self, request: RequestId, what: BackRequest) -> Result<(), BackAnswer>;
 }
 
 /// Milliseconds since 1970.
@@ -44,10 +53,27 @@ struct Inside {
 #[derive(Clone)]
 pub struct Hub(Arc<Shared>);
 
+/// A chat that may be over.
+#[derive(Clone)]
+pub(crate) struct WeakHub(Weak<Shared>);
+
+impl WeakHub {
+    fn upgrade(&self) -> Option<Hub> {
+        self.0.upgrade().map(Hub)
+    }
+
+    /// [`Hub::handle`]; false if it is over.
+    pub(crate) fn handle(&self, input: Input) -> bool {
+        self.upgrade().map(|hub| hub.handle(input)).is_some()
+    }
+}
+
 struct Shared {
     inside: Mutex<Inside>,
     store: Store,
     passwords: Box<dyn Passwords>,
+    /// Set once where there are other nodes.
+    back_plane: OnceLock<Box<dyn BackPlane>>,
     /// Hashing takes long on purpose.
     hashing: Arc<Semaphore>,
     next_session: AtomicU64,
@@ -67,12 +93,23 @@ impl Hub {
             inside: Mutex::new(Inside { engine, seats: HashMap::new(), operators: HashMap::new() }),
             store,
             passwords,
+            back_plane: OnceLock::new(),
             hashing: Arc::new(Semaphore::new(1)),
             next_session: AtomicU64::new(1),
             rescheduled: Notify::new(),
         }));
         tokio::spawn(hub.clone().tick());
         hub
+    }
+
+    /// A handle that does not keep the chat open.
+    pub(crate) fn downgrade(&self) -> WeakHub {
+        WeakHub(Arc::downgrade(&self.0))
+    }
+
+    /// Where what is asked of the other nodes goes.
+    pub(crate) fn set_back_plane(&self, back_plane: Box<dyn BackPlane>) {
+        let _ = self.0.back_plane.set(back_plane);
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -137,16 +174,18 @@ impl Hub {
                 }
             }
             Effect::Store { request, what } => {
-                let hub = Arc::downgrade(&self.0);
+                let hub = self.downgrade();
                 self.0.store.ask(what, move |answer| {
-                    if let Some(shared) = hub.upgrade() {
-                        Self(shared).handle(Input::Stored { request, answer });
-                    }
+                    let _ = hub.handle(Input::Stored { request, answer });
                 });
             }
             Effect::Password { request, what } => self.password(request, what),
             // Only an engine that was told of other nodes asks for them.
-            Effect::Back { .. } => {}
+            Effect::Back { request, what } => {
+                if let Some(Err(answer)) = self.0.back_plane.get().map(|plane| plane.ask(request, what)) {
+                    next.push(Input::BackAnswer { request, answer });
+                }
+            }
             Effect::Admin { ticket, answer } => {
                 if let Some(asked) = inside.operators.remove(&ticket) {
                     let _ = asked.send(answer);
@@ -181,10 +220,10 @@ impl Hub {
 
     /// Brings the engine its ticks for as long as anybody has a hub.
     async fn tick(self) {
-        let shared = Arc::downgrade(&self.0);
+        let weak = self.downgrade();
         drop(self);
         loop {
-            let Some(hub) = shared.upgrade().map(Self) else { return };
+            let Some(hub) = weak.upgrade() else { return };
             let due = hub.inside().engine.next_timeout();
             let wait = due.map_or(Duration::from_secs(3600), |due| due.since(now()));
             if wait.is_zero() && due.is_some() {

@@ -8,6 +8,8 @@ pub mod admin;
 pub mod face;
 mod hub;
 mod json_text;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod seat;
 mod session;
 mod store;

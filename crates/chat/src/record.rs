@@ -2,11 +2,12 @@
 //! writes each change out whole, and is given all of them at the start.
 //!
 //! A record is written by `StoreRequest::Put` and, when there are other nodes, by
-//! `BackRequest::Put`; the newer [`stamp`](AccountRecord::stamp) wins wherever two meet.
+//! `BackRequest::Put`; wherever two meet, [`Record::replaces`] says which one stays.
 
 use crate::id::{AccountId, LineId};
 use crate::name::{Nick, RoomName};
 use crate::time::{Span, Time};
+use core::cmp::Reverse;
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,6 +31,17 @@ impl Record {
             Self::Account(account) => RecordKey::Account(account.id),
             Self::Room(room) => RecordKey::Room(room.name.clone()),
             Self::Ban(ban) => RecordKey::Ban(ban.id),
+        }
+    }
+
+    /// Whether it takes the place of another one with the same key: the newer does; but of two rooms that
+    /// were made apart, the older room is the true one, or whoever makes a room of a known name while the
+    /// nodes are apart would own it on all.
+    pub fn replaces(&self, old: &Self) -> bool {
+        match (self, old) {
+            (Self::Account(new), Self::Account(old)) => new.stamp > old.stamp,
+            (Self::Room(new), Self::Room(old)) => (Reverse(new.made), new.stamp) > (Reverse(old.made), old.stamp),
+            _ => false,
         }
     }
 }

@@ -5,7 +5,8 @@ mod common;
 
 use common::Chat;
 use nacre_chat::{
-    AccountId, BackAnswer, BackNews, BackRequest, Config, Event, Feed, Input, Line, Place, Presence, Proof, SessionId,
+    AccountId, BackAnswer, BackNews, BackRequest, Config, Event, Feed, Input, Line, Place, Presence, Proof, Record,
+    SessionId,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -19,11 +20,14 @@ struct Net {
     stream: Vec<Arc<Line>>,
     feeds: Vec<HashSet<Feed>>,
     nicks: HashMap<Arc<str>, AccountId>,
+    records: Vec<Record>,
     present: Vec<HashMap<AccountId, Presence>>,
     /// So many of the next lines do not reach the node.
     lose: Vec<usize>,
     /// The next so many publishes are done but answered as failed.
     lie: usize,
+    /// No publish is taken.
+    deaf: bool,
 }
 
 impl Net {
@@ -41,9 +45,11 @@ impl Net {
             stream: Vec::new(),
             feeds: vec![HashSet::new(); count_],
             nicks: HashMap::new(),
+            records: Vec::new(),
             present: vec![HashMap::new(); count_],
             lose: vec![0; count_],
             lie: 0,
+            deaf: false,
         };
         for node in 0..count_ {
             net.link(node, true);
@@ -55,6 +61,9 @@ impl Net {
         self.up[node] = up;
         if !up {
             self.feeds[node].clear();
+        }
+        for record in if up { self.records.clone() } else { Vec::new() } {
+            self.nodes[node].input(Input::Back(BackNews::Put(record)));
         }
         self.nodes[node].input(Input::Back(if up { BackNews::Up } else { BackNews::Down }));
         self.pump();
@@ -108,6 +117,7 @@ impl Net {
             return asked.then(|| BackAnswer::Failed("not connected".into()));
         }
         match what {
+            BackRequest::Publish(_) if self.deaf => Some(BackAnswer::Failed("no space".into())),
             BackRequest::Publish(line) => {
                 let sequence = self.publish(&line);
                 if self.lie > 0 {
@@ -156,10 +166,15 @@ impl Net {
                 None
             }
             BackRequest::Put(record) => {
+                self.records.retain(|old| old.key() != record.key() || !record.replaces(old));
+                if !self.records.iter().any(|old| old.key() == record.key()) {
+                    self.records.push(record.clone());
+                }
                 self.news(Some(node), &BackNews::Put(record));
                 None
             }
             BackRequest::Delete(key) => {
+                self.records.retain(|record| record.key() != key);
                 self.news(Some(node), &BackNews::Delete(key));
                 None
             }
@@ -505,6 +520,67 @@ fn a_node_that_died_comes_back_with_all_it_kept_and_gets_what_it_missed() {
         assert_eq!(node.lines.len(), 5, "each once");
         assert_eq!(node.numbers.len(), 5, "each with its number");
     }
+}
+
+#[test]
+fn a_server_that_was_alone_brings_its_people_and_rooms() {
+    let mut net = Net::new(2);
+    let mut alone = Chat::new(Config::new("node-0", 5));
+    let alice = alone.join("Alice+r");
+    alone.type_(alice, "/topic long before");
+    alone.leave(alice);
+    std::mem::swap(&mut net.nodes[0], &mut alone);
+    net.crash(0, 6);
+    let bob = net.join(1, "Bob+q");
+    net.link(0, true);
+    // The name is Alice's on the other node too, and the room is the one she made.
+    let liar = net.nodes[1].enter(Proof::Key("SHA256:liar".into()), "Alice");
+    net.pump();
+    assert!(net.nodes[1].screen(liar).contains("Alice belongs to somebody else; you are Alice2"));
+    net.type_(1, bob, "/join #r");
+    net.type_(1, bob, "/topic mine");
+    let seen = net.nodes[1].screen(bob);
+    assert!(seen.contains("long before") && !seen.contains("set the topic: mine"), "{seen}");
+}
+
+#[test]
+fn who_makes_a_known_room_while_apart_does_not_own_it_after() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice+r");
+    net.link(1, false);
+    net.crash(1, 77);
+    net.nodes[1].wait(Duration::from_secs(5));
+    // This node has lost what it knew.
+    net.nodes[1].records.clear();
+    net.crash(1, 78);
+    let eve = net.nodes[1].join("Eve+r");
+    net.link(1, true);
+    net.type_(0, alice, "/topic still mine");
+    net.type_(1, eve, "/topic stolen");
+    let seen = net.nodes[1].screen(eve);
+    assert!(seen.contains("still mine") && !seen.contains("set the topic: stolen"), "{seen}");
+}
+
+#[test]
+fn lines_that_nobody_takes_do_not_wait_without_end() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    net.hush();
+    net.deaf = true;
+    net.type_(0, alice, "first");
+    net.wait(Duration::from_secs(301));
+    net.type_(0, alice, "second");
+    let seen = net.nodes[0].screen(alice);
+    assert!(seen.contains("Nothing reached the other nodes for 5m"), "{seen}");
+    net.deaf = false;
+    net.wait(Duration::from_secs(3));
+    assert_eq!(net.stream.len(), 1);
+    net.deaf = true;
+    net.hush();
+    net.type_(0, alice, "third");
+    let amy = net.join(0, "Amy");
+    net.link(0, false);
+    assert!(net.nodes[0].screen(amy).contains("Alice: third"), "shown as soon as it is known to wait");
 }
 
 /// What may go wrong.

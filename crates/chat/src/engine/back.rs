@@ -13,6 +13,7 @@ use crate::line::{Line, Place};
 use crate::name::RoomName;
 use crate::record::{Record, RecordKey};
 use crate::time::{Span, Time};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,16 +60,27 @@ impl Engine {
         for name in rooms {
             self.ask_back(BackRequest::Subscribe(Feed::Room(name)), None);
         }
-        self.write_unsent();
         self.claim_unclaimed();
+        self.write_unsent();
         let mut here: Vec<AccountId> = self.state.here.keys().copied().collect();
         here.sort_unstable();
         for account in here {
             self.tell_presence(account);
         }
         self.check_all(Fill::Apart);
-        let mut places: Vec<Place> = self.state.apart.keys().cloned().collect();
-        places.sort();
+        let feeds: BTreeSet<Feed> = self.state.apart.keys().map(Feed::of).collect();
+        for feed in feeds {
+            // A line may be in the stream although no answer said so: what is there is read first.
+            if self.state.streams.get(&feed).is_none_or(|stream| stream.filling.is_none()) {
+                self.publish_waiting(&feed);
+            }
+        }
+    }
+
+    /// Publishes what waits in the places of a feed.
+    pub(super) fn publish_waiting(&mut self, feed: &Feed) {
+        let places: BTreeSet<Place> =
+            self.state.apart.keys().filter(|place| Feed::of(place) == *feed).cloned().collect();
         for place in places {
             self.publish_next(&place);
         }
@@ -101,6 +113,8 @@ impl Engine {
                 _ => {}
             }
         }
+        let waiting = self.state.apart.values().flatten();
+        flying.extend(waiting.filter(|line| !self.state.shown.contains(&line.id)).cloned());
         flying.sort_by_key(|line| line.id);
         for line in flying {
             self.show_apart(&line);
@@ -122,19 +136,18 @@ impl Engine {
         self.out.push(crate::effect::Effect::Show { to, event: Arc::new(event.clone()), ring });
     }
 
-    /// Why nothing more can be said in a place while the other nodes cannot be reached.
+    /// Why nothing more can be said in a place while the other nodes cannot be told.
     pub(super) fn too_long_apart(&self, place: &Place) -> Option<String> {
-        let queue = self.state.apart.get(place).filter(|_| self.config.nodes && !self.state.linked)?;
+        let queue = self.state.apart.get(place)?;
         let oldest = queue.front().map_or(self.now, |line| line.at);
         let waited = self.now.since(oldest);
         if queue.len() < APART_LINES && waited < APART_TIME {
             return None;
         }
-        let count = queue.len();
-        Some(format!(
-            "Not connected to the other nodes for {}: {count} lines wait here already. Nothing was sent; try again later",
-            Span(waited)
-        ))
+        let (count, waited) = (queue.len(), Span(waited));
+        let why =
+            if self.state.linked { "Nothing reached the other nodes" } else { "Not connected to the other nodes" };
+        Some(format!("{why} for {waited}: {count} lines wait here already. Nothing was sent; try again later"))
     }
 
     /// A line goes to the other nodes, and comes back from the stream with its number.
@@ -255,12 +268,16 @@ impl Engine {
     fn write_unsent(&mut self) {
         let unsent = std::mem::take(&mut self.state.unsent);
         for key in unsent {
-            let record = match &key {
-                RecordKey::Account(id) => self.state.accounts.get(id).cloned().map(Record::Account),
-                RecordKey::Room(name) => self.state.rooms.get(name).map(|room| Record::Room(Arc::clone(&room.record))),
-                RecordKey::Ban(id) => self.state.bans.get(id).cloned().map(Record::Ban),
-            };
+            let record = self.record_of(&key);
             self.ask_back(record.map_or(BackRequest::Delete(key), BackRequest::Put), None);
+        }
+    }
+    /// A record as it is known here.
+    pub(super) fn record_of(&self, key: &RecordKey) -> Option<Record> {
+        match key {
+            RecordKey::Account(id) => self.state.accounts.get(id).cloned().map(Record::Account),
+            RecordKey::Room(name) => self.state.rooms.get(name).map(|room| Record::Room(Arc::clone(&room.record))),
+            RecordKey::Ban(id) => self.state.bans.get(id).cloned().map(Record::Ban),
         }
     }
 }

@@ -99,6 +99,10 @@ impl Engine {
 
     fn load(&mut self, loaded: Loaded) {
         for record in loaded.records {
+            // Until the others show that they have it: this node may have been alone so far.
+            if self.config.nodes {
+                self.state.unsent.insert(record.key());
+            }
             self.take_record(record);
         }
         for (place, position) in loaded.positions {

@@ -8,17 +8,18 @@ use crate::id::{AccountId, SessionId};
 use crate::input::{BackAnswer, Connect};
 use crate::name::Nick;
 use crate::record::{AccountRecord, Record, RecordKey};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Engine {
-    /// A record was written on another node: taken if it is newer.
+    /// A record was written on another node: taken if nothing newer is known.
     pub(super) fn record_came(&mut self, record: Record) {
-        let newer = match &record {
-            Record::Account(new) => self.state.accounts.get(&new.id).is_none_or(|old| old.stamp < new.stamp),
-            Record::Room(new) => self.state.rooms.get(&new.name).is_none_or(|old| old.record.stamp < new.stamp),
-            Record::Ban(new) => !self.state.bans.contains_key(&new.id),
-        };
-        if !newer {
+        // What the others have like this or newer they need not be told.
+        let known = self.record_of(&record.key());
+        if known.as_ref().is_none_or(|known| !known.replaces(&record)) {
+            self.state.unsent.remove(&record.key());
+        }
+        if known.is_some_and(|known| !record.replaces(&known)) {
             return;
         }
         self.ask_store(StoreRequest::Put(record.clone()), None);
@@ -55,6 +56,7 @@ impl Engine {
 
     /// A record was deleted on another node.
     pub(super) fn deletion_came(&mut self, key: &RecordKey) {
+        self.state.unsent.remove(key);
         self.ask_store(StoreRequest::Delete(key.clone()), None);
         match key {
             RecordKey::Ban(id) => {
@@ -151,10 +153,14 @@ impl Engine {
         self.renamed(account, nick);
     }
 
-    /// Claims the nicks that were given while nobody could be asked.
+    /// Claims the nicks that were given while nobody could be asked, and those of accounts that the
+    /// others do not know as they are.
     pub(super) fn claim_unclaimed(&mut self) {
-        let mut accounts: Vec<AccountId> = self.state.unclaimed.iter().copied().collect();
-        accounts.sort_unstable();
+        let unsent = self.state.unsent.iter().filter_map(|key| match key {
+            RecordKey::Account(id) => Some(*id),
+            _ => None,
+        });
+        let accounts: BTreeSet<AccountId> = self.state.unclaimed.iter().copied().chain(unsent).collect();
         for account in accounts {
             if let Some(record) = self.state.accounts.get(&account) {
                 let keys = record.nick.keys();

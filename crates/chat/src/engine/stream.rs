@@ -135,12 +135,16 @@ impl Engine {
                 self.take(&line, sequence, Fill::Gap);
             }
         }
+        if how != Some(Fill::Gap) {
+            self.publish_waiting(feed);
+        }
     }
 
     /// What is missing could not be had: later again.
     pub(super) fn not_filled(&mut self, feed: Feed) {
         self.stream(&feed).filling = None;
         if self.state.linked {
+            self.publish_waiting(&feed);
             self.state.checks.insert((self.now.after(AGAIN), feed));
         }
     }
