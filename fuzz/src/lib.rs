@@ -12,6 +12,7 @@ mod files;
 mod keys;
 pub mod lab;
 mod messages;
+mod nodes;
 mod privsep;
 mod sftp;
 mod share;
@@ -28,6 +29,7 @@ pub use keys::{
 };
 pub use lab::{lab_dh_chat, lab_mini_ssh, lab_rsa_chat, lab_toy_socket};
 pub use messages::wire_messages;
+pub use nodes::chat_nodes;
 pub use privsep::{privsep_from_helper, privsep_from_monitor, privsep_to_helper, privsep_to_monitor};
 pub use sftp::{sftp_replies, sftp_requests};
 pub use share::share_messages;
@@ -70,6 +72,7 @@ pub const TARGETS: &[Target] = &[
     ("lab_toy_socket", lab_toy_socket, 3_000),
     ("chat_text", chat_text, 20_000),
     ("chat_face", chat_face, 2_000),
+    ("chat_nodes", chat_nodes, 20_000),
     ("chat_command", chat_command, 20_000),
     ("chat_engine", chat_engine, 2_000),
     ("privsep_to_monitor", privsep_to_monitor, 20_000),

@@ -2,9 +2,15 @@
 
 pub mod admin;
 mod authority;
+#[cfg(feature = "nats")]
+mod nodes;
+#[cfg(not(feature = "nats"))]
+#[path = "no_nodes.rs"]
+mod nodes;
 mod policy;
 mod session;
 
+pub use nodes::Nodes;
 pub use policy::config;
 
 use crate::failure::Failure;
@@ -36,17 +42,26 @@ impl Passwords for Argon {
     }
 }
 
-/// Opens the chat that is kept in a folder. To be called on the runtime that serves it.
+/// Opens the chat that is kept in a folder, and joins it with its other nodes if there are any. To be
+/// called on the runtime that serves it.
 ///
 /// # Errors
 /// The folder cannot be made, or its file not be opened.
-pub fn open(state: &Path, config: Config) -> Result<Hub, Failure> {
+pub fn open(state: &Path, mut config: Config, nodes: Option<Nodes>) -> Result<Hub, Failure> {
     state::prepare(state)?;
     let door = admin::Door::make(state)?;
-    let store = Store::open(&state.join(FILE), None);
+    let name = nodes.as_ref().map(|nodes| nodes.name(state)).transpose()?;
+    if let Some(name) = &name {
+        config.node = Arc::from(name.as_str());
+        config.nodes = true;
+    }
+    let store = Store::open(&state.join(FILE), name.as_deref());
     let store = store.map_err(|error| Failure::new(format!("the chat cannot be opened: {error}")))?;
     let hub = Hub::open(config, store, Box::new(Argon));
     door.open(&hub);
+    if let Some((nodes, name)) = nodes.zip(name) {
+        nodes.join(&hub, &name);
+    }
     Ok(hub)
 }
 

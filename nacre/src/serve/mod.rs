@@ -91,6 +91,7 @@ fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
     pam_can_be_used(&options, &place)?;
     if args.chat {
         chat::config(&options.chat)?;
+        chat::Nodes::of(&options.chat)?;
     }
     let host_keys = load_host_keys(&options, &place, |line| told.push(line))?;
     let is_test = args.action == ServeAction::Test;
@@ -202,7 +203,9 @@ fn start(
     let runtime = runtime(apart.is_some())?;
     let result = runtime.block_on(async {
         if args.chat {
-            let _ = shared.chat.set(chat::open(&shared.state, chat::config(&shared.options().chat)?)?);
+            let options = shared.options();
+            let (config, nodes) = (chat::config(&options.chat)?, chat::Nodes::of(&options.chat)?);
+            let _ = shared.chat.set(chat::open(&shared.state, config, nodes)?);
         }
         let ready = move || {
             audit::write(&started);

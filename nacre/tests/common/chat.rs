@@ -53,6 +53,12 @@ impl Chat {
         self.server = None;
     }
 
+    /// Waits until the server has said this on standard error.
+    #[track_caller]
+    pub fn server_complains(&self, text: &str) {
+        self.server.as_ref().unwrap().complains(text);
+    }
+
     /// OpenSSH's client as this person, without destination.
     pub fn ssh(&self, key: &str) -> Command {
         let mut ssh = program("ssh");

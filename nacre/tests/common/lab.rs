@@ -43,6 +43,11 @@ impl Running {
         Self { input: child.stdin.take(), child, out, err, readers }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Types lines.
     pub fn say(&mut self, lines: &str) {
         self.input.as_mut().unwrap().write_all(format!("{lines}\n").as_bytes()).unwrap();

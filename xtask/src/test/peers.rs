@@ -42,6 +42,7 @@ const PROGRAMS: &[Program] = &[
         package: "python3-pycryptodome",
         peer: "python",
     },
+    Program { name: "nats-server", package: "nats-server", peer: "nats" },
     Program { name: "dropbear", package: "dropbear-bin", peer: "dropbear" },
     Program { name: "dbclient", package: "dropbear-bin", peer: "dropbear" },
     Program { name: "dropbearkey", package: "dropbear-bin", peer: "dropbear" },

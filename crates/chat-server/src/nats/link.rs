@@ -25,6 +25,9 @@ const WRONG_LAST: u64 = 10_071;
 /// And for a stream that is not there.
 const NO_STREAM: u64 = 10_059;
 
+/// How often a compare and set is tried against others who write the same.
+pub(super) const ATTEMPTS: u32 = 20;
+
 /// The link is of no use any more; why.
 #[derive(Debug, Clone)]
 pub(super) struct Broken(pub(super) String);

@@ -28,6 +28,7 @@ use presence::Afar;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long after a link ended the next one is tried.
 const RETRY: Duration = Duration::from_secs(1);
@@ -61,7 +62,7 @@ impl Node {
 
     /// Something about somebody on another node.
     fn heard(&self, key: &str, payload: Option<&[u8]>) -> Result<(), Broken> {
-        let news = self.afar.lock().unwrap_or_else(PoisonError::into_inner).came(self, key, payload);
+        let news = self.afar.lock().unwrap_or_else(PoisonError::into_inner).came(Instant::now(), key, payload);
         news.into_iter().try_for_each(|news| self.news(news))
     }
 
@@ -69,7 +70,7 @@ impl Node {
     async fn sweep(&self) -> Broken {
         loop {
             tokio::time::sleep(SWEEP).await;
-            let news = self.afar.lock().unwrap_or_else(PoisonError::into_inner).sweep();
+            let news = self.afar.lock().unwrap_or_else(PoisonError::into_inner).sweep(Instant::now());
             if let Err(broken) = news.into_iter().try_for_each(|news| self.news(news)) {
                 return broken;
             }
@@ -91,13 +92,13 @@ impl BackPlane for Asked {
 /// this node is called. It goes on for as long as the hub lives; whether the others are reached, the
 /// engine hears.
 pub fn join(hub: &Hub, name: &str, nats: Nats) {
-    let desk = Arc::new(Desk::default());
+    let (desk, started) = (Arc::new(Desk::default()), now().0);
     hub.set_back_plane(Box::new(Asked(desk.clone())));
     let node = Node {
         name: Arc::from(name),
-        started: now().0,
+        started,
         desk,
-        afar: Mutex::default(),
+        afar: Mutex::new(Afar::new(Arc::from(name), started)),
         hub: hub.downgrade(),
         up: AtomicBool::new(false),
     };
@@ -116,7 +117,7 @@ async fn links(node: &Node, nats: &Nats) {
         let Broken(why) = link(node, nats).await;
         // The same again and again is no news.
         if why != last || node.up.load(Ordering::Relaxed) {
-            tracing::warn!("chat: not connected to other nodes ({nats}): {why}");
+            tracing::warn!("chat: the other nodes are not reached by {nats}: {why}");
             last = why;
         }
         if over(node).is_err() {
@@ -161,7 +162,7 @@ async fn work(node: &Node, link: &Link) -> Result<std::convert::Infallible, Brok
     presence::tell_all(node, link).await?;
     node.up.store(true, Ordering::Relaxed);
     node.news(BackNews::Up)?;
-    tracing::info!("chat: connected to other nodes");
+    tracing::info!("chat: the other nodes are reached");
     tokio::select! {
         ended = live::pass_on(node, &mut heard, records) => ended,
         ended = lines::publish(node, link) => ended,

@@ -2,7 +2,7 @@
 
 use super::Node;
 use super::desk::NickJob;
-use super::link::{Broken, Link, Refusal, Stored};
+use super::link::{ATTEMPTS, Broken, Link, Refusal, Stored};
 use super::names::{Bucket, nick_key, record_key};
 use super::text::{read_owner, read_record, write_owner};
 use nacre_chat::{AccountId, BackAnswer, Keys, Record, RecordKey};
@@ -72,7 +72,7 @@ async fn claim_look(
 ) -> Result<bool, Broken> {
     let key = nick_key(look);
     let mut last = 0;
-    loop {
+    for _ in 0..ATTEMPTS {
         match link.put(Bucket::Nicks, &key, last, write_owner(account)).await? {
             Ok(_) => return Ok(true),
             Err(Refusal::WrongLast) => {}
@@ -90,6 +90,7 @@ async fn claim_look(
             Some(_) => return Ok(false),
         }
     }
+    Err(Broken("a nick changes hands too fast".to_owned()))
 }
 
 fn owner(found: &Stored) -> Option<AccountId> {

@@ -71,60 +71,80 @@ struct Heard {
 }
 
 /// All that were heard of. It outlives the link: while that is down, people there grow old.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Afar {
+    own: Arc<str>,
+    started: u64,
     nodes: HashMap<Arc<str>, Heard>,
     warned: bool,
 }
 
 impl Afar {
+    /// Not this node.
+    pub(super) fn new(own: Arc<str>, started: u64) -> Self {
+        Self { own, started, nodes: HashMap::new(), warned: false }
+    }
+
     /// What was written in the bucket, as news.
-    pub(super) fn came(&mut self, node: &Node, key: &str, payload: Option<&[u8]>) -> Vec<BackNews> {
+    pub(super) fn came(&mut self, now: Instant, key: &str, payload: Option<&[u8]>) -> Vec<BackNews> {
         let mut news = Vec::new();
-        match (read_presence_key(key), payload) {
-            (Some(PresenceKey::Node(name)), _) if name == &*node.name => {
-                let other = payload.and_then(read_node).is_some_and(|started| started > node.started);
-                if other && !std::mem::replace(&mut self.warned, true) {
-                    tracing::error!(
-                        "chat: another server calls itself {name} too; give one of them a ChatNode of its own"
-                    );
+        match read_presence_key(key) {
+            Some(PresenceKey::Node(name)) if *name == *self.own => self.warn(payload.and_then(read_node)),
+            Some(PresenceKey::Person(_, name)) if *name == *self.own => {}
+            Some(PresenceKey::Node(name)) => match payload {
+                Some(bytes) => {
+                    read_node(bytes).and_then(|started| self.hear(now, name, started, &mut news));
                 }
-            }
-            (Some(PresenceKey::Node(name)), Some(bytes)) => {
-                if let Some(started) = read_node(bytes) {
-                    self.hear(name, started, &mut news);
+                None => {
+                    let gone = self.nodes.remove_entry(name);
+                    news.extend(gone.map(|(node, _)| BackNews::NodeGone { node }));
                 }
-            }
-            (Some(PresenceKey::Node(name)), None) => {
-                if let Some((name, _)) = self.nodes.remove_entry(name) {
-                    news.push(BackNews::NodeGone { node: name });
+            },
+            Some(PresenceKey::Person(account, name)) => match payload {
+                Some(bytes) => {
+                    self.person_came(now, name, account, bytes, &mut news);
                 }
-            }
-            (Some(PresenceKey::Person(_, name)), _) if name == &*node.name => {}
-            (Some(PresenceKey::Person(account, name)), Some(bytes)) => {
-                let told = read_person(bytes)
-                    .filter(|told| told.presence.who.account == account && *told.presence.node == *name);
-                let Some(told) = told else { return news };
-                let Some(heard) = self.hear(name, told.started, &mut news) else { return news };
-                if heard.people.len() < PEOPLE || heard.people.contains_key(&account) {
-                    heard.people.insert(account, Instant::now());
-                    news.push(BackNews::Present(told.presence));
+                None => {
+                    let known = self.nodes.get_mut(name).and_then(|heard| heard.people.remove(&account));
+                    news.extend(known.map(|_| BackNews::Absent { node: Arc::from(name), account }));
                 }
-            }
-            (Some(PresenceKey::Person(account, name)), None) => {
-                let known = self.nodes.get_mut(name).is_some_and(|heard| heard.people.remove(&account).is_some());
-                if known {
-                    news.push(BackNews::Absent { node: Arc::from(name), account });
-                }
-            }
-            (None, _) => {}
+            },
+            None => {}
         }
         news
     }
 
+    /// Somebody is there, on that node.
+    fn person_came(
+        &mut self,
+        now: Instant,
+        name: &str,
+        account: AccountId,
+        bytes: &[u8],
+        news: &mut Vec<BackNews>,
+    ) -> Option<()> {
+        let Told { started, presence } = read_person(bytes)?;
+        if presence.who.account != account || *presence.node != *name {
+            return None;
+        }
+        let people = &mut self.hear(now, name, started, news)?.people;
+        if people.len() < PEOPLE || people.contains_key(&account) {
+            people.insert(account, now);
+            news.push(BackNews::Present(presence));
+        }
+        Some(())
+    }
+
+    /// This node hears of itself; if one that was started later has the same name, that is another.
+    fn warn(&mut self, started: Option<u64>) {
+        let other = started.is_some_and(|started| started > self.started);
+        if other && !std::mem::replace(&mut self.warned, true) {
+            tracing::error!("chat: another server calls itself {} too: give one of them another ChatNode", self.own);
+        }
+    }
+
     /// Something was heard of a node; none if it was from before its last start.
-    fn hear(&mut self, name: &str, started: u64, news: &mut Vec<BackNews>) -> Option<&mut Heard> {
-        let now = Instant::now();
+    fn hear(&mut self, now: Instant, name: &str, started: u64, news: &mut Vec<BackNews>) -> Option<&mut Heard> {
         if !self.nodes.contains_key(name) {
             if self.nodes.len() >= NODES {
                 return None;
@@ -145,22 +165,21 @@ impl Afar {
     }
 
     /// Forgets whom nothing was heard of for too long.
-    pub(super) fn sweep(&mut self) -> Vec<BackNews> {
+    pub(super) fn sweep(&mut self, now: Instant) -> Vec<BackNews> {
+        let is_there = |last: Instant| now.duration_since(last) < PRESENCE_AGE;
         let mut news = Vec::new();
         self.nodes.retain(|name, heard| {
-            let there = heard.last.elapsed() < PRESENCE_AGE;
-            if there {
-                heard.people.retain(|account, last| {
-                    let there = last.elapsed() < PRESENCE_AGE;
-                    if !there {
-                        news.push(BackNews::Absent { node: Arc::clone(name), account: *account });
-                    }
-                    there
-                });
-            } else {
+            if !is_there(heard.last) {
                 news.push(BackNews::NodeGone { node: Arc::clone(name) });
+                return false;
             }
-            there
+            heard.people.retain(|account, last| {
+                if !is_there(*last) {
+                    news.push(BackNews::Absent { node: Arc::clone(name), account: *account });
+                }
+                is_there(*last)
+            });
+            true
         });
         news
     }
@@ -181,4 +200,55 @@ pub(super) async fn tell_all(node: &Node, link: &Link) -> Result<(), Broken> {
 /// Tells the engine of somebody just now.
 pub(super) fn came(node: &Node, key: &str, message: &Message) -> Result<(), Broken> {
     node.heard(key, value(message).map(|bytes| &**bytes))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use nacre_chat::{Author, Time};
+
+    fn person(started: u64) -> Vec<u8> {
+        let who = Author { account: AccountId(7), nick: Arc::from("bob"), verified: true, key: None };
+        let presence = Presence { node: Arc::from("b"), who, rooms: Vec::new(), away: None, since: Time(1) };
+        write_person(&Told { started, presence })
+    }
+
+    fn words(news: &[BackNews]) -> Vec<&'static str> {
+        let word = |news: &BackNews| match news {
+            BackNews::Present(_) => "present",
+            BackNews::Absent { .. } => "absent",
+            BackNews::NodeGone { .. } => "gone",
+            _ => "?",
+        };
+        news.iter().map(word).collect()
+    }
+
+    #[test]
+    fn who_is_not_heard_of_any_more_is_gone() {
+        let (mut afar, start) = (Afar::new(Arc::from("a"), 1), Instant::now());
+        let (node, bob) = (node_key("b"), person_key(AccountId(7), "b"));
+        assert_eq!(words(&afar.came(start, &bob, Some(&person(5)))), ["present"]);
+        assert_eq!(words(&afar.sweep(start + PRESENCE_AGE / 2)), [""; 0]);
+        // The node is heard of, but nobody on it.
+        afar.came(start + PRESENCE_AGE / 2, &node, Some(&write_node(5)));
+        assert_eq!(words(&afar.sweep(start + PRESENCE_AGE)), ["absent"]);
+        afar.came(start + PRESENCE_AGE, &bob, Some(&person(5)));
+        assert_eq!(words(&afar.sweep(start + PRESENCE_AGE * 2)), ["gone"]);
+        assert_eq!(words(&afar.sweep(start + PRESENCE_AGE * 3)), [""; 0]);
+    }
+
+    #[test]
+    fn a_node_that_was_started_again_has_lost_its_people() {
+        let (mut afar, now) = (Afar::new(Arc::from("a"), 1), Instant::now());
+        let (node, bob) = (node_key("b"), person_key(AccountId(7), "b"));
+        afar.came(now, &bob, Some(&person(5)));
+        assert_eq!(words(&afar.came(now, &node, Some(&write_node(6)))), ["gone"]);
+        // What was told before the start comes late.
+        assert_eq!(words(&afar.came(now, &bob, Some(&person(5)))), [""; 0]);
+        assert_eq!(words(&afar.came(now, &bob, Some(&person(6)))), ["present"]);
+        assert_eq!(words(&afar.came(now, &bob, None)), ["absent"]);
+        assert_eq!(words(&afar.came(now, &person_key(AccountId(8), "b"), Some(&person(6)))), [""; 0]);
+        assert_eq!(words(&afar.came(now, &node_key("a"), Some(&write_node(9)))), [""; 0]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Accounts, rooms and bans: written where all nodes see them, the newer in place of the older.
 
 use super::Node;
-use super::link::{Broken, Link, Refusal, value};
+use super::link::{ATTEMPTS, Broken, Link, Refusal, value};
 use super::names::{Bucket, read_record_key, record_key};
 use super::text::{read_record, write_record};
 use async_nats::Message;
@@ -23,7 +23,7 @@ pub(super) async fn write(node: &Node, link: &Link) -> Result<Infallible, Broken
 /// Writes a record unless a newer one is there; deletes it if it is none.
 async fn put(link: &Link, key: &RecordKey, record: Option<&Record>) -> Result<(), Broken> {
     let name = record_key(key);
-    loop {
+    for _ in 0..ATTEMPTS {
         let there = link.get(Bucket::Records, &name).await?;
         let last = there.as_ref().map_or(0, |stored| stored.sequence);
         let old = there.and_then(|stored| read_record(stored.payload.as_deref()?));
@@ -39,6 +39,7 @@ async fn put(link: &Link, key: &RecordKey, record: Option<&Record>) -> Result<()
             Err(refusal) => return Err(Broken(format!("a record could not be written: {refusal}"))),
         }
     }
+    Err(Broken("a record changes too fast".to_owned()))
 }
 
 /// Tells the engine all that is there; the number of the last of them.

@@ -38,7 +38,7 @@ fn parse(bytes: &[u8], most: usize) -> Option<Value> {
 }
 
 /// A line as it is published.
-pub(super) fn write_line(line: &Line) -> Vec<u8> {
+pub fn write_line(line: &Line) -> Vec<u8> {
     let value = json!({
         "v": VERSION, "id": line.id.to_string(), "node": &*line.node, "kind": line.kind.word(),
         "target": line.kind.target().map(|id| id.to_string()), "place": line.place.to_string(),
@@ -114,7 +114,7 @@ fn read_author(fields: &Fields<'_>) -> Option<Author> {
 }
 
 /// Somebody who is here.
-pub(super) fn write_person(told: &Told) -> Vec<u8> {
+pub fn write_person(told: &Told) -> Vec<u8> {
     let Told { started, presence } = told;
     let rooms: Vec<String> = presence.rooms.iter().map(ToString::to_string).collect();
     let value = json!({
@@ -141,7 +141,7 @@ pub fn read_person(bytes: &[u8]) -> Option<Told> {
 }
 
 /// A node that is there: when it was started.
-pub(super) fn write_node(started: u64) -> Vec<u8> {
+pub fn write_node(started: u64) -> Vec<u8> {
     json!({"v": VERSION, "started": started}).to_string().into_bytes()
 }
 
@@ -151,7 +151,7 @@ pub fn read_node(bytes: &[u8]) -> Option<u64> {
 }
 
 /// Whose a nick is.
-pub(super) fn write_owner(account: nacre_chat::AccountId) -> Vec<u8> {
+pub fn write_owner(account: nacre_chat::AccountId) -> Vec<u8> {
     json!({"v": VERSION, "account": account.to_string()}).to_string().into_bytes()
 }
 
@@ -161,7 +161,7 @@ pub fn read_owner(bytes: &[u8]) -> Option<nacre_chat::AccountId> {
 }
 
 /// A record.
-pub(super) fn write_record(whole: &Record) -> Vec<u8> {
+pub fn write_record(whole: &Record) -> Vec<u8> {
     let kind = match whole {
         Record::Account(_) => "account",
         Record::Room(_) => "room",

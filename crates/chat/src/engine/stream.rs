@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub struct Stream {
     /// All lines up to this number were taken, or are gone.
     pub whole_to: u64,
+    /// It was read to its end before, though there may have been nothing in it.
+    known: bool,
     /// A gap is being filled.
     pub filling: Option<Fill>,
     /// Lines that came meanwhile, by number.
@@ -64,6 +66,7 @@ impl Engine {
         self.state.talk(place).position = position;
         let stream = self.stream(&Feed::of(place));
         stream.whole_to = stream.whole_to.max(position);
+        stream.known = true;
     }
 
     /// A line came out of the stream.
@@ -92,7 +95,7 @@ impl Engine {
             return;
         }
         // Who never read a feed was not apart from it.
-        let unread = how == Fill::Apart && stream.whole_to == 0;
+        let unread = how == Fill::Apart && !stream.known;
         stream.filling = Some(if unread { Fill::First } else { how });
         let what = BackRequest::Backfill { feed: feed.clone(), after: stream.whole_to, limit: BACKFILL_LINES };
         self.ask_back(what, Some(Waiting::Filled(feed)));
@@ -124,6 +127,7 @@ impl Engine {
     fn fill_ends(&mut self, feed: &Feed) {
         let stream = self.stream(feed);
         let how = stream.filling.take();
+        stream.known = true;
         let past = Vec::from(std::mem::take(&mut stream.past));
         let ahead = std::mem::take(&mut stream.ahead);
         if let Feed::Room(name) = feed {

@@ -27,6 +27,14 @@ pub struct ChatOptions {
     pub operators: Vec<(String, Origin)>,
     /// How long lines are kept where a room does not say; `None` for ever.
     pub keep: Option<Duration>,
+    /// Where the NATS is that joins this chat with others, as URLs with commas between.
+    pub back_plane: Option<(String, Origin)>,
+    /// The file that shows NATS who this node is.
+    pub back_plane_credentials: Option<String>,
+    /// The file of certificates that vouch for NATS.
+    pub back_plane_authorities: Option<String>,
+    /// What this node is called among the others.
+    pub node: Option<(String, Origin)>,
 }
 
 impl ChatOptions {
@@ -44,6 +52,10 @@ impl ChatOptions {
             motd: s.text_or_none(Keyword::ChatMotd).map(|path| (path, s.origin(Keyword::ChatMotd))),
             operators: operators.collect(),
             keep: Some(span(s, Keyword::ChatKeep)).filter(|keep| !keep.is_zero()),
+            back_plane: s.text_or_none(Keyword::ChatBackplane).map(|url| (url, s.origin(Keyword::ChatBackplane))),
+            back_plane_credentials: s.text_or_none(Keyword::ChatBackplaneCredentials),
+            back_plane_authorities: s.text_or_none(Keyword::ChatBackplaneAuthorities),
+            node: s.text_or_none(Keyword::ChatNode).map(|name| (name, s.origin(Keyword::ChatNode))),
         }
     }
 }

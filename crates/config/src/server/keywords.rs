@@ -162,6 +162,10 @@ keywords! {
         ChatMotd = text("none"),
         ChatOperators = Row::new(Kind::Custom(read_operators)).append(),
         ChatKeep = Row::new(Kind::SecondsOrNone).default("none"),
+        ChatBackplane = text("none"),
+        ChatBackplaneCredentials = text("none"),
+        ChatBackplaneAuthorities = text("none"),
+        ChatNode = text("none"),
         Protocol = Row::new(Kind::Rest).ignored().alias(&[
             "keyregenerationinterval", "serverkeybits", "useprivilegeseparation", "uselogin", "rhostsauthentication",
             "rhostsrsaauthentication", "rsaauthentication", "pamauthenticationviakbdint", "reversemappingcheck",
