@@ -108,6 +108,7 @@ impl Hub {
     }
 
     /// Where what is asked of the other nodes goes.
+    #[cfg(feature = "nats")]
     pub(crate) fn set_back_plane(&self, back_plane: Box<dyn BackPlane>) {
         let _ = self.0.back_plane.set(back_plane);
     }

@@ -523,6 +523,20 @@ fn a_node_that_died_comes_back_with_all_it_kept_and_gets_what_it_missed() {
 }
 
 #[test]
+fn lines_whose_time_is_over_do_not_come_back_out_of_the_stream() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice+r");
+    net.type_(0, alice, "/mode +e 1h");
+    net.type_(0, alice, "long ago");
+    net.wait(Duration::from_secs(2 * 3600));
+    net.type_(0, alice, "now");
+    let bob = net.join(1, "Bob+r");
+    let seen = net.nodes[1].screen(bob);
+    assert!(seen.contains("Alice: now") && !seen.contains("long ago"), "{seen}");
+    assert_eq!(net.nodes[1].lines.len(), 1);
+}
+
+#[test]
 fn a_server_that_was_alone_brings_its_people_and_rooms() {
     let mut net = Net::new(2);
     let mut alone = Chat::new(Config::new("node-0", 5));

@@ -156,9 +156,10 @@ impl Engine {
     /// The next line of its place: shown, kept, and confirmed if it is from here.
     fn take(&mut self, line: &Arc<Line>, sequence: u64, how: Fill) {
         let place = &line.place;
+        let over = self.is_over(line);
         let talk = self.state.talk(place);
         talk.number(line.id, sequence);
-        let added = talk.add(line);
+        let added = !over && talk.add(line);
         let new = !self.state.shown.remove(&line.id) && added;
         if let (Place::Room(_), stream) = (place, self.stream(&Feed::of(place))) {
             stream.whole_to = stream.whole_to.max(sequence);
@@ -176,6 +177,13 @@ impl Engine {
         if line.node == self.config.node {
             self.confirmed(line, Some(sequence));
         }
+    }
+
+    /// Whether a line would not be kept any more: the stream may keep it longer than this chat does.
+    fn is_over(&self, line: &Line) -> bool {
+        let room = line.place.room().and_then(|name| self.state.rooms.get(name));
+        let keep = room.and_then(|room| room.record.modes.keep).or(self.config.keep);
+        keep.is_some_and(|keep| line.at.after(keep) < self.now)
     }
 
     /// The lines that were said elsewhere meanwhile, below one rule that counts them.
