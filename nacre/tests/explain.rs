@@ -49,8 +49,67 @@ fn a_handshake_with_openssh_is_told_in_seven_rows() {
     assert!(named("ident")["text"].as_str().unwrap().starts_with("SSH-2.0-Nacre"));
     let won = named("negotiated")["details"]["cipher, client to server"].as_str().unwrap();
     assert!(won.starts_with("aes256-gcm@openssh.com: the client's first choice"), "{won}");
-    assert!(named("auth_success")["text"].as_str().unwrap().contains("lets the user in"));
+    assert!(named("userauth_success")["text"].as_str().unwrap().contains("lets the user in"));
     assert_eq!(named("host_key_proof")["details"]["host key"], "ED25519, 256 bits");
+    let messages: Vec<String> =
+        records.iter().filter_map(|r| Some(format!("{} {}", r["who"].as_str()?, r["message"].as_str()?))).collect();
+    // What a server of this age says between the login and the answer may stand in another order.
+    for message in [
+        "client KEXINIT (20)",
+        "server KEXINIT (20)",
+        "client KEX_ECDH_INIT (30)",
+        "server KEX_ECDH_REPLY (31)",
+        "client NEWKEYS (21)",
+        "server NEWKEYS (21)",
+        "server EXT_INFO (7)",
+        "client SERVICE_REQUEST (5)",
+        "server SERVICE_ACCEPT (6)",
+        "client USERAUTH_REQUEST (50)",
+        "server USERAUTH_FAILURE (51)",
+        "server USERAUTH_PK_OK (60)",
+        "server USERAUTH_SUCCESS (52)",
+        "server GLOBAL_REQUEST (80)",
+        "client CHANNEL_OPEN (90)",
+        "server CHANNEL_OPEN_CONFIRMATION (91)",
+        "client CHANNEL_REQUEST (98)",
+        "server CHANNEL_SUCCESS (99)",
+        "server CHANNEL_REQUEST (98)",
+        "server CHANNEL_EOF (96)",
+        "server CHANNEL_CLOSE (97)",
+        "client DISCONNECT (1)",
+    ] {
+        assert!(messages.iter().any(|said| said == message), "no {message} in {messages:#?}");
+    }
+    // Every negotiation has a winner or says why there is none.
+    for list in [
+        "key exchange",
+        "host key",
+        "cipher, server to client",
+        "MAC, client to server",
+        "compression, server to client",
+    ] {
+        let why = named("negotiated")["details"][list].as_str().unwrap_or_else(|| panic!("nothing about {list}"));
+        assert!(why.contains(": "), "{list}: {why}");
+    }
+}
+
+/// The command that verifies the host's signature, run by a shell.
+#[test]
+fn openssl_verifies_the_signature_by_the_command_that_is_told() {
+    let place = peer::place();
+    let sshd = Peer::sshd(&place, "");
+    let records = records(&sshd, &place);
+    let hash = records.iter().find(|record| record["name"] == "exchange_hash").unwrap();
+    let check = hash["check"].as_str().unwrap();
+    let outcome = peer::run(common::program("bash").args(["-c", check]).current_dir(place.root()), b"");
+    assert_eq!(outcome.code, 0, "{check}: {}", outcome.err);
+    assert!(outcome.text().contains("Verified Successfully"), "{}", outcome.text());
+    // With one digit of the hash changed it is refused.
+    let digit = check.find("<<<").unwrap() + 3;
+    let other = if check.as_bytes()[digit] == b'0' { "1" } else { "0" };
+    let wrong = format!("{}{other}{}", &check[..digit], &check[digit + 1..]);
+    let outcome = peer::run(common::program("bash").args(["-c", &wrong]).current_dir(place.root()), b"");
+    assert_ne!(outcome.code, 0, "{}", outcome.text());
 }
 
 #[test]
@@ -71,7 +130,7 @@ fn nobody_logs_in_to_a_host_that_is_not_on_record() {
     let sshd = Peer::sshd(&place, "");
     let text = peer::run(&mut explain(&sshd, &place, false, &["--json"]), b"").text();
     assert!(text.contains("finds no record of this host"), "{text}");
-    assert!(text.contains("auth_failure") && !text.contains("auth_success"), "{text}");
+    assert!(text.contains("userauth_failure") && !text.contains("userauth_success"), "{text}");
 }
 
 #[test]

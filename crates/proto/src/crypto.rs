@@ -48,6 +48,11 @@ pub trait KexClient: Send {
     /// finite-field group the big-endian magnitude without leading zeros.
     fn public(&self) -> &[u8];
 
+    /// The private value, for an observer that asks for secrets; nothing where it cannot be told.
+    fn dangerous_private(&self) -> Option<SecretBytes> {
+        None
+    }
+
     /// Checks the server's public value and yields the raw shared secret (big-endian magnitude,
     /// fixed-width point or hybrid hash, *not* yet encoded as mpint or string).
     ///

@@ -5,7 +5,7 @@ use crate::crypto::{KexClient, Open, SecretBytes};
 use crate::error::{Error, Misbehaviour, Timer, decoding};
 use crate::kdf::{self, ExchangeHash, KeySource, SessionId, Transcript};
 use crate::negotiate::{self, Negotiated};
-use crate::observe::Step;
+use crate::observe::{KexSecret, Step};
 use crate::question::Pending;
 use crate::transport::{Transport, TransportQuestion, Urgent};
 use nacre_wire::message::{KexEcdhInit, KexEcdhReply, KexInit, Message, NewKeys};
@@ -58,6 +58,13 @@ pub(crate) struct AwaitKexInit {
 struct Offers {
     client: Vec<u8>,
     server: Vec<u8>,
+}
+
+impl Offers {
+    /// What stands behind the message number of the client's.
+    fn client_cookie(&self) -> &[u8] {
+        self.client.get(1..17).unwrap_or_default()
+    }
 }
 
 pub(crate) struct AwaitReply {
@@ -275,8 +282,17 @@ impl Transport {
             read_reply(payload, negotiated.kex.encoding()).map_err(decoding(number::KEX_ECDH_REPLY))?;
         self.observe(now, &Step::KexPublic { by: Role::Server, value: &server_public });
         let client_public = state.client.public().to_vec();
+        let private = self.packets_wanted.then(|| state.client.dangerous_private()).flatten();
         let raw = state.client.finish(&server_public).map_err(|_| BAD_VALUE)?;
         let (secret, hash) = self.agree(&negotiated, &state.offers, host_key, &client_public, &server_public, &raw)?;
+        self.observe_secret(
+            now,
+            &KexSecret {
+                cookie: state.offers.client_cookie(),
+                private: private.as_ref().map(SecretBytes::expose),
+                shared: secret.expose().get(4..).unwrap_or_default(),
+            },
+        );
         self.provider
             .verify(negotiated.host_key, host_key, hash.as_bytes(), signature)
             .map_err(|_| Error::PeerMisbehaved(Misbehaviour::BadHostSignature))?;

@@ -34,7 +34,8 @@
 //!
 //! # Secrets
 //! Shared secrets and keys live in [`crypto::SecretBytes`], which wipe themselves; none is kept
-//! after the sealers and openers were made. Nothing an [`observe::Observer`] sees is secret.
+//! after the sealers and openers were made. Nothing an [`observe::Observer`] sees is secret
+//! unless it asks for what is called `dangerous_`.
 
 pub mod algorithm;
 mod answer;

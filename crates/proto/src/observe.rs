@@ -1,7 +1,8 @@
 //! The steps of a connection as values, for whoever wants to watch: the explanation, the lab, the
 //! audit log and traces all draw from here and only from here.
 //!
-//! No step carries a secret.
+//! No step carries a secret. Whole packets and key exchange secrets go only to an observer that asks for them, through
+//! what is called `dangerous_`.
 
 use crate::algorithm::SignatureAlgorithm;
 use crate::error::Error;
@@ -177,8 +178,43 @@ impl<'a> Step<'a> {
     }
 }
 
+/// A packet as it passed, or lines of text before the first one.
+#[derive(Clone, Copy)]
+pub struct Packet<'a> {
+    /// Who sent it.
+    pub by: Role,
+    /// What whoever listens on the way gets: all its bytes.
+    pub wire: &'a [u8],
+    /// The message in it, before compression and encryption: a password may be in it. Nothing for lines of text.
+    pub payload: Option<&'a [u8]>,
+    /// The way hides the message from who listens.
+    pub encrypted: bool,
+}
+
+/// What the keys of a key exchange are made from.
+#[derive(Clone, Copy)]
+pub struct KexSecret<'a> {
+    /// The cookie of the client's KEXINIT.
+    pub cookie: &'a [u8],
+    /// The client's private value, where the method gives it away.
+    pub private: Option<&'a [u8]>,
+    /// The shared secret as it is hashed, without its length.
+    pub shared: &'a [u8],
+}
+
 /// Receives steps as they happen.
 pub trait Observer: Send {
     /// One step, and when it happened.
     fn step(&mut self, now: Instant, step: &Step<'_>);
+
+    /// Whether packets and secrets are wanted; asked once, at the beginning. Each packet is copied for it.
+    fn dangerous_wants_packets(&self) -> bool {
+        false
+    }
+
+    /// One packet, before the steps that it leads to.
+    fn dangerous_packet(&mut self, _now: Instant, _packet: &Packet<'_>) {}
+
+    /// The secret of a key exchange; a client's connection tells it.
+    fn dangerous_kex_secret(&mut self, _now: Instant, _secret: &KexSecret<'_>) {}
 }

@@ -71,12 +71,25 @@ pub(crate) struct Inbound {
     sequence: u32,
     /// `packet_length` of the next packet once its head has been read.
     length: Option<usize>,
+    /// The packet that is being read, or was read last, as it came; for an observer that wants packets.
+    wire: Option<Vec<u8>>,
     pub usage: Usage,
 }
 
 impl Inbound {
     pub(crate) fn new() -> Self {
-        Self { opener: None, codec: Codec::new(), inflated: 0, sequence: 0, length: None, usage: Usage::default() }
+        let usage = Usage::default();
+        Self { opener: None, codec: Codec::new(), inflated: 0, sequence: 0, length: None, wire: None, usage }
+    }
+
+    /// Copies each packet from here on, before it is opened.
+    pub(crate) fn keep_wire(&mut self) {
+        self.wire = Some(Vec::new());
+    }
+
+    /// The packet that [`Inbound::next`] returned last, as it came, if packets are kept.
+    pub(crate) fn wire(&self) -> Option<&[u8]> {
+        self.wire.as_deref()
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
@@ -119,6 +132,9 @@ impl Inbound {
             return Ok(None);
         }
         let mut packet = input.split_to(total);
+        if let Some(wire) = &mut self.wire {
+            wire.extend_from_slice(packet.get(shape.head_len..).unwrap_or_default());
+        }
         if let Some(opener) = &mut self.opener {
             opener.open(self.sequence, &mut packet).map_err(|CryptoError| Error::Integrity)?;
         }
@@ -144,6 +160,10 @@ impl Inbound {
 
     fn read_length(&mut self, shape: PacketShape, input: &mut BytesMut) -> Result<Option<usize>, Error> {
         let Some(head) = input.get_mut(..shape.head_len) else { return Ok(None) };
+        if let Some(wire) = &mut self.wire {
+            wire.clear();
+            wire.extend_from_slice(head);
+        }
         let length = match &mut self.opener {
             Some(opener) => opener.packet_length(self.sequence, head)?,
             None => {
@@ -204,6 +224,10 @@ impl Outbound {
             self.sequence = 0;
         }
         Ok(())
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.sealer.is_some()
     }
 
     /// The login is done: what is sealed next is compressed, if that was agreed.

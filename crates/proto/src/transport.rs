@@ -10,7 +10,7 @@ use crate::ident::{Ident, IdentReader};
 use crate::kdf::SessionId;
 use crate::limits;
 use crate::negotiate::Negotiated;
-use crate::observe::{Observer, Step};
+use crate::observe::{KexSecret, Observer, Packet, Step};
 use crate::packet::{Inbound, Outbound, Usage};
 use crate::question::{Ids, Pending};
 use crate::timer::Timers;
@@ -72,6 +72,10 @@ pub(crate) struct Transport {
     /// Host key algorithms of our KEXINIT.
     pub(crate) host_key_offer: Vec<SignatureAlgorithm>,
     observer: Option<Box<dyn Observer>>,
+    /// The observer wants packets and secrets.
+    pub(crate) packets_wanted: bool,
+    /// When packets were last to be formed.
+    formed: Instant,
     pub(crate) our_ident: Ident,
     pub(crate) peer_ident: Option<Ident>,
     ident_reader: IdentReader,
@@ -135,7 +139,9 @@ impl Transport {
             provider: start.provider,
             host_keys: start.host_keys,
             host_key_offer,
+            packets_wanted: start.observer.as_ref().is_some_and(|observer| observer.dangerous_wants_packets()),
             observer: start.observer,
+            formed: now,
             our_ident,
             peer_ident: None,
             ident_reader: IdentReader::default(),
@@ -169,6 +175,9 @@ impl Transport {
             config: start.config,
         };
         transport.timers.set(Timer::FirstKex, now + transport.config.kex_timeout);
+        if transport.packets_wanted {
+            transport.inbound.keep_wire();
+        }
         let line = transport.our_ident.as_bytes().to_vec();
         transport.observe(now, &Step::Ident { by: transport.role, line: &line });
         if transport.role == Role::Client {
@@ -192,7 +201,12 @@ impl Transport {
             if self.peer_ident.is_none() && !self.read_ident(now, input)? {
                 return Ok(None);
             }
+            let encrypted = self.inbound.is_encrypted();
             let Some(payload) = self.inbound.next(input)? else { return Ok(None) };
+            if let (Some(wire), Some(observer)) = (self.inbound.wire(), &mut self.observer) {
+                let by = self.role.peer();
+                observer.dangerous_packet(now, &Packet { by, wire, payload: Some(&payload), encrypted });
+            }
             self.last_heard = Some(now);
             self.unanswered_probes = 0;
             self.count_pre_auth(payload.len())?;
@@ -203,12 +217,18 @@ impl Transport {
     }
 
     fn read_ident(&mut self, now: Instant, input: &mut BytesMut) -> Result<bool, Error> {
-        let observer = &mut self.observer;
-        let ident = self.ident_reader.read(self.role, input, |line| {
-            if let Some(observer) = observer {
-                observer.step(now, &Step::PreIdentLine(line));
-            }
-        })?;
+        let before = if self.packets_wanted { input.to_vec() } else { Vec::new() };
+        let mut lines = Vec::new();
+        let ident = self.ident_reader.read(self.role, input, |line| lines.push(line.to_vec()));
+        let read = before.get(..before.len().saturating_sub(input.len())).filter(|read| !read.is_empty());
+        if let (Some(wire), Some(observer)) = (read, &mut self.observer) {
+            let by = self.role.peer();
+            observer.dangerous_packet(now, &Packet { by, wire, payload: None, encrypted: false });
+        }
+        for line in &lines {
+            self.observe(now, &Step::PreIdentLine(line));
+        }
+        let ident = ident?;
         let Some(ident) = ident else { return Ok(false) };
         self.observe(now, &Step::Ident { by: self.role.peer(), line: ident.as_bytes() });
         self.peer_ident = Some(ident);
@@ -346,8 +366,11 @@ impl Transport {
 
     /// Forms what is due, up to about `limit` bytes in `out`.
     pub(crate) fn transmit(&mut self, now: Instant, out: &mut TransmitBuffer, limit: usize) -> Result<(), Error> {
+        self.formed = now;
         if !std::mem::replace(&mut self.ident_sent, true) {
-            out.extend(&self.our_ident.to_line());
+            let line = self.our_ident.to_line();
+            out.extend(&line);
+            self.observe_text(now, &line);
         }
         self.rekey_if_due(now)?;
         while let Some(urgent) = self.urgent.pop_front() {
@@ -356,8 +379,7 @@ impl Transport {
         while self.may_send() && out.len() < limit {
             let Some(payload) = self.control.pop_front() else { break };
             self.control_bytes -= payload.len();
-            self.observe_sent(now, &payload);
-            self.outbound.seal(&payload, out)?;
+            self.seal_now(now, &payload, out)?;
             if payload.first() == Some(&number::USERAUTH_SUCCESS) {
                 self.may_rekey = true;
                 self.begin_compression();
@@ -370,15 +392,12 @@ impl Transport {
         match urgent {
             Urgent::Line(line) => {
                 out.extend(line);
+                self.observe_text(now, line);
                 Ok(())
             }
-            Urgent::KexInit(payload) | Urgent::Message(payload) => {
-                self.observe_sent(now, &payload);
-                self.outbound.seal(&payload, out)
-            }
+            Urgent::KexInit(payload) | Urgent::Message(payload) => self.seal_now(now, &payload, out),
             Urgent::NewKeys(payload, sealer, compression) => {
-                self.observe_sent(now, &payload);
-                self.outbound.seal(&payload, out)?;
+                self.seal_now(now, &payload, out)?;
                 self.observe(now, &Step::NewKeys { by: self.role });
                 self.exchanges_open = self.exchanges_open.saturating_sub(1);
                 if self.role == Role::Server {
@@ -391,9 +410,22 @@ impl Transport {
         }
     }
 
-    fn observe_sent(&mut self, now: Instant, payload: &[u8]) {
-        let number = payload.first().copied().unwrap_or(0);
-        self.observe(now, &Step::Packet { by: self.role, number, size: payload.len() });
+    fn observe_text(&mut self, now: Instant, wire: &[u8]) {
+        if self.packets_wanted
+            && let Some(observer) = &mut self.observer
+        {
+            observer.dangerous_packet(now, &Packet { by: self.role, wire, payload: None, encrypted: false });
+        }
+    }
+
+    /// Shows a packet that was just sealed, which is all that `out` holds behind `start`.
+    fn observe_packet(&mut self, now: Instant, payload: &[u8], out: &TransmitBuffer, start: usize) {
+        if self.packets_wanted
+            && let (Some(wire), Some(observer)) = (out.as_slice().get(start..), &mut self.observer)
+        {
+            let encrypted = self.outbound.is_encrypted();
+            observer.dangerous_packet(now, &Packet { by: self.role, wire, payload: Some(payload), encrypted });
+        }
     }
 
     /// Seals one message whose payload `fill` writes in place; see [`Outbound::seal_with`].
@@ -403,13 +435,29 @@ impl Transport {
         out: &mut TransmitBuffer,
         fill: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<usize, Error> {
-        self.outbound.seal_with(max, out, fill)
+        if !self.packets_wanted {
+            return self.outbound.seal_with(max, out, fill);
+        }
+        let (start, mut payload) = (out.len(), Vec::new());
+        let sealed = self.outbound.seal_with(max, out, |space| {
+            let filled = fill(space);
+            payload.extend_from_slice(space.get(..filled).unwrap_or_default());
+            filled
+        })?;
+        if sealed > 0 {
+            self.observe_packet(self.formed, &payload, out, start);
+        }
+        Ok(sealed)
     }
 
     /// Seals one message at once: for those whose place among data matters.
     pub(crate) fn seal_now(&mut self, now: Instant, payload: &[u8], out: &mut TransmitBuffer) -> Result<(), Error> {
-        self.observe_sent(now, payload);
-        self.outbound.seal(payload, out)
+        let start = out.len();
+        self.outbound.seal(payload, out)?;
+        self.observe_packet(now, payload, out, start);
+        let number = payload.first().copied().unwrap_or(0);
+        self.observe(now, &Step::Packet { by: self.role, number, size: payload.len() });
+        Ok(())
     }
 
     /// True when no control message waits behind which data must not overtake.
@@ -472,6 +520,14 @@ impl Transport {
     pub(crate) fn observe(&mut self, now: Instant, step: &Step<'_>) {
         if let Some(observer) = &mut self.observer {
             observer.step(now, step);
+        }
+    }
+
+    pub(crate) fn observe_secret(&mut self, now: Instant, secret: &KexSecret<'_>) {
+        if self.packets_wanted
+            && let Some(observer) = &mut self.observer
+        {
+            observer.dangerous_kex_secret(now, secret);
         }
     }
 

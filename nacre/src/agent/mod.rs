@@ -6,7 +6,7 @@
 mod confirm;
 mod launch;
 mod service;
-mod shell;
+pub(crate) mod shell;
 pub(crate) mod socket;
 mod vault;
 

@@ -37,7 +37,7 @@ fn set(shell: Shell, name: &str, value: &str) -> String {
 }
 
 /// As it stands when no shell would read more into it, which is so for every path that is not strange.
-fn quoted(path: &str) -> String {
+pub(crate) fn quoted(path: &str) -> String {
     match path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(&byte)) {
         true => path.to_owned(),
         false => format!("'{}'", path.replace('\'', "'\\''")),

@@ -1,6 +1,6 @@
 //! `nacre explain` and `nacre try`: the flags.
 
-use super::arg::{flag, long_help, switch, value};
+use super::arg::{flag, long_help, long_value, switch, value};
 use super::destination::{Destination, check_user, parse_port};
 use super::getopt::{Operands, Words};
 use super::setting::{Setting, Settings};
@@ -13,14 +13,40 @@ use std::path::PathBuf;
 /// What a call of `nacre explain` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainArgs {
-    /// The host whose handshake is told; its user and port are in `settings` already.
-    pub destination: Destination,
+    /// What is told.
+    pub source: Source,
     /// `--json`: one JSON object a step in place of the story.
     pub json: bool,
+    /// The files that are written about it.
+    pub files: Files,
+    /// `--show-secrets`: keys, passwords and texts too.
+    pub show_secrets: bool,
     /// `-F`: the configuration file that replaces the user's and the machine's.
     pub config_file: Option<PathBuf>,
     /// Configuration given by flags; the first value of a keyword wins.
     pub settings: Vec<Setting>,
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The handshake with this host; its user and port are in the settings already.
+    Host(Destination),
+    /// `--trace`: what `--json` wrote.
+    Trace(PathBuf),
+}
+
+/// The files that are written about a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Files {
+    /// `--html`: the story as a page.
+    pub html: Option<PathBuf>,
+    /// `--pcap`: the bytes, for Wireshark.
+    pub pcap: Option<PathBuf>,
+    /// `--keylog`: the keys, for Wireshark.
+    pub key_log: Option<PathBuf>,
+    /// `--force`: files that are there are replaced.
+    pub force: bool,
 }
 
 /// What a call of `nacre try` asks for.
@@ -36,10 +62,15 @@ pub(crate) fn command() -> Command {
         .about("Tell the handshake with a host as a story")
         .after_help(
             "The story says what each side offers, why each algorithm wins, which values are mixed \
-             into the keys, and who proves what. It stops before anybody logs in.",
+             into the keys, and who proves what. It logs in only where that needs nobody's help, and \
+             runs nothing but `true`. Keys, passwords and data are left out without --show-secrets.",
         )
         .disable_help_flag(true)
         .arg(switch("json", "One JSON object a step"))
+        .arg(long_value("trace", "FILE", "Tell what --json wrote before, in place of a host"))
+        .args(page_flags("html"))
+        .arg(long_value("pcap", "FILE", "Write the bytes of the connection for Wireshark"))
+        .arg(long_value("keylog", "FILE", "Write Wireshark's key log, which opens them; needs --show-secrets"))
         .arg(value('p', "port", "PORT", "Port to connect to"))
         .arg(value('l', "login", "USER", "User name on the other machine"))
         .arg(value('F', "config", "FILE", "Read this configuration file only; none reads no file"))
@@ -50,9 +81,19 @@ pub(crate) fn command() -> Command {
         .arg(
             Arg::new("destination")
                 .value_name("DESTINATION")
-                .required(true)
+                .required_unless_present("trace")
+                .conflicts_with("trace")
                 .help("host, user@host or ssh://user@host:port"),
         )
+}
+
+/// The flags of the page, which `nacre ssh` has too, under another name.
+pub(crate) fn page_flags(name: &'static str) -> [Arg; 3] {
+    [
+        long_value(name, "FILE", "Write the story as one page for a browser"),
+        switch("show-secrets", "Show keys, passwords and texts"),
+        switch("force", "Replace files that exist"),
+    ]
 }
 
 /// The row of `nacre try`.
@@ -79,35 +120,58 @@ pub(crate) fn parse(name: &str, words: Vec<OsString>) -> Result<ExplainArgs, Ear
 }
 
 fn build(words: &Words) -> Result<ExplainArgs, String> {
-    let word = words.operands.first().and_then(|word| word.to_str()).ok_or("the destination is not UTF-8")?;
-    let destination = Destination::parse(word)?;
     let mut settings = Settings::default();
-    if let Some(user) = &destination.user {
-        settings.value("user@", "User", user);
-    }
-    if let Some(port) = destination.port {
-        settings.value("ssh://", "Port", port.to_string());
-    }
-    let mut json = false;
+    let source = match words.operands.first() {
+        Some(word) => {
+            let destination = Destination::parse(word.to_str().ok_or("the destination is not UTF-8")?)?;
+            if let Some(user) = &destination.user {
+                settings.value("user@", "User", user);
+            }
+            if let Some(port) = destination.port {
+                settings.value("ssh://", "Port", port.to_string());
+            }
+            Source::Host(destination)
+        }
+        None => Source::Trace(file_of(words, "--trace").ok_or("a host, or --trace FILE")?),
+    };
+    let is = |flag: &str| words.options.iter().any(|option| option.flag == flag);
     let mut config_file = None;
     for option in &words.options {
-        let text = option.value.as_deref().map(|v| v.to_str().ok_or("a value is not UTF-8")).transpose()?;
-        match (option.flag.as_str(), text.unwrap_or_default()) {
-            ("--json", _) => json = true,
+        let text = option.value.as_deref().map(|v| v.to_str().ok_or("a value is not UTF-8"));
+        match (option.flag.as_str(), text.unwrap_or(Ok(""))) {
             ("-4", _) => settings.overrule("-4", "AddressFamily", "inet"),
             ("-6", _) => settings.overrule("-6", "AddressFamily", "inet6"),
-            ("-F", file) => config_file = Some(file.into()),
+            ("-F", file) => config_file = Some(file?.into()),
             ("-l", user) => {
-                check_user(user)?;
-                settings.value("-l", "User", user);
+                check_user(user?)?;
+                settings.value("-l", "User", user?);
             }
-            ("-o", line) => settings.line(line),
+            ("-o", line) => settings.line(line?),
             ("-p", port) => {
-                let port = parse_port(port).ok_or_else(|| format!("bad port '{}'", printable(port)))?;
+                let port = parse_port(port?).ok_or_else(|| format!("bad port '{}'", printable(port.unwrap_or(""))))?;
                 settings.value("-p", "Port", port.to_string());
             }
             _ => {}
         }
     }
-    Ok(ExplainArgs { destination, json, config_file, settings: settings.finish() })
+    let files = Files {
+        html: file_of(words, "--html"),
+        pcap: file_of(words, "--pcap"),
+        key_log: file_of(words, "--keylog"),
+        force: is("--force"),
+    };
+    let show_secrets = is("--show-secrets");
+    if files.key_log.is_some() && !show_secrets {
+        return Err("--keylog writes keys that open the whole connection: it needs --show-secrets".to_owned());
+    }
+    if matches!(source, Source::Trace(_)) && (files.pcap.is_some() || files.key_log.is_some()) {
+        return Err("a trace has neither all bytes nor keys: --pcap and --keylog need a host".to_owned());
+    }
+    Ok(ExplainArgs { source, json: is("--json"), files, show_secrets, config_file, settings: settings.finish() })
+}
+
+/// The last value of a flag that names a file.
+fn file_of(words: &Words, flag: &str) -> Option<PathBuf> {
+    let given = words.options.iter().rev().find(|option| option.flag == flag)?;
+    given.value.as_ref().map(PathBuf::from)
 }

@@ -2,6 +2,7 @@
 
 use super::arg::{counted, flag, long_help, switch, value};
 use super::destination::{Destination, check_stops, check_user, parse_port};
+use super::explain::page_flags;
 use super::getopt::{Operands, Opt, Words};
 use super::setting::{Setting, Settings, client_lines, quoted};
 use super::{Early, read};
@@ -39,6 +40,28 @@ pub struct SshArgs {
     pub tunnel: Option<String>,
     /// `-y`: messages go to the system log.
     pub to_syslog: bool,
+    /// `--explain` and its kin.
+    pub explain: ExplainWishes,
+}
+
+/// How the session is to be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExplainWishes {
+    /// `--explain`: as a story on standard error, at the end.
+    pub story: bool,
+    /// `--explain-html`: as a page.
+    pub html: Option<PathBuf>,
+    /// `--show-secrets`: keys, passwords and texts too.
+    pub show_secrets: bool,
+    /// `--force`: a file that is there is replaced.
+    pub force: bool,
+}
+
+impl ExplainWishes {
+    /// Whether there is anything to tell.
+    pub const fn any(&self) -> bool {
+        self.story || self.html.is_some()
+    }
 }
 
 /// What is to be done.
@@ -106,6 +129,7 @@ const WHO: &str = "Who you are";
 const WHAT: &str = "What to run";
 const HOW: &str = "Algorithms";
 const OUTPUT: &str = "What is printed";
+const STORY: &str = "The session as a story";
 
 /// The row of the command table.
 pub(crate) fn command() -> Command {
@@ -127,6 +151,8 @@ pub(crate) fn command() -> Command {
                 .help_heading(HOW),
         ])
         .args(printed().map(|arg| arg.help_heading(OUTPUT)))
+        .arg(switch("explain", "Tell every step on standard error at the end").help_heading(STORY))
+        .args(page_flags("explain-html").map(|arg| arg.help_heading(STORY)))
         .arg(long_help())
         .args(quiet_flags())
         .args(quiet_values())
@@ -275,6 +301,7 @@ struct Draft {
     stdio_forward: Option<Endpoint>,
     tunnel: Option<String>,
     to_syslog: bool,
+    explain: ExplainWishes,
 }
 
 impl Draft {
@@ -344,6 +371,9 @@ impl Draft {
             }
             "-y" => self.to_syslog = true,
             "--why" => self.why = true,
+            "--explain" => self.explain.story = true,
+            "--show-secrets" => self.explain.show_secrets = true,
+            "--force" => self.explain.force = true,
             // -2 has been the only protocol for long; clap has refused everything unknown.
             _ => {}
         }
@@ -392,6 +422,7 @@ impl Draft {
                 set.overrule("-W", "SessionType", "none");
             }
             "-w" => self.tunnel = Some(text.to_owned()),
+            "--explain-html" => self.explain.html = Some(text.into()),
             _ => {}
         }
         Ok(())
@@ -441,6 +472,7 @@ impl Draft {
             stdio_forward: self.stdio_forward,
             tunnel: self.tunnel,
             to_syslog: self.to_syslog,
+            explain: self.explain,
         })
     }
 }

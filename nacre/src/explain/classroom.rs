@@ -1,8 +1,7 @@
 //! Steps of the laboratory's protocols, told as those of SSH are.
 
-use super::record::Record;
+use super::record::{Bytes, Record};
 use super::story::{Style, tell};
-use data_encoding::HEXLOWER;
 use nacre_lab::Step;
 use std::time::Duration;
 
@@ -15,13 +14,11 @@ pub fn tell_step(at: Duration, step: &Step, secrets: bool, colour: bool) -> Stri
 
 /// A step as a record of the story.
 pub fn record(at: Duration, step: &Step, secrets: bool) -> Record {
-    let mut details: Vec<(String, String)> =
-        step.fields.iter().map(|field| (field.label.to_owned(), field.shown(secrets).to_owned())).collect();
-    if !step.bytes.is_empty() {
-        details.push((format!("on the wire, {} bytes", step.bytes.len()), HEXLOWER.encode(&step.bytes)));
+    let shown = |field: &nacre_lab::Field| (field.label.to_owned(), field.shown(secrets).to_owned());
+    let record = Record::new(at, (step.row, step.step, step.who), step.name, step.text.clone());
+    Record {
+        wire: Bytes::of(&step.bytes),
+        check: step.check.clone(),
+        ..record.details(step.fields.iter().map(shown).collect())
     }
-    if let Some(check) = &step.check {
-        details.push(("check it yourself".to_owned(), check.clone()));
-    }
-    Record { at, row: step.row, step: step.step, who: step.who, name: step.name, text: step.text.clone(), details }
 }

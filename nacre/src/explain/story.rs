@@ -1,12 +1,17 @@
-//! The records as a story in the terminal, and as JSON lines.
+//! The records as a story in the terminal.
 
-use super::record::{Record, Row, Who};
+use super::message::hex;
+use super::record::{Bytes, Record, Row, Who};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Columns of the story.
 const WIDTH: usize = 100;
 /// Characters of a value that the story shows; `--json` has all of it.
 const MAX_VALUE: usize = 128;
+
+/// Bytes of a message that the story shows.
+const MAX_BYTES_SHOWN: usize = 31;
 
 /// Whether the story is coloured.
 #[derive(Debug, Clone, Copy)]
@@ -38,18 +43,23 @@ pub fn story(records: &[Record], style: Style) -> String {
 }
 
 fn heading(place: usize, row: Row, inside: &[&Record], style: Style) -> String {
-    let mut steps: Vec<u8> = inside.iter().map(|record| record.step).collect();
-    steps.dedup();
-    steps.sort_unstable();
-    steps.dedup();
-    let steps: Vec<String> = steps.iter().map(u8::to_string).collect();
-    let steps = match steps.len() {
-        0 => String::new(),
-        1 => format!(" (step {})", steps.join("")),
-        _ => format!(" (steps {})", steps.join(", ")),
+    let steps = match steps_of(inside) {
+        steps if steps.is_empty() => steps,
+        steps => format!(" {steps}"),
     };
     let title = style.paint("1;36", &format!("{place}. {}", row.title()));
     format!("{title}{}: {}", style.paint("36", &steps), row.purpose())
+}
+
+/// Which of the nine steps a row has, in brackets.
+pub fn steps_of(inside: &[&Record]) -> String {
+    let steps: BTreeSet<u8> = inside.iter().map(|record| record.step).collect();
+    let numbers: Vec<String> = steps.iter().map(u8::to_string).collect();
+    match numbers.as_slice() {
+        [] => String::new(),
+        [one] => format!("(step {one})"),
+        several => format!("(steps {})", several.join(", ")),
+    }
 }
 
 /// One record with what it unfolds to.
@@ -60,8 +70,13 @@ pub fn tell(out: &mut String, record: &Record, style: Style) {
         Who::Both => "both   ==",
     };
     let time = style.paint("2", &format!("{:>8.1} ms", record.at.as_secs_f64() * 1000.0));
-    let _ = writeln!(out, "  {time}  {} {}", style.paint("1", arrow), record.text);
-    for (label, value) in &record.details {
+    let message = record.message.as_ref().map(|message| format!("{message}: ")).unwrap_or_default();
+    let more = match record.times {
+        1 => String::new(),
+        times => format!(" (and {} more such messages)", times - 1),
+    };
+    let _ = writeln!(out, "  {time}  {} {message}{}{more}", style.paint("1", arrow), record.text);
+    for (label, value) in record.details.iter().chain(&below(record)) {
         for (line, first) in
             wrap(&shortened(value), WIDTH - 34).iter().zip(std::iter::once(true).chain(std::iter::repeat(false)))
         {
@@ -69,6 +84,21 @@ pub fn tell(out: &mut String, record: &Record, style: Style) {
             let _ = writeln!(out, "{:16}{:<30}  {line}", "", style.paint("2", &format!("{label:<30}")));
         }
     }
+}
+
+/// What stands below the fields: the bytes, and how to see the same.
+fn below(record: &Record) -> Vec<(String, String)> {
+    let bytes = [("on the wire", &record.wire), ("the message in it", &record.plain)];
+    let bytes = bytes.into_iter().filter(|(_, bytes)| !bytes.is_empty());
+    let bytes = bytes.map(|(label, bytes)| (format!("{label}, {} bytes", bytes.count), start(bytes)));
+    bytes.chain(record.check.iter().map(|check| ("check it yourself".to_owned(), check.clone()))).collect()
+}
+
+/// The first bytes, as many as fit one line.
+fn start(bytes: &Bytes) -> String {
+    let shown = bytes.first.get(..MAX_BYTES_SHOWN).unwrap_or(&bytes.first);
+    let rest = if shown.len() < bytes.count { "..." } else { "" };
+    format!("{}{rest}", hex(shown))
 }
 
 /// A long value without blanks (a public value, a hash) by its beginning and its length.
@@ -102,41 +132,14 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// One JSON object a record.
-pub fn json(records: &[Record]) -> String {
-    let mut out = String::new();
-    for record in records {
-        let details: serde_json::Map<String, serde_json::Value> =
-            record.details.iter().map(|(label, value)| (label.clone(), value.clone().into())).collect();
-        let object = serde_json::json!({
-            "row": record.row.title(),
-            "step": record.step,
-            "at_ms": record.at.as_secs_f64() * 1000.0,
-            "who": record.who.word(),
-            "name": record.name,
-            "text": record.text,
-            "details": details,
-        });
-        let _ = writeln!(out, "{object}");
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::time::Duration;
 
     fn record(row: Row, text: &str) -> Record {
-        Record {
-            at: Duration::from_micros(1500),
-            row,
-            step: 2,
-            who: Who::Server,
-            name: "ident",
-            text: text.to_owned(),
-            details: vec![("value".to_owned(), "ab ".repeat(60))],
-        }
+        let details = vec![("value".to_owned(), "ab ".repeat(60))];
+        Record::new(Duration::from_micros(1500), (row, 2, Who::Server), "ident", text).details(details)
     }
 
     #[test]
@@ -148,15 +151,6 @@ mod tests {
         assert_eq!(story.matches("not reached").count(), 6);
         assert!(story.contains("SSH-2.0-x") && !story.contains('\x1b'));
         assert!(story.lines().all(|line| line.chars().count() <= WIDTH + 16));
-    }
-
-    #[test]
-    fn json_is_one_object_a_line() {
-        let lines = json(&[record(Row::Versions, "a\"b"), record(Row::End, "x")]);
-        assert_eq!(lines.lines().count(), 2);
-        for line in lines.lines() {
-            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok());
-        }
     }
 
     #[test]

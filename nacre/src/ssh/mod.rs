@@ -36,6 +36,7 @@ mod stage;
 mod terminal;
 
 use crate::cli::ssh::{SshAction, SshArgs};
+use crate::explain::SessionTale;
 use crate::failure::{Failure, SSH};
 use crate::serve::log::facility_number;
 use crate::{output, query, version};
@@ -127,7 +128,11 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
         log.info(notice);
     }
     share::Master::check(&options).map_err(|line| fatal(&line))?;
-    if let Some(code) = share::passenger::join(&options, &plan, &log).map_err(|line| fatal(&line))? {
+    let tale = SessionTale::begin(&args.explain).map_err(|failure| failure.code(SSH))?;
+    // What is to be explained is a connection of its own.
+    if tale.is_none()
+        && let Some(code) = share::passenger::join(&options, &plan, &log).map_err(|line| fatal(&line))?
+    {
         return Ok(code);
     }
     let records = Records::load(&options, &log).map_err(|text| fatal(&text))?;
@@ -146,7 +151,12 @@ fn call(args: &SshArgs) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| fatal(&format!("ssh: {error}")))?;
     let config_file = args.config_file.as_deref();
-    let code = runtime.block_on(connection(Arc::new(options), config_file, plan, records, front, &log));
+    let host = options.host_name.clone();
+    let conversation = connection(Arc::new(options), config_file, plan, records, front, tale.as_ref(), &log);
+    let code = runtime.block_on(conversation);
+    if let Some(Err(failure)) = tale.map(|tale| tale.finish(&host)) {
+        log.error(failure.message());
+    }
     // A question that nobody answered any more must not keep us.
     runtime.shutdown_background();
     Ok(code)
@@ -168,6 +178,7 @@ async fn connection(
     plan: Plan,
     records: Records,
     front: Option<Foreground>,
+    tale: Option<&SessionTale>,
     log: &Log,
 ) -> u8 {
     let began = Instant::now();
@@ -185,12 +196,16 @@ async fn connection(
     if options.connect_timeout.is_some() {
         transport.kex_timeout = transport.kex_timeout.saturating_sub(began.elapsed());
     }
+    let narrator = Box::new(observer::Narrator::new(log.clone(), proof.clone()));
     let config = ClientConfig {
         transport: Arc::new(transport),
         provider: Arc::new(AwsLc::new(usize::try_from(options.required_rsa_size).unwrap_or(usize::MAX))),
         user: options.user.clone(),
         login_timeout: None,
-        observer: Some(Box::new(observer::Narrator::new(log.clone(), proof.clone()))),
+        observer: Some(match tale {
+            Some(tale) => tale.observer(&reached, &options, narrator),
+            None => narrator,
+        }),
     };
     let connection = match Connection::client(Instant::now(), config) {
         Ok(connection) => connection,

@@ -30,6 +30,10 @@ const PROGRAMS: &[Program] = &[
     Program { name: "ansible", package: "ansible-core", peer: "ansible" },
     Program { name: "ip", package: "iproute2", peer: "openssh" },
     Program { name: "make", package: "make", peer: "openssh" },
+    Program { name: "tshark", package: "tshark", peer: "tshark" },
+    Program { name: "chromium", package: "chromium", peer: "chromium" },
+    Program { name: "pdftotext", package: "poppler-utils", peer: "chromium" },
+    Program { name: "basenc", package: "coreutils", peer: "openssh" },
     // Libraries of Python, for peers of the laboratory's protocols.
     Program { name: "python3", package: "python3", peer: "python" },
     Program {

@@ -2,6 +2,7 @@
 
 use crate::provider::refuse;
 use aws_lc_rs::agreement::{self, Algorithm, PrivateKey, UnparsedPublicKey};
+use aws_lc_rs::encoding::{AsBigEndian, Curve25519SeedBin};
 use nacre_proto::crypto::{CryptoError, KexClient, SecretBytes};
 
 /// SEC 1 §2.3.3: the first byte of a point that is not compressed.
@@ -76,6 +77,15 @@ impl Client {
 impl KexClient for Client {
     fn public(&self) -> &[u8] {
         &self.public
+    }
+
+    fn dangerous_private(&self) -> Option<SecretBytes> {
+        // Of these curves only X25519 has one form that everybody writes a private value in.
+        if self.curve != Curve::X25519 {
+            return None;
+        }
+        let private: Curve25519SeedBin<'_> = self.private.as_be_bytes().ok()?;
+        Some(SecretBytes::new(private.as_ref().to_vec()))
     }
 
     fn finish(self: Box<Self>, server_public: &[u8]) -> Result<SecretBytes, CryptoError> {
