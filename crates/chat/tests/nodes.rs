@@ -558,6 +558,21 @@ fn a_server_that_was_alone_brings_its_people_and_rooms() {
 }
 
 #[test]
+fn a_ban_that_was_lifted_while_apart_is_lifted_everywhere() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice+r");
+    let bob = net.join(1, "Bob");
+    net.type_(0, alice, "/ban Bob 1h");
+    net.link(0, false);
+    net.type_(0, alice, "/unban Bob");
+    net.link(0, true);
+    net.hush();
+    net.type_(1, bob, "/join #r");
+    assert!(net.nodes[1].screen(bob).contains("You are in #r"));
+    assert!(net.records.iter().all(|record| !matches!(record, Record::Ban(_))));
+}
+
+#[test]
 fn who_makes_a_known_room_while_apart_does_not_own_it_after() {
     let mut net = Net::new(2);
     let alice = net.join(0, "Alice+r");

@@ -272,6 +272,7 @@ impl Engine {
             self.ask_back(record.map_or(BackRequest::Delete(key), BackRequest::Put), None);
         }
     }
+
     /// A record as it is known here.
     pub(super) fn record_of(&self, key: &RecordKey) -> Option<Record> {
         match key {

@@ -14,13 +14,19 @@ use std::sync::Arc;
 impl Engine {
     /// A record was written on another node: taken if nothing newer is known.
     pub(super) fn record_came(&mut self, record: Record) {
-        // What the others have like this or newer they need not be told.
-        let known = self.record_of(&record.key());
-        if known.as_ref().is_none_or(|known| !known.replaces(&record)) {
-            self.state.unsent.remove(&record.key());
-        }
-        if known.is_some_and(|known| !record.replaces(&known)) {
-            return;
+        let key = record.key();
+        let unsent = self.state.unsent.contains(&key);
+        match self.record_of(&key) {
+            // Deleted here while the others could not be told.
+            None if unsent => return,
+            Some(known) if known.replaces(&record) => return,
+            known => {
+                // The others have it as it is here, or newer: they need not be told.
+                self.state.unsent.remove(&key);
+                if known.is_some_and(|known| !record.replaces(&known)) {
+                    return;
+                }
+            }
         }
         self.ask_store(StoreRequest::Put(record.clone()), None);
         match record {
