@@ -18,7 +18,7 @@ impl Nodes {
             None => Ok(None),
             Some((_, origin)) => {
                 Err(Failure::new(format!("{origin}: ChatBackplane: this program was built without it"))
-                    .hint("build it with the feature `nats`"))
+                    .hint("build it with `cargo build --release --features nats`"))
             }
         }
     }

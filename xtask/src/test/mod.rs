@@ -28,7 +28,7 @@ pub fn run(root: &Path, options: Options) -> Result<bool, String> {
     let peers = peers::ready(options.without_peers)?;
     let mut run = Run { root, counts: Counts::default(), failed: Vec::new(), left_out: Vec::new() };
     run.lints();
-    run.step("tests of the workspace", 25, cargo(root, &["test", "--workspace", "--no-fail-fast"]));
+    run.step("tests of the workspace", 25, with_features(cargo(root, &["test", "--workspace", "--no-fail-fast"])));
     run.fuzz();
     if run.step("release build", 20, cargo(root, &["build", "--release", "--package", "nacre"])) {
         run.interop(&peers, options.long);
@@ -38,6 +38,12 @@ pub fn run(root: &Path, options: Options) -> Result<bool, String> {
         run.left_out.push("interop, OpenSSH's own tests and nacre try: there is no release build".to_owned());
     }
     Ok(run.finish(start.elapsed()))
+}
+
+/// With what a program has only when it is asked for.
+fn with_features(mut command: Command) -> Command {
+    command.args(["--features", "nacre/nats"]);
+    command
 }
 
 struct Run<'a> {
@@ -63,7 +69,9 @@ impl Run<'_> {
         let root = self.root;
         self.step("format", 2, cargo(root, &["fmt", "--all", "--check"]));
         self.step("layers", 2, this_program(root, "layers"));
-        self.step("clippy", 20, cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+        let mut clippy = with_features(cargo(root, &["clippy", "--workspace", "--all-targets"]));
+        clippy.args(["--", "-D", "warnings"]);
+        self.step("clippy", 20, clippy);
     }
 
     /// The fuzz targets on stable: corpora and the in-tree mutator. The target folder is shared, so that what both
