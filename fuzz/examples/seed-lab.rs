@@ -2,7 +2,7 @@
 //! seed-lab`.
 
 use nacre_fuzz::lab::{dh_chat_session, randomness, rsa_chat_session};
-use nacre_lab::{Moment, dh_chat, mini_ssh, rsa_chat, toy_socket};
+use nacre_lab::{Moment, Repairs, dh_chat, mini_ssh, rsa_chat, toy_socket};
 use nacre_wire::number::Role;
 use std::fs;
 use std::path::Path;
@@ -81,7 +81,7 @@ fn main() {
         put("lab_rsa_chat", name, &heard);
 
         let mut heard = Heard::default();
-        let session = |role| mini_ssh::Session::new(role, randomness(role)).expect("a session");
+        let session = |role| mini_ssh::Session::new(role, &Repairs::NONE, randomness(role)).expect("a session");
         let (mut server, mut client) = (session(Role::Server), session(Role::Client));
         let drain = |server: &mut mini_ssh::Session, client: &mut mini_ssh::Session| {
             while server.poll_event().is_some() || client.poll_event().is_some() {}
@@ -95,7 +95,9 @@ fn main() {
         put("lab_mini_ssh", name, &heard);
 
         let mut heard = Heard::default();
-        let session = |role| toy_socket::Session::new(role, toy_socket::BITS, randomness(role)).expect("a session");
+        let session = |role| {
+            toy_socket::Session::new(role, toy_socket::BITS, &Repairs::NONE, randomness(role)).expect("a session")
+        };
         let (mut server, mut client) = (session(Role::Server), session(Role::Client));
         let quiet = |_: &mut toy_socket::Session, _: &mut toy_socket::Session| {};
         carry!(server, client, heard, quiet);
