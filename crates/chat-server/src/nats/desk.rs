@@ -4,6 +4,7 @@
 //! [`LINES`], fills by the feeds there are, the rest by what there can be of accounts, rooms and bans,
 //! as only the newest of each is kept.
 
+use nacre_chat::limits::ACCOUNTS;
 use nacre_chat::{AccountId, BackRequest, Feed, Keys, Line, Presence, Record, RecordKey, RequestId};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,8 +12,8 @@ use tokio::sync::Notify;
 
 /// Lines that wait to be published; the engine keeps and repeats what is refused beyond.
 const LINES: usize = 10_000;
-/// Nicks that are claimed or given back.
-const NICKS: usize = 10_000;
+/// Nicks that are claimed or given back: those of all accounts, when a server that was alone comes.
+const NICKS: usize = ACCOUNTS;
 
 /// Something about nicks, to be done in order.
 #[derive(Debug, Clone)]

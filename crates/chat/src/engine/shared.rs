@@ -166,7 +166,9 @@ impl Engine {
             RecordKey::Account(id) => Some(*id),
             _ => None,
         });
-        let accounts: BTreeSet<AccountId> = self.state.unclaimed.iter().copied().chain(unsent).collect();
+        // They stay unclaimed until an answer says otherwise.
+        self.state.unclaimed.extend(unsent);
+        let accounts: BTreeSet<AccountId> = self.state.unclaimed.iter().copied().collect();
         for account in accounts {
             if let Some(record) = self.state.accounts.get(&account) {
                 let keys = record.nick.keys();
