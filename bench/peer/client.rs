@@ -2,12 +2,12 @@
 
 use crate::Problem;
 use bytes::BytesMut;
-use nacre_crypto::{AwsLc, PrivateKey};
+use nacre_crypto::{AwsLc, KeyKind, PrivateKey};
 use nacre_proto::algorithm::{KexMethod, SignatureAlgorithm};
 use nacre_proto::login::client::Attempt;
 use nacre_proto::{ClientConfig, Connection, Event, HostKeyDecision, LocalChannel, TransmitBuffer, TransportConfig};
 use nacre_wire::session::SessionRequest;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +30,11 @@ impl Target {
     pub fn new(port: &str, user: &str, key: &str) -> Result<Self, Problem> {
         let key = PrivateKey::read(&std::fs::read(key)?, None)?;
         Ok(Self { port: port.parse()?, user: user.to_owned(), key })
+    }
+
+    /// Somebody with a key of his own that nobody has seen.
+    pub fn stranger(port: u16, user: String) -> Result<Self, Problem> {
+        Ok(Self { port, user, key: PrivateKey::generate(KeyKind::Ed25519, None)? })
     }
 }
 
@@ -137,6 +142,33 @@ impl<'a> Client<'a> {
             self.output.consume(self.output.len());
         }
         Ok(())
+    }
+
+    /// The socket, to wait for it.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// What has come to a socket that does not block, through a buffer that many clients share.
+    pub fn pump(&mut self, scratch: &mut [u8]) -> Result<Vec<Event>, Problem> {
+        let mut events = Vec::new();
+        loop {
+            let count = match self.stream.read(scratch) {
+                Ok(0) => return Err("the server closed the connection".into()),
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            };
+            self.input.extend_from_slice(&scratch[..count]);
+            self.connection.receive(Instant::now(), &mut self.input)?;
+            while let Some(event) = self.connection.poll_event() {
+                events.extend(self.answer(event)?);
+            }
+            if count < scratch.len() {
+                break;
+            }
+        }
+        Ok(events)
     }
 
     fn read(&mut self) -> Result<(), Problem> {

@@ -2,10 +2,13 @@
 //! same one for every server.
 //!
 //! `bench-peer limit SECONDS` and, with `PORT USER KEY` before the rest, `handshakes COUNT THREADS`,
-//! `idle COUNT`, `echo COUNT idle|bulk`, `share`. What is printed is numbers, for a program to read.
+//! `idle COUNT`, `echo COUNT idle|bulk`, `share`, `crowd MEMBERS FULL DEAF RATE SECONDS`, `search WORDS`; `fill FILE
+//! COUNT` alone. What is printed is numbers, for a program to read.
 
 mod client;
+mod crowd;
 mod echo;
+mod history;
 mod limit;
 
 use client::{Client, Target};
@@ -30,6 +33,13 @@ fn main() -> Result<(), Problem> {
             }
         }
         ["share", port, user, key] => println!("{:.4}", echo::share(&Target::new(port, user, key)?)?),
+        ["crowd", port, _, _, numbers @ ..] => crowd::run(port.parse()?, &crowd::Plan::parse(numbers)?)?,
+        ["fill", file, count] => history::fill(file.as_ref(), count.parse()?)?,
+        ["search", port, _, _, words] => {
+            for time in history::search(port.parse()?, words)? {
+                println!("{:.3}", time.as_secs_f64() * 1e3);
+            }
+        }
         _ => return Err("see the head of bench/peer/main.rs".into()),
     }
     Ok(())

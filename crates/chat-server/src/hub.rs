@@ -1,5 +1,6 @@
 //! The engine with all it needs: sessions to show things to, a store, passwords, a clock.
 
+use crate::pace::Pace;
 use crate::seat::Seat;
 use crate::store::Store;
 use nacre_chat::{
@@ -77,6 +78,7 @@ struct Shared {
     /// Hashing takes long on purpose.
     hashing: Arc<Semaphore>,
     next_session: AtomicU64,
+    pace: Pace,
     /// The time of the next tick may have changed.
     rescheduled: Notify,
 }
@@ -96,6 +98,7 @@ impl Hub {
             back_plane: OnceLock::new(),
             hashing: Arc::new(Semaphore::new(1)),
             next_session: AtomicU64::new(1),
+            pace: Pace::default(),
             rescheduled: Notify::new(),
         }));
         tokio::spawn(hub.clone().tick());
@@ -134,6 +137,16 @@ impl Hub {
     pub(crate) fn disconnect(&self, session: SessionId, reason: &str) {
         self.handle(Input::Disconnect { session, reason: Arc::from(reason) });
         self.inside().seats.remove(&session);
+    }
+
+    /// How often sessions draw.
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.pace
+    }
+
+    /// Whether lines of a session wait for their turn to be said.
+    pub(crate) fn is_behind(&self, session: SessionId) -> bool {
+        self.inside().engine.is_behind(session)
     }
 
     /// What the text before a session's cursor may become.

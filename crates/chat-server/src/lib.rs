@@ -10,6 +10,7 @@ mod hub;
 mod json_text;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod pace;
 mod seat;
 mod session;
 mod store;

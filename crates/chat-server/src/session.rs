@@ -2,11 +2,12 @@
 
 use crate::face::{Asked, Face, Full, Json, Lines, Size, Typing};
 use crate::hub::{Hub, now};
+use crate::pace::FRAME;
 use crate::seat::Seat;
 use nacre_chat::{self as chat, Connect, Event, Input, LineId, Proof, SessionId, Time};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
@@ -14,8 +15,8 @@ use tokio::sync::watch;
 const READ_BYTES: usize = 4096;
 /// How long a terminal that is to be left as it was found may take for that.
 const LEAVING: Duration = Duration::from_secs(2);
-/// Drawn at most so often, whatever arrives (threat U8).
-const FRAME: Duration = Duration::from_millis(30);
+/// How often it is looked whether the lines of a pipe that has ended have had their turn.
+const TURN: Duration = Duration::from_millis(100);
 
 /// Who comes, and with what.
 #[derive(Debug, Clone)]
@@ -76,7 +77,8 @@ impl Hub {
         let mut present = Present { hub: self, session, reason: "connection lost" };
         let seat = self.connect(connect(session, kind, arrival));
         let (ended, rest) = {
-            let mut play = Play { hub: self, session, seat: &seat, face, term, size: first, drawn: None };
+            let mut play =
+                Play { hub: self, session, seat: &seat, face, term, size: first, drawn: None, pressed: false };
             let ended = play.run(&mut reader, &mut writer, &mut size).await;
             let mut rest = Vec::new();
             if ended != Ended::Cut {
@@ -138,6 +140,8 @@ struct Play<'a> {
     size: Size,
     /// When it was drawn last.
     drawn: Option<Time>,
+    /// A key was pressed since then.
+    pressed: bool,
 }
 
 impl Play<'_> {
@@ -149,21 +153,30 @@ impl Play<'_> {
     ) -> Ended {
         let mut out = Vec::new();
         let mut input = vec![0; READ_BYTES];
-        let mut stale = true;
+        let (mut stale, mut ended) = (true, false);
         loop {
+            if ended && !self.hub.is_behind(self.session) {
+                return self.input_ended(writer, &mut out).await;
+            }
             // While bytes wait for the reader nothing is taken or drawn: what comes is gathered, and bounded, in the seat.
             if out.is_empty() {
                 self.take_events(&mut out);
             }
             let due = if out.is_empty() { self.next_frame(stale) } else { None };
+            let due = if ended { Some(due.map_or(TURN, |due| due.min(TURN))) } else { due };
             if due.is_some_and(|wait| wait.is_zero()) {
                 self.face.draw(now(), &mut out);
-                (stale, self.drawn) = (false, Some(now()));
+                (stale, self.pressed) = (false, false);
+                // What showed nothing does not put the next frame off.
+                if !out.is_empty() {
+                    self.drawn = Some(now());
+                }
                 if let Some(reason) = self.seat.closed() {
                     return self.finish(writer, &out, &reason).await;
                 }
                 continue;
             }
+            let asked = Instant::now();
             let pause = async {
                 match due {
                     Some(wait) => tokio::time::sleep(wait).await,
@@ -171,11 +184,15 @@ impl Play<'_> {
                 }
             };
             tokio::select! {
-                read = reader.read(&mut input) => match read {
-                    Ok(0) => return self.input_ended(writer, &mut out).await,
+                read = reader.read(&mut input), if !ended => match read {
+                    Ok(0) => {
+                        // The last line of a file may lack its end. Lines that have to wait for their turn still get it.
+                        ended = true;
+                        self.typed(b"\n");
+                    }
                     Err(_) => return Ended::Cut,
                     Ok(count) => {
-                        stale = true;
+                        (stale, self.pressed) = (true, true);
                         if self.typed(input.get(..count).unwrap_or_default()) {
                             return Ended::Left;
                         }
@@ -191,7 +208,7 @@ impl Play<'_> {
                     self.face.resize(self.size);
                     stale = true;
                 }
-                () = pause => {}
+                () = pause => self.hub.pace().woke_late(asked.elapsed().saturating_sub(due.unwrap_or_default())),
             }
         }
     }
@@ -217,12 +234,13 @@ impl Play<'_> {
         }
     }
 
-    /// How long until the next frame; none if nothing asks for one.
+    /// How long until the next frame; none if nothing asks for one. Whoever presses keys sees them soon, however busy it is.
     fn next_frame(&self, stale: bool) -> Option<Duration> {
         let now = now();
-        let at = if stale { Some(self.drawn.map_or(now, |drawn| drawn.after(FRAME))) } else { None };
-        let at = [at, self.face.next_draw()].into_iter().flatten().min()?;
-        Some(at.since(now))
+        let asked = [stale.then_some(now), self.face.next_draw()].into_iter().flatten().min()?;
+        let between = if self.pressed { FRAME } else { self.hub.pace().frame() };
+        let earliest = self.drawn.map_or(Time(0), |drawn| drawn.after(between));
+        Some(asked.max(earliest).since(now))
     }
 
     /// Does what was typed. True when that was to go.

@@ -481,8 +481,6 @@ fn the_banner_the_bell_and_no_colours() {
     seat.show(&Event::Linked(true));
     assert!(!seat.rows()[0].contains("not connected"));
     assert!(!String::from_utf8_lossy(&seat.sent).contains("8;5;"), "no colours");
-    seat.theme("rainbow");
-    assert!(seat.screen().contains("only classic, dark, light, mono"), "{}", seat.screen());
 }
 
 #[test]

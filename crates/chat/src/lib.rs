@@ -69,5 +69,6 @@ pub use name::{BadName, Keys, Nick, RoomName};
 pub use outbox::{Outbox, Pressure};
 pub use record::{
     AccountRecord, Ban, BanKind, BanTarget, Bell, HistoryMode, Modes, Record, RecordKey, Role, RoomRecord, Settings,
+    THEMES,
 };
 pub use time::{Span, Time, parse_duration};

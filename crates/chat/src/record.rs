@@ -86,6 +86,9 @@ pub struct AccountRecord {
     pub settings: Settings,
 }
 
+/// The names of the themes; how they look is the faces' business.
+pub const THEMES: &[&str] = &["classic", "dark", "light", "mono"];
+
 /// What a person chose; the faces read it, the engine keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

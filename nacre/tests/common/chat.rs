@@ -23,7 +23,7 @@ impl Chat {
     #[track_caller]
     pub fn with(lines: &str) -> Self {
         let place = Scratch::new();
-        for name in ["host", "alice", "bob", "carol"] {
+        for name in ["host", "alice", "bob", "carol", "mallory"] {
             make_key(&place, name);
         }
         place.write("config", lines);
@@ -85,6 +85,19 @@ impl Chat {
         let mut screen = Screen::runs(&ssh, columns, rows);
         screen.sees(&format!("You are {name}"));
         screen
+    }
+
+    /// MiB of the server that are its own (proc(5), `RssAnon`).
+    pub fn memory(&self) -> f64 {
+        let pid = self.server.as_ref().unwrap().pid();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// What the server wrote so far.
+    pub fn log(&self) -> String {
+        self.server.as_ref().unwrap().err()
     }
 
     #[track_caller]

@@ -65,9 +65,20 @@ impl Screen {
         (cursor.row, cursor.col)
     }
 
+    /// Whether the program has taken the whole screen, as editors do.
+    pub fn is_full_screen(&self) -> bool {
+        self.emulator.active_screen_kind() == avt::ScreenKind::Alternate
+    }
+
     /// Presses keys.
     pub fn presses(&mut self, keys: &[u8]) {
         self.terminal.presses(keys);
+    }
+
+    /// Presses very many keys, as fast as they are taken, while what comes is read.
+    #[track_caller]
+    pub fn floods(&mut self, keys: &[u8]) {
+        self.terminal.floods(keys);
     }
 
     /// Types a line and Enter.
@@ -102,11 +113,19 @@ impl Screen {
         self.terminal.raw()
     }
 
-    /// Waits for the program's end; its exit code and what it left on the screen.
+    /// Waits for the program's end; its exit code and what it left on the screen, which is the one it found.
     #[track_caller]
-    pub fn ends(mut self) -> (u32, Vec<String>) {
+    pub fn ends(self) -> (u32, Vec<String>) {
+        self.ends_with(|_| {})
+    }
+
+    /// The same, after a look at all bytes that came.
+    #[track_caller]
+    pub fn ends_with(mut self, look: impl FnOnce(&[u8])) -> (u32, Vec<String>) {
         while self.terminal.read() {}
         self.emulator.feed(&self.terminal.text()[self.fed..]);
+        look(self.raw());
+        assert!(!self.is_full_screen(), "the terminal was not given back:\n{}", self.picture());
         let rows = self.rows();
         (self.terminal.ends(), rows)
     }

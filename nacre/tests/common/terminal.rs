@@ -74,8 +74,32 @@ impl Terminal {
         self.presses(format!("{line}\r").as_bytes());
     }
 
+    #[track_caller]
     pub fn presses(&mut self, keys: &[u8]) {
-        assert_eq!(rustix::io::write(self.master.as_ref().unwrap(), keys).unwrap(), keys.len());
+        // A terminal takes a few thousand bytes at once.
+        match keys.len() {
+            0..1024 => assert_eq!(rustix::io::write(self.master.as_ref().unwrap(), keys).unwrap(), keys.len()),
+            _ => self.floods(keys),
+        }
+    }
+
+    /// Presses very many keys, as fast as they are taken, while what comes is read.
+    #[track_caller]
+    pub fn floods(&mut self, mut keys: &[u8]) {
+        while !keys.is_empty() {
+            let master = self.master.as_ref().unwrap();
+            let mut fds = [PollFd::new(master, PollFlags::IN | PollFlags::OUT)];
+            let patience = Timespec::try_from(PATIENCE).unwrap();
+            assert!(poll(&mut fds, Some(&patience)).unwrap() > 0, "no key is taken; on the screen: {:?}", self.seen);
+            let ready = fds[0].revents();
+            if ready.contains(PollFlags::OUT) {
+                let count = rustix::io::write(master, &keys[..keys.len().min(1024)]).unwrap();
+                keys = &keys[count..];
+            }
+            if ready.contains(PollFlags::IN) {
+                assert!(self.read(), "the program ended; on the screen: {:?}", self.seen);
+            }
+        }
     }
 
     pub fn resize(&self, columns: u32, rows: u32) {

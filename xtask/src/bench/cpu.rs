@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The seconds that a process and the children it has waited for have computed, in user and in
 /// kernel mode (proc(5), fields 14 to 17 of `stat`).
-fn seconds(pid: u32) -> f64 {
+pub fn seconds(pid: u32) -> f64 {
     let ticks: u64 = (14..=17).filter_map(|number| field::<u64>(pid, number)).sum();
     ticks as f64 / rustix::param::clock_ticks_per_second() as f64
 }

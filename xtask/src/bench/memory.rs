@@ -82,7 +82,7 @@ pub fn most_during<T>(roots: [u32; 2], work: impl FnOnce() -> T) -> Result<(T, [
 }
 
 /// MiB of a process that are nobody else's and not a file's (proc(5), `RssAnon`).
-fn resident(pid: u32) -> f64 {
+pub fn resident(pid: u32) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok()).unwrap_or(0.0) / 1024.0

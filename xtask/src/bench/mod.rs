@@ -3,6 +3,7 @@
 
 mod bulk;
 mod chart;
+mod chat;
 mod connect;
 mod cpu;
 mod distance;
@@ -60,6 +61,7 @@ const MEASUREMENTS: &[(&str, &str, Measurement)] = &[
     ("handshakes", "key exchanges a second that a server does", handshakes::measure),
     ("memory", "memory of a server for each idle connection", memory::measure),
     ("machine", "as root, with processes for each connection: connect, memory, bulk", machine::measure),
+    ("chat", "a thousand members in one room: until the last one has a line, coming in, memory, search", chat::measure),
     ("echo", "from a keystroke to its echo, alone and beside bulk data", echo::measure),
 ];
 

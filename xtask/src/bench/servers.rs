@@ -8,8 +8,8 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -61,15 +61,20 @@ impl Drop for Server {
 impl Bench {
     /// Starts a server of that make; Nacre's for the running account.
     pub fn serve(&self, make: Make) -> Result<Server, String> {
-        self.start(make, &["--user-mode"])
+        self.start(make, &["serve", "--user-mode"], None)
     }
 
     /// Starts Nacre's server for the machine's accounts, with processes for each connection.
     pub fn serve_machine(&self) -> Result<Server, String> {
-        self.start(Make::Nacre, &[])
+        self.start(Make::Nacre, &["serve"], None)
     }
 
-    fn start(&self, make: Make, mode: &[&str]) -> Result<Server, String> {
+    /// Starts Nacre's chat; with `history`, the file of what was said before, which is moved there.
+    pub fn serve_chat(&self, history: Option<&Path>) -> Result<Server, String> {
+        self.start(Make::Nacre, &["chat", "serve"], history)
+    }
+
+    fn start(&self, make: Make, words: &[&str], history: Option<&Path>) -> Result<Server, String> {
         let problem = |error: std::io::Error| format!("the {} server: {error}", make.name());
         let listener = TcpListener::bind("127.0.0.1:0").map_err(problem)?;
         let port = listener.local_addr().map_err(problem)?.port();
@@ -84,7 +89,12 @@ impl Bench {
         let mut command = match make {
             Make::Nacre => {
                 let mut command = Command::new(&self.nacre);
-                command.arg("serve").args(mode).arg("--state").arg(folder.join("state"));
+                let state = folder.join("state");
+                if let Some(history) = history {
+                    let moved = fs::DirBuilder::new().mode(0o700).create(&state);
+                    moved.and_then(|()| fs::rename(history, state.join("chat.db"))).map_err(problem)?;
+                }
+                command.args(words).arg("--state").arg(state);
                 command
             }
             // sshd starts itself anew for each connection and wants to be called by its whole name.

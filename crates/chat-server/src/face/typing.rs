@@ -16,6 +16,10 @@ use unicode_segmentation::UnicodeSegmentation;
 const PROMPT: &str = "> ";
 const PROMPT_WIDTH: u16 = 2;
 
+/// Has the terminal say where a paste begins and ends, and no longer.
+const MARK_PASTES: &[u8] = b"\x1b[?2004h";
+const LEAVE_PASTES: &[u8] = b"\x1b[?2004l";
+
 /// Stands for a line feed in the draft.
 const RETURN: &str = "⏎";
 
@@ -34,6 +38,8 @@ pub struct Typing {
     stale: bool,
     /// Columns that the draft takes on the screen.
     drawn: u16,
+    /// The terminal was told to mark pastes.
+    marks_pastes: bool,
 }
 
 impl Typing {
@@ -49,6 +55,7 @@ impl Typing {
             out: Vec::new(),
             stale: true,
             drawn: 0,
+            marks_pastes: false,
         };
         face.resize(size);
         face
@@ -185,6 +192,10 @@ impl Face for Typing {
         if !self.stale && self.out.is_empty() {
             return;
         }
+        if !self.dumb && !self.marks_pastes {
+            out.extend_from_slice(MARK_PASTES);
+            self.marks_pastes = true;
+        }
         self.erase(out);
         out.append(&mut self.out);
         let (text, cursor, columns) = self.row();
@@ -198,6 +209,9 @@ impl Face for Typing {
 
     fn leave(&mut self, out: &mut Vec<u8>) {
         self.erase(out);
+        if std::mem::take(&mut self.marks_pastes) {
+            out.extend_from_slice(LEAVE_PASTES);
+        }
     }
 }
 
@@ -221,7 +235,7 @@ mod tests {
     fn drawn(face: &mut Typing) -> String {
         let mut out = Vec::new();
         face.draw(Time(0), &mut out);
-        String::from_utf8(out).unwrap()
+        String::from_utf8(out).unwrap().replace("\x1b[?2004h", "")
     }
 
     fn notice(text: &str) -> Event {
@@ -269,6 +283,14 @@ mod tests {
         assert_eq!(type_in(&mut face("xterm"), b"\x04"), [Asked::End]);
         assert_eq!(type_in(&mut face("xterm"), b"\x03"), [Asked::End]);
         assert_eq!(type_in(&mut face("xterm"), b" \r"), []);
+    }
+
+    #[test]
+    fn pastes_are_marked_while_the_face_is_there() {
+        let (mut face, mut out) = (face("xterm"), Vec::new());
+        face.draw(Time(0), &mut out);
+        face.leave(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "\x1b[?2004h\r\x1b[K> \r\x1b[K\x1b[?2004l");
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// Asks; the answer comes on the store's thread.
-    pub(crate) fn ask(&self, what: StoreRequest, done: impl FnOnce(StoreAnswer) + Send + 'static) {
+    pub fn ask(&self, what: StoreRequest, done: impl FnOnce(StoreAnswer) + Send + 'static) {
         if let Err(mpsc::SendError(Job::Ask { done, .. })) = self.jobs.send(Job::Ask { what, done: Box::new(done) }) {
             done(StoreAnswer::Failed(Arc::from("the store has stopped")));
         }

@@ -3,7 +3,7 @@
 
 use super::parse::{Arguments, BadUse};
 use super::{BanOrder, Command, KeyOrder, Past};
-use crate::record::{Bell, Role};
+use crate::record::{Bell, Role, THEMES};
 use crate::time::parse_duration;
 use std::sync::Arc;
 
@@ -201,7 +201,11 @@ pub const TABLE: &[Entry] = &[
             Some(word) => Ok(Command::Bell(Some(Bell::from_word(&word).ok_or(BadUse)?))),
         },
     ),
-    entry("theme", &[], "[name]", "Show or choose how it looks.", &[Text], |a| Ok(Command::Theme(a.optional()))),
+    entry("theme", &[], "[classic | dark | light | mono]", "Show or choose how it looks.", &[Word(THEMES)], |a| {
+        let name = a.optional();
+        let known = name.as_ref().is_none_or(|name| THEMES.contains(&&**name));
+        if known { Ok(Command::Theme(name)) } else { Err(BadUse) }
+    }),
     entry("zone", &["timezone", "tz"], "[+1:00]", "Show or choose your time zone, as hours from UTC.", &[Text], |a| {
         match a.optional() {
             None => Ok(Command::Zone(None)),

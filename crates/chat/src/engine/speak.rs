@@ -45,6 +45,11 @@ impl Engine {
         self.audit(session, "flood", "-", "");
     }
 
+    /// Whether lines of a session wait for their turn.
+    pub fn is_behind(&self, session: SessionId) -> bool {
+        self.state.sessions.get(&session).is_some_and(|who| !who.late.is_empty())
+    }
+
     /// The lines whose turn has come.
     pub(super) fn say_what_was_late(&mut self) {
         while let Some((due, session)) = self.state.late.first().copied().filter(|(due, _)| *due <= self.now) {

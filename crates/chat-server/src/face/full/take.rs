@@ -3,7 +3,7 @@
 use super::Full;
 use super::item::{Fate, Item, Note, Said, Traffic};
 use super::shape::is_named;
-use super::theme::{Look, Skin};
+use super::theme::Look;
 use nacre_chat::render::{View, plain};
 use nacre_chat::{Author, Event, Leaving, Line, LineId, LineKind, Pair, Place, RoomName, Settings, Standing, Time};
 use std::sync::Arc;
@@ -70,10 +70,6 @@ impl Full {
     }
 
     fn choose(&mut self, settings: &Settings) {
-        if Skin::named(&settings.theme).is_none() {
-            let names = Skin::ALL.map(Skin::name).join(", ");
-            self.warn(&format!("There is no theme of that name, only {names}"));
-        }
         self.look = Look::chosen(settings, self.colours);
         self.settings = settings.clone();
         self.stale.all();

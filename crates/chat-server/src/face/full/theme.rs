@@ -26,22 +26,15 @@ pub(super) enum Skin {
 }
 
 impl Skin {
-    /// All of them, in the order they are told to who asks for another.
-    pub const ALL: [Self; 4] = [Self::Classic, Self::Dark, Self::Light, Self::Mono];
-
-    /// What `/theme` calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Classic => "classic",
-            Self::Dark => "dark",
-            Self::Light => "light",
-            Self::Mono => "mono",
-        }
-    }
-
-    /// The reverse of [`Skin::name`].
+    /// What `/theme` calls so.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|skin| skin.name() == name)
+        match name {
+            "classic" => Some(Self::Classic),
+            "dark" => Some(Self::Dark),
+            "light" => Some(Self::Light),
+            "mono" => Some(Self::Mono),
+            _ => None,
+        }
     }
 
     /// Its styles.
@@ -208,3 +201,13 @@ const LIGHT: Theme = Theme {
         Color::Indexed(58),
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_theme_that_can_be_chosen_is_there() {
+        assert!(nacre_chat::THEMES.iter().all(|name| Skin::named(name).is_some()));
+    }
+}

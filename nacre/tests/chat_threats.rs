@@ -1,0 +1,202 @@
+//! Threat rows of what people type, on real terminals with OpenSSH's client: what one sends never drives, spoofs, stalls
+//! or floods another one's terminal.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "common/chat.rs"]
+mod chats;
+mod common;
+#[path = "common/lab.rs"]
+mod programs;
+#[path = "common/screen.rs"]
+mod screen;
+#[path = "common/serve.rs"]
+mod serve;
+#[path = "common/terminal.rs"]
+mod terminal;
+
+use chats::Chat;
+use programs::Running;
+use std::time::{Duration, Instant};
+
+/// A program as this person, which may send any text.
+fn program_of(chat: &Chat, name: &str) -> Running {
+    let program = Running::start(chat.ssh(name).args(["-s", &format!("{name}@127.0.0.1"), "chat-json"]));
+    program.hears("\"event\":\"welcome\"");
+    program
+}
+
+/// A text as JSON has it, every character by its number.
+fn json(text: &str) -> String {
+    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
+fn says(text: &str) -> String {
+    format!("{{\"do\":\"say\",\"to\":\"#lobby\",\"text\":\"{}\"}}", json(text))
+}
+
+fn types(text: &str) -> String {
+    format!("{{\"do\":\"type\",\"text\":\"{}\"}}", json(text))
+}
+
+/// What drives terminals, in 300 forms: titles, clipboard, links, questions whose answers come back as typing, colours,
+/// screens, bells, and the same by C1 characters and without an end.
+fn sequences() -> Vec<String> {
+    let bodies = [
+        "]0;evil", "]52;c;ZXZpbA==", "]8;;http://evil", "[2J", "[6n", "[c", "P$qm", "[?1049l", "[31m", "_Gevil", "^evil",
+        "c", "#8", "[21t", "]4;1;?",
+    ];
+    let starts = ["\x1b", "\u{9b}", "\u{9d}", "\u{90}"];
+    let ends = ["", "\x07", "\x1b\\", "\u{9c}", "\r"];
+    let all = bodies.iter().flat_map(|body| starts.map(|start| (start, *body)));
+    all.flat_map(|(start, body)| ends.map(|end| format!("{start}{body}{end}"))).collect()
+}
+
+/// What a terminal got beside the full screen's own sequences.
+fn beside_our_own(raw: &[u8]) -> String {
+    let text = std::str::from_utf8(raw).expect("whole characters");
+    let mut rest = String::new();
+    let mut pieces = text.split('\x1b');
+    rest.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let own = piece.strip_prefix('[').and_then(|sequence| {
+            let end = sequence.find(|c: char| !c.is_ascii_digit() && !matches!(c, ';' | '?'))?;
+            let (parameters, last) = (&sequence[..end], &sequence[end..=end]);
+            let ours = match last {
+                "H" | "K" | "m" => !parameters.contains('?'),
+                "h" | "l" => matches!(parameters, "?1049" | "?7" | "?2004" | "?2026" | "?25"),
+                _ => false,
+            };
+            ours.then(|| &sequence[end + 1..])
+        });
+        rest.push_str(own.unwrap_or_else(|| panic!("not one of ours: {piece:?}")));
+    }
+    rest
+}
+
+#[test]
+fn u01_u03_nothing_that_others_set_or_say_drives_a_terminal() {
+    let chat = Chat::start();
+    let mut alice = chat.sits("alice", 80, 24);
+    let mut mallory = program_of(&chat, "mallory");
+    let all = sequences();
+    assert_eq!(all.len(), 300);
+    for (number, some) in all.chunks(75).enumerate() {
+        mallory.say(&says(&format!("{}\nround {number}", some.join("\n"))));
+        alice.sees(&format!("round {number}"));
+    }
+    let evil = "\x1b]0;evil\x07\u{9b}2J";
+    for order in ["/me", "/away", "/join #evil", "/topic", "/nick", "/pm alice", "/part #evil", "/nosuch", "/whois"] {
+        mallory.say(&types(&format!("{order} {evil}x")));
+    }
+    mallory.say(&types("/pm alice that was all"));
+    alice.sees("that was all");
+    // Terminal type, variables and the login name are text of others as well.
+    let mut eve = chat.ssh("bob");
+    eve.env("TERM", evil).env("CHAT_SINCE", evil).args(["-tt", "-o", "SendEnv=CHAT_SINCE", "-l", "bo\x1b]0;b\x07", "127.0.0.1"]);
+    let mut eve = Running::start(&mut eve);
+    eve.hears("You are ");
+    eve.say("I am here\r");
+    alice.sees("I am here");
+    alice.presses(b"/names\r");
+    alice.sees("3 ");
+    let beside = beside_our_own(alice.raw());
+    let bad: Vec<char> = beside.chars().filter(|c| c.is_control()).collect();
+    assert_eq!(bad, []);
+}
+
+#[test]
+fn u04_nobody_speaks_as_somebody_else() {
+    let chat = Chat::start();
+    let mut alice = chat.sits("alice", 80, 24);
+    let mut mallory = program_of(&chat, "mallory");
+    let table = [
+        ("a\r[00:00:00] alice: fake", "mallory: a"),
+        ("b\u{202e}olleh\u{202c}", "mallory: bolleh"),
+        ("c\u{2066}\u{200b}\u{feff}\u{2069}d", "mallory: cd"),
+        ("e\u{0}\u{8}\u{7f}f", "mallory: ef"),
+        ("   spaced   ", "mallory: spaced"),
+    ];
+    for (said, shown) in table {
+        mallory.say(&says(said));
+        alice.shows(shown, |rows| rows.iter().any(|row| row.ends_with(shown)));
+    }
+    mallory.say(&says(&format!("z{}y", "\u{301}".repeat(1000))));
+    alice.shows("few marks", |rows| rows.iter().any(|row| row.contains("mallory: z") && row.ends_with('y')));
+    // No further row or line begins where one of somebody else would.
+    for row in alice.rows() {
+        assert!(!row.contains("│ [00:00:00] alice"), "{}", alice.picture());
+    }
+    mallory.say(&types("/nick \u{430}lice"));
+    mallory.hears("\"event\":\"problem\"");
+}
+
+#[test]
+fn u05_who_never_reads_costs_nobody_anything() {
+    let chat = Chat::start();
+    let mut alice = chat.sits("alice", 80, 24);
+    let mut mallory = program_of(&chat, "mallory");
+    for number in 0..5 {
+        mallory.say(&says(&format!("{number} {}", "long ".repeat(800))));
+    }
+    alice.sees("4 long");
+    let deaf: Vec<Running> = (0..10)
+        .map(|_| {
+            let mut deaf = chat.comes("carol", &[]);
+            serve::send(deaf.pid(), "STOP");
+            deaf.say(&"/history 500\n".repeat(20));
+            deaf
+        })
+        .collect();
+    let mut bob = chat.comes("bob", &[]);
+    for number in 0..10 {
+        let start = Instant::now();
+        bob.say(&format!("line {number}"));
+        alice.sees(&format!("bob: line {number}"));
+        assert!(start.elapsed() < Duration::from_secs(5), "line {number} took {:?}", start.elapsed());
+    }
+    let memory = chat.memory();
+    assert!(memory < 100.0, "{memory} MiB");
+    for deaf in &deaf {
+        serve::send(deaf.pid(), "KILL");
+    }
+    alice.types("/list");
+    alice.shows("nobody but who is there", |rows| rows.iter().any(|row| row.contains("Online") && !row.contains("carol")));
+}
+
+#[test]
+fn u07_a_login_name_forges_no_line_of_the_log() {
+    let chat = Chat::start();
+    let forged = "x\nAccepted publickey for root";
+    let mut eve = chat.ssh("bob");
+    eve.args(["-T", "-l", forged, "127.0.0.1"]);
+    let eve = Running::start(&mut eve);
+    eve.hears("You are ");
+    let alice = chat.comes("alice", &[]);
+    drop((eve, alice));
+    let log = chat.log();
+    assert!(log.lines().all(|line| !line.starts_with("Accepted publickey for root")), "{log}");
+}
+
+#[test]
+fn u08_endless_sequences_resizes_and_pastes_disturb_nobody() {
+    let chat = Chat::start();
+    let mut alice = chat.sits("alice", 80, 24);
+    let mut bob = chat.comes("bob", &[]);
+    let mut mallory = chat.sits("mallory", 80, 24);
+    mallory.floods(&[b"\x1b[", "1;".repeat(500_000).as_bytes(), b"A"].concat());
+    for round in 0..1000 {
+        mallory.resizes(40 + round % 60, 10 + round % 20);
+    }
+    mallory.resizes(80, 24);
+    mallory.floods(&[b"\x1b[200~".as_slice(), &b"x\n".repeat(5_000_000), b"\x1b[201~"].concat());
+    bob.say("still here");
+    alice.sees("bob: still here");
+    mallory.sees("bob: still here");
+    mallory.sees("Not taken: more than");
+    // A character in pieces is one.
+    for byte in "é👩\u{200d}🔬\r".bytes() {
+        mallory.presses(&[byte]);
+    }
+    bob.hears("mallory: é👩\u{200d}🔬");
+    assert!(chat.memory() < 100.0, "{} MiB", chat.memory());
+}
