@@ -14,23 +14,9 @@ mod serve;
 mod terminal;
 
 use chats::Chat;
-use common::program;
 use programs::Running;
 use screen::Screen;
 use serve::finish;
-use std::process::Command;
-
-/// Dropbear's client as Alice.
-fn dropbear(chat: &Chat) -> Command {
-    let key = chat.place.path("alice.db");
-    let convert = ["openssh", "dropbear"];
-    let done = finish(program("dropbearconvert").args(convert).arg(chat.place.path("alice")).arg(&key), b"");
-    assert_eq!(done.code, 0, "{}", done.err);
-    let mut client = program("dbclient");
-    client.env("HOME", chat.place.root()).env("TERM", "xterm").args(["-y", "-y", "-p", &chat.port.to_string(), "-i"]);
-    client.arg(key);
-    client
-}
 
 #[test]
 fn a_half_typed_line_on_a_dumb_terminal_outlives_what_comes_and_gets_no_sequence() {
@@ -79,7 +65,7 @@ fn plain_goes_on_in_lines_with_the_terminal_as_it_was() {
     // A paste of more than one message holds is refused as a whole, and said so.
     let lines: String = (1..=1000).map(|number| format!("line {number}\n")).collect();
     alice.presses(format!("\x1b[200~{lines}\x1b[201~\r").as_bytes());
-    alice.sees("one message has at most 4096 bytes");
+    alice.sees("one message has at most 4096");
     alice.presses(b"\x03");
     bob.say("last");
     alice.sees("bob: last");
@@ -90,7 +76,7 @@ fn plain_goes_on_in_lines_with_the_terminal_as_it_was() {
 fn dropbear_with_a_terminal_has_the_full_screen() {
     let chat = Chat::start();
     let mut bob = chat.comes("bob", &[]);
-    let mut alice = Screen::runs(dropbear(&chat).args(["-t", "alice@127.0.0.1"]), 80, 24);
+    let mut alice = Screen::runs(chat.dropbear("alice").args(["-t", "alice@127.0.0.1"]), 80, 24);
     alice.sees("You are alice");
     assert!(alice.is_full_screen());
     bob.hears("alice joined");
@@ -110,7 +96,7 @@ fn dropbear_with_a_terminal_has_the_full_screen() {
 fn dropbear_without_a_terminal_has_lines() {
     let chat = Chat::start();
     let bob = chat.comes("bob", &[]);
-    let mut alice = Running::start(dropbear(&chat).args(["-T", "alice@127.0.0.1"]));
+    let mut alice = Running::start(chat.dropbear("alice").args(["-T", "alice@127.0.0.1"]));
     alice.hears("You are alice\n");
     alice.say("hello from a pipe");
     bob.hears("alice: hello from a pipe");

@@ -25,9 +25,11 @@ fn program_of(chat: &Chat, name: &str) -> Running {
     program
 }
 
-/// A text as JSON has it, every character by its number.
+/// A text as JSON has it, all but letters, digits and spaces by their numbers.
 fn json(text: &str) -> String {
-    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == ' ';
+    let units = |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+    text.chars().map(|c| if plain(c) { c.to_string() } else { units(c) }).collect()
 }
 
 fn says(text: &str) -> String {
@@ -42,8 +44,21 @@ fn types(text: &str) -> String {
 /// screens, bells, and the same by C1 characters and without an end.
 fn sequences() -> Vec<String> {
     let bodies = [
-        "]0;evil", "]52;c;ZXZpbA==", "]8;;http://evil", "[2J", "[6n", "[c", "P$qm", "[?1049l", "[31m", "_Gevil", "^evil",
-        "c", "#8", "[21t", "]4;1;?",
+        "]0;evil",
+        "]52;c;ZXZpbA==",
+        "]8;;http://evil",
+        "[2J",
+        "[6n",
+        "[c",
+        "P$qm",
+        "[?1049l",
+        "[31m",
+        "_Gevil",
+        "^evil",
+        "c",
+        "#8",
+        "[21t",
+        "]4;1;?",
     ];
     let starts = ["\x1b", "\u{9b}", "\u{9d}", "\u{90}"];
     let ends = ["", "\x07", "\x1b\\", "\u{9c}", "\r"];
@@ -89,19 +104,28 @@ fn u01_u03_nothing_that_others_set_or_say_drives_a_terminal() {
         mallory.say(&types(&format!("{order} {evil}x")));
     }
     mallory.say(&types("/pm alice that was all"));
+    // In a private talk of its own.
+    alice.sees(" 2 mallory 2!");
+    alice.presses(b"\x1b2");
     alice.sees("that was all");
+    alice.presses(b"\x1b1");
+    alice.loses("that was all");
     // Terminal type, variables and the login name are text of others as well.
     let mut eve = chat.ssh("bob");
-    eve.env("TERM", evil).env("CHAT_SINCE", evil).args(["-tt", "-o", "SendEnv=CHAT_SINCE", "-l", "bo\x1b]0;b\x07", "127.0.0.1"]);
-    let mut eve = Running::start(&mut eve);
-    eve.hears("You are ");
+    eve.env("TERM", evil).env("CHAT_SINCE", evil);
+    let mut eve = Running::start(eve.args(["-tt", "-o", "SendEnv=CHAT_SINCE", "bob@127.0.0.1"]));
+    eve.hears("#lobby");
     eve.say("I am here\r");
-    alice.sees("I am here");
-    alice.presses(b"/names\r");
-    alice.sees("3 ");
+    alice.sees("bob: I am here");
+    let login = "ca\x1b]0;c\x07\u{9b}2Jrol";
+    let mut carol = Running::start(chat.dropbear("carol").args(["-T", "-l", login, "127.0.0.1"]));
+    carol.hears("You are ");
+    carol.say("I am here too");
+    alice.sees("I am here too");
     let beside = beside_our_own(alice.raw());
     let bad: Vec<char> = beside.chars().filter(|c| c.is_control()).collect();
-    assert_eq!(bad, []);
+    // Two private messages ring.
+    assert_eq!(bad, ['\x07', '\x07']);
 }
 
 #[test]
@@ -120,8 +144,10 @@ fn u04_nobody_speaks_as_somebody_else() {
         mallory.say(&says(said));
         alice.shows(shown, |rows| rows.iter().any(|row| row.ends_with(shown)));
     }
-    mallory.say(&says(&format!("z{}y", "\u{301}".repeat(1000))));
-    alice.shows("few marks", |rows| rows.iter().any(|row| row.contains("mallory: z") && row.ends_with('y')));
+    // Five at once is what one session may say.
+    let mut again = program_of(&chat, "mallory");
+    again.say(&says(&format!("x{}y", "\u{323}".repeat(300))));
+    alice.shows("few marks", |rows| rows.iter().any(|row| row.contains("mallory: x") && row.ends_with('y')));
     // No further row or line begins where one of somebody else would.
     for row in alice.rows() {
         assert!(!row.contains("│ [00:00:00] alice"), "{}", alice.picture());
@@ -136,9 +162,9 @@ fn u05_who_never_reads_costs_nobody_anything() {
     let mut alice = chat.sits("alice", 80, 24);
     let mut mallory = program_of(&chat, "mallory");
     for number in 0..5 {
-        mallory.say(&says(&format!("{number} {}", "long ".repeat(800))));
+        mallory.say(&says(&format!("{} end {number}", "long ".repeat(800))));
     }
-    alice.sees("4 long");
+    alice.sees("end 4");
     let deaf: Vec<Running> = (0..10)
         .map(|_| {
             let mut deaf = chat.comes("carol", &[]);
@@ -160,16 +186,17 @@ fn u05_who_never_reads_costs_nobody_anything() {
         serve::send(deaf.pid(), "KILL");
     }
     alice.types("/list");
-    alice.shows("nobody but who is there", |rows| rows.iter().any(|row| row.contains("Online") && !row.contains("carol")));
+    alice.shows("nobody but who is there", |rows| {
+        rows.iter().any(|row| row.contains("Online") && !row.contains("carol"))
+    });
 }
 
 #[test]
 fn u07_a_login_name_forges_no_line_of_the_log() {
     let chat = Chat::start();
     let forged = "x\nAccepted publickey for root";
-    let mut eve = chat.ssh("bob");
-    eve.args(["-T", "-l", forged, "127.0.0.1"]);
-    let eve = Running::start(&mut eve);
+    // OpenSSH's client refuses such a name itself.
+    let eve = Running::start(chat.dropbear("bob").args(["-T", "-l", forged, "127.0.0.1"]));
     eve.hears("You are ");
     let alice = chat.comes("alice", &[]);
     drop((eve, alice));

@@ -69,6 +69,18 @@ impl Chat {
         ssh
     }
 
+    /// Dropbear's client as this person, without destination.
+    pub fn dropbear(&self, key: &str) -> Command {
+        let converted = self.place.path(&format!("{key}.dropbear"));
+        let mut convert = program("dropbearconvert");
+        let done = finish(convert.args(["openssh", "dropbear"]).arg(self.place.path(key)).arg(&converted), b"");
+        assert_eq!(done.code, 0, "{}", done.err);
+        let mut client = program("dbclient");
+        client.env("HOME", self.place.root()).env("TERM", "xterm").args(["-y", "-y", "-p", &self.port.to_string()]);
+        client.arg("-i").arg(converted);
+        client
+    }
+
     /// Somebody comes in, with lines.
     #[track_caller]
     pub fn comes(&self, nick: &str, more: &[&str]) -> Running {

@@ -33,7 +33,8 @@ impl Screen {
             if good(&self.rows()) {
                 return;
             }
-            assert!(Instant::now() < end && self.terminal.read(), "{what} is not on the screen:\n{}", self.picture());
+            let more = Instant::now() < end && self.terminal.has_news() && self.terminal.read();
+            assert!(more, "{what} is not on the screen:\n{}", self.picture());
         }
     }
 
@@ -63,6 +64,16 @@ impl Screen {
     pub fn cursor(&self) -> (usize, usize) {
         let cursor = self.emulator.cursor();
         (cursor.row, cursor.col)
+    }
+
+    /// Waits until these bytes came.
+    #[track_caller]
+    pub fn receives(&mut self, bytes: &[u8]) {
+        let end = Instant::now() + PATIENCE;
+        while !self.raw().windows(bytes.len()).any(|window| window == bytes) {
+            let more = Instant::now() < end && self.terminal.has_news() && self.terminal.read();
+            assert!(more, "{} did not come:\n{}", String::from_utf8_lossy(bytes), self.picture());
+        }
     }
 
     /// Whether the program has taken the whole screen, as editors do.
@@ -111,6 +122,12 @@ impl Screen {
     /// All bytes that came.
     pub fn raw(&self) -> &[u8] {
         self.terminal.raw()
+    }
+
+    /// Waits for the end of a program that was cut off: it says so by its exit code.
+    #[track_caller]
+    pub fn ends_cut(self) {
+        assert_eq!(self.terminal.ends(), 255);
     }
 
     /// Waits for the program's end; its exit code and what it left on the screen, which is the one it found.

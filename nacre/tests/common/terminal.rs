@@ -140,12 +140,17 @@ impl Terminal {
         &self.seen
     }
 
+    /// Waits for something to come, or for the end; false if neither comes.
+    pub fn has_news(&self) -> bool {
+        let Some(master) = &self.master else { return true };
+        let patience = Timespec::try_from(PATIENCE).unwrap();
+        poll(&mut [PollFd::new(master, PollFlags::IN)], Some(&patience)).unwrap() > 0
+    }
+
     /// Reads what has come, waiting for something to come; false at the end.
     pub fn read(&mut self) -> bool {
+        assert!(self.has_news(), "silence; on the screen: {:?}", self.seen);
         let Some(master) = &self.master else { return false };
-        let mut fds = [PollFd::new(master, PollFlags::IN)];
-        let patience = Timespec::try_from(PATIENCE).unwrap();
-        assert!(poll(&mut fds, Some(&patience)).unwrap() > 0, "silence; on the screen: {:?}", self.seen);
         let mut chunk = [0; 4096];
         match rustix::io::read(master, &mut chunk) {
             Ok(0) | Err(rustix::io::Errno::IO) => false,

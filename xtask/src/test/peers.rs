@@ -28,6 +28,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "curl", package: "curl", peer: "curl" },
     Program { name: "rsync", package: "rsync", peer: "rsync" },
     Program { name: "ansible", package: "ansible-core", peer: "ansible" },
+    Program { name: "tmux", package: "tmux", peer: "tmux" },
     Program { name: "ip", package: "iproute2", peer: "openssh" },
     Program { name: "make", package: "make", peer: "openssh" },
     Program { name: "tshark", package: "tshark", peer: "tshark" },

@@ -156,22 +156,22 @@ impl Full {
         }
         if std::mem::take(&mut self.stale.prompt) {
             let lines = prompt.lines(self.draft.text(), layout.prompt);
-            self.screen.prompt = shared::paint(self.size.columns, &lines, colours);
+            self.screen.prompt = shared::paint(self.size.columns, lines, colours);
         }
         if !std::mem::take(&mut self.stale.bars) {
             return;
         }
         let title = bars::title(self.panes.current(), self.linked, &look);
-        self.screen.title = shared::paint(self.size.columns, &[title], colours);
+        self.screen.title = shared::paint(self.size.columns, vec![title], colours);
         let nick = self.you.as_ref().map_or("", |you| &*you.nick);
         let hint = self.hint.as_ref().map(|(text, alarm)| (text.as_str(), *alarm));
         let status = bars::Status { nick, away: self.away, hint, narrow: layout.side == 0 };
         let status = bars::status(&status, &self.menu, &self.panes, &look);
-        self.screen.status = shared::paint(self.size.columns, &[status], colours);
+        self.screen.status = shared::paint(self.size.columns, vec![status], colours);
         if layout.side > 0 {
             let rows = side::rows(&self.panes, &look, layout.side - 2, usize::from(layout.height));
-            let rows: Vec<Line<'_>> = rows.into_iter().map(|row| bordered(row, layout.side, &look)).collect();
-            self.screen.side = shared::paint(layout.side, &rows, colours);
+            let rows = rows.into_iter().map(|row| bordered(row, layout.side, &look)).collect();
+            self.screen.side = shared::paint(layout.side, rows, colours);
         }
     }
 
@@ -184,9 +184,8 @@ impl Full {
         let text = self.panes.current().map(|pane| pane.visible(height, &rows)).unwrap_or_default();
         // A short past stands at the bottom, beside where one types.
         let empty = height - text.len();
-        let Screen { side, title, status, prompt: typed, .. } = &mut self.screen;
-        let (side, title, status, typed) =
-            (std::mem::take(side), std::mem::take(title), std::mem::take(status), std::mem::take(typed));
+        let Screen { side, title, status, prompt: typed, .. } = &self.screen;
+        let (side, title, status, typed) = (Arc::clone(side), Arc::clone(title), Arc::clone(status), Arc::clone(typed));
         let nothing = Row { hash: 0, bytes: &[] };
         let across = |left| Whole { left, right: nothing, column: 0 };
         let body = (0..height).map(|number| {
@@ -203,8 +202,6 @@ impl Full {
         let (row, column) = prompt.cursor(layout.prompt);
         let cursor = (layout.top + layout.height + 1 + row, column);
         self.screen.show(above.chain(body).chain(below).chain(draft), cursor, out);
-        (self.screen.side, self.screen.title) = (side, title);
-        (self.screen.status, self.screen.prompt) = (status, typed);
     }
 }
 
@@ -214,6 +211,12 @@ fn bordered(row: Line<'static>, width: u16, look: &Look) -> Line<'static> {
     let mut spans = Vec::new();
     let mut used = 0;
     for span in row.spans {
+        let length = u16::try_from(span.content.len()).unwrap_or(u16::MAX);
+        if span.content.is_ascii() && length <= room - used {
+            used += length;
+            spans.push(span);
+            continue;
+        }
         let mut text = String::new();
         for symbol in unicode_segmentation::UnicodeSegmentation::graphemes(&*span.content, true) {
             let width = width_of_glyph(symbol);

@@ -3,6 +3,7 @@
 
 use super::brush::{Painted, Row};
 use std::io::Write as _;
+use std::sync::Arc;
 
 /// Takes the terminal: another screen, no wrapping of long rows, pastes marked, all in the default style.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?7l\x1b[?2004h\x1b[m";
@@ -48,10 +49,10 @@ pub(super) struct Screen {
     shown: Vec<u64>,
     entered: bool,
     /// What the bars and lists were painted to last.
-    pub side: Painted,
-    pub title: Painted,
-    pub status: Painted,
-    pub prompt: Painted,
+    pub side: Arc<Painted>,
+    pub title: Arc<Painted>,
+    pub status: Arc<Painted>,
+    pub prompt: Arc<Painted>,
     /// For which layout.
     pub painted_for: Option<Layout>,
     /// Where the cursor was put.

@@ -9,11 +9,15 @@ use ratatui::text::Line;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Bytes of rows that are kept young; as many old ones are kept.
 const KEPT_BYTES: usize = 1024 * 1024;
 /// Items that are kept young; as many old ones are kept.
 const KEPT_ITEMS: usize = 2048;
+
+/// Bars and lists that are kept.
+const KEPT_BARS: usize = 256;
 
 thread_local! {
     static SHARED: RefCell<Shared> = RefCell::default();
@@ -26,6 +30,7 @@ struct Shared {
     young: HashMap<Key, Rc<Painted>>,
     young_bytes: usize,
     old: HashMap<Key, Rc<Painted>>,
+    bars: HashMap<(u16, bool, Vec<Line<'static>>), Arc<Painted>>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -40,9 +45,15 @@ pub(super) fn rows(item: &Item, width: u16, look: &Look) -> Rc<Painted> {
     SHARED.with_borrow_mut(|shared| shared.rows(Key { item: item.clone(), width, look: *look }))
 }
 
-/// Rows that are one member's alone.
-pub(super) fn paint(width: u16, lines: &[Line<'_>], colours: bool) -> Painted {
-    SHARED.with_borrow_mut(|shared| shared.brush.paint(width, lines, colours))
+/// Rows of bars and lists: in a crowd many members have the same ones.
+pub(super) fn paint(width: u16, lines: Vec<Line<'static>>, colours: bool) -> Arc<Painted> {
+    SHARED.with_borrow_mut(|Shared { bars, brush, .. }| {
+        if bars.len() >= KEPT_BARS {
+            bars.clear();
+        }
+        let painted = bars.entry((width, colours, lines));
+        Arc::clone(painted.or_insert_with_key(|(_, _, lines)| Arc::new(brush.paint(width, lines, colours))))
+    })
 }
 
 impl Shared {
