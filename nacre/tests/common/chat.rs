@@ -101,7 +101,7 @@ impl Chat {
 
     /// MiB of the server that are its own (proc(5), `RssAnon`).
     pub fn memory(&self) -> f64 {
-        let pid = self.server.as_ref().unwrap().pid();
+        let pid = self.server.as_ref().unwrap().id();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
