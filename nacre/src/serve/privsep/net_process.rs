@@ -6,11 +6,11 @@ use crate::serve::Nobody;
 use crate::serve::listener::drive;
 use crate::serve::log;
 use nacre_crypto::AwsLc;
-use nacre_net::StdioStream;
 use nacre_net::privsep::{
     AsyncMessageSocket, ConnectionSettings, EndedHow, FromMonitor, MAX_MESSAGE, RemoteAuthority, RemoteLink, ToMonitor,
 };
 use nacre_net::server::ServerOwner;
+use nacre_net::{Ended, StdioStream};
 use nacre_proto::Connection;
 use nacre_sys::account::Credentials;
 use nacre_sys::become_account::become_account;
@@ -20,6 +20,7 @@ use nacre_sys::sandbox::Confinement;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -125,17 +126,9 @@ async fn serve<S>(stream: S, settings: ConnectionSettings, link: Arc<RemoteLink>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let provider = Arc::new(AwsLc::new(settings.required_rsa_bits));
-    let connection = match Connection::server(Instant::now(), settings.server_config(provider)) {
-        Ok(connection) => connection,
-        Err(error) => return Err(io::Error::other(error.to_string())),
-    };
-    let authority = Box::new(RemoteAuthority::new(link.clone()));
-    let span = tracing::Span::none();
-    let owner = ServerOwner::new(authority, Box::new(Nobody), settings.announced(), link.orders(), span);
     let (stream, activity) = Noted::new(stream);
     let ended = tokio::select! {
-        ended = Box::pin(drive(stream, connection, owner)) => ended,
+        ended = life(stream, settings, &link)? => ended,
         never = activity.rest() => never,
         // Without the monitor nothing can be decided any more.
         error = link.listen() => return Err(error),
@@ -147,4 +140,24 @@ where
         received: ended.received,
         sent: ended.sent,
     })
+}
+
+/// The connection, before its first byte. A function of its own, whose part of the stack is free again when the connection
+/// begins to work.
+#[inline(never)]
+fn life<S>(
+    stream: S,
+    settings: ConnectionSettings,
+    link: &Arc<RemoteLink>,
+) -> io::Result<Pin<Box<impl Future<Output = Ended>>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let provider = Arc::new(AwsLc::new(settings.required_rsa_bits));
+    let connection = Connection::server(Instant::now(), settings.server_config(provider));
+    let connection = connection.map_err(|error| io::Error::other(error.to_string()))?;
+    let authority = Box::new(RemoteAuthority::new(Arc::clone(link)));
+    let span = tracing::Span::none();
+    let owner = ServerOwner::new(authority, Box::new(Nobody), settings.announced(), link.orders(), span);
+    Ok(Box::pin(drive(stream, connection, owner)))
 }
