@@ -134,7 +134,7 @@ fn without_a_server_it_reads_and_says_so_of_the_rest() {
     let mut alice = chat.comes("alice", &[]);
     alice.say("before the end");
     alice.hears("alice: before the end");
-    let socket = chat.place.path("state/chat.sock");
+    let socket = chat.socket().replace("join.sock", "chat.sock");
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     // One folder has one server.
     let mut second = nacre();

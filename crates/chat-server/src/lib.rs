@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod face;
 mod hub;
+pub mod join;
 mod json_text;
 #[cfg(feature = "nats")]
 pub mod nats;

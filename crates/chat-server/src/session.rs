@@ -37,6 +37,8 @@ pub struct Arrival {
     pub json: bool,
     /// Show what came after this line.
     pub since: Option<LineId>,
+    /// Colours are wanted (`NO_COLOR` says not).
+    pub colours: bool,
 }
 
 /// How a session ended.
@@ -48,6 +50,17 @@ pub enum Ended {
     Closed(String),
     /// The stream ended or failed.
     Cut,
+}
+
+impl Ended {
+    /// As the exit code of a program.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Left => 0,
+            Self::Closed(reason) if reason.is_empty() => 0,
+            Self::Closed(_) | Self::Cut => 1,
+        }
+    }
 }
 
 /// Ends the session in the hub however its task ends.
@@ -105,7 +118,7 @@ fn face_for(arrival: &Arrival, size: Size) -> (chat::Face, Box<dyn Face>) {
         _ if arrival.json => (chat::Face::Json, Box::new(Json::default())),
         None => (chat::Face::Plain, Box::new(Lines::default())),
         Some(term) if matches!(term.as_str(), "" | "dumb") => (chat::Face::Plain, Box::new(Typing::new(term, size))),
-        Some(term) => (chat::Face::Full, Box::new(Full::new(size, !is_monochrome(term)))),
+        Some(term) => (chat::Face::Full, Box::new(Full::new(size, arrival.colours && !is_monochrome(term)))),
     }
 }
 

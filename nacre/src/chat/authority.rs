@@ -140,7 +140,7 @@ impl Authority for ChatAuthority {
             pty: true,
             max_sessions: usize::try_from(here.max_sessions).unwrap_or(usize::MAX),
             signals: false,
-            accept_env: vec![session::SINCE.to_owned(), "NO_COLOR".to_owned()],
+            accept_env: vec![session::SINCE.to_owned(), session::NO_COLOR.to_owned()],
             limits: Some(limits::of(&here)),
             channel_timeouts: here.channel_timeouts.clone(),
         }

@@ -1,6 +1,7 @@
 //! The chat over SSH: who may come in, and each session's stream joined with the hub.
 
 pub mod admin;
+pub mod attend;
 mod authority;
 #[cfg(feature = "nats")]
 mod nodes;
@@ -8,10 +9,14 @@ mod nodes;
 #[path = "no_nodes.rs"]
 mod nodes;
 mod policy;
+mod root;
 mod session;
+mod sockets;
 
 pub use nodes::Nodes;
 pub use policy::config;
+pub use root::{STATE as ROOT_STATE, Unprivileged};
+pub use session::{NO_COLOR, SINCE};
 
 use crate::failure::Failure;
 use crate::serve::authority::Serving;
@@ -20,14 +25,20 @@ use crate::serve::shared::Shared;
 use crate::state;
 use authority::ChatAuthority;
 use nacre_chat::Config;
-use nacre_chat_server::{Hub, Passwords, Store};
+use nacre_chat_server::{Hub, Passwords, Store, join};
 use nacre_net::Ended;
 use nacre_net::privsep::EndedHow;
+use nacre_sys::account::Account;
+use nacre_sys::privileges;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The file of lines, accounts and rooms, in the server's state folder.
 const FILE: &str = "chat.db";
+/// The chat's folder in the state folder of root's server.
+const FOLDER: &str = "chat";
+/// The socket that sessions of this machine come to, in the chat's folder.
+const SESSIONS: &str = "join.sock";
 
 /// Room passwords are hashed as logins are.
 struct Argon;
@@ -49,7 +60,8 @@ impl Passwords for Argon {
 /// The folder cannot be made, or its file not be opened.
 pub fn open(state: &Path, mut config: Config, nodes: Option<Nodes>) -> Result<Hub, Failure> {
     state::prepare(state)?;
-    let door = admin::Door::make(state)?;
+    let operators = sockets::operators(state)?;
+    let sessions = sockets::sessions(state)?;
     let name = nodes.as_ref().map(|nodes| nodes.name(state)).transpose()?;
     if let Some(name) = &name {
         config.node = Arc::from(name.as_str());
@@ -58,19 +70,38 @@ pub fn open(state: &Path, mut config: Config, nodes: Option<Nodes>) -> Result<Hu
     let store = Store::open(&state.join(FILE), name.as_deref());
     let store = store.map_err(|error| Failure::new(format!("the chat cannot be opened: {error}")))?;
     let hub = Hub::open(config, store, Box::new(Argon));
-    door.open(&hub);
+    let own = privileges::effective_uid();
+    tokio::spawn(nacre_chat_server::admin::serve(hub.clone(), operators, own));
+    let name_of = |uid| Account::by_uid(uid).ok().flatten().map(|account| account.name);
+    tokio::spawn(join::serve(hub.clone(), sessions, own, name_of));
     if let Some((nodes, name)) = nodes.zip(name) {
         nodes.join(&hub, &name);
     }
     Ok(hub)
 }
 
-/// The chat's folder: the one given, else the usual one.
+/// The chat's folder of a server with that state folder, or the usual one.
 ///
 /// # Errors
 /// The account has no home folder.
 pub fn folder(given: Option<&Path>) -> Result<PathBuf, Failure> {
-    state::directory(given)
+    let roots = (given.is_none() && privileges::is_root()).then(|| Path::new(ROOT_STATE).to_owned());
+    let state = match roots.filter(|state| state.exists()) {
+        Some(state) => state,
+        None => state::directory(given)?,
+    };
+    let own = state.join(FOLDER);
+    Ok(if own.is_dir() { own } else { state })
+}
+
+/// Where sessions of this machine come to a chat with that folder.
+pub fn socket(folder: &Path) -> PathBuf {
+    folder.join(SESSIONS)
+}
+
+/// The same for root's chat.
+pub fn root_socket() -> PathBuf {
+    socket(&Path::new(ROOT_STATE).join(FOLDER))
 }
 
 /// Serves one connection with the chat alone.

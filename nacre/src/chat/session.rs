@@ -2,7 +2,7 @@
 //! other ends.
 
 use nacre_chat::{LineId, Proof};
-use nacre_chat_server::{Arrival, Ended, Hub, Size};
+use nacre_chat_server::{Arrival, Hub, Size};
 use nacre_net::Descriptor;
 use nacre_net::server::authority::{Exit, Process, PtyRequest, SessionRequests, SessionStreams, Start, StartedSession};
 use nacre_wire::session::WindowSize;
@@ -16,13 +16,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The variable, and the word after `chat-json`, by which a program says what it has seen.
-pub(super) const SINCE: &str = "CHAT_SINCE";
+pub const SINCE: &str = "CHAT_SINCE";
+
+/// The variable that says that colours are not wanted (no-color.org).
+pub const NO_COLOR: &str = "NO_COLOR";
 
 /// The subsystem and command of programs.
 const JSON: &str = "chat-json";
+/// The subsystem and command of people.
+const CHAT: &str = "chat";
 
 /// What a person is told who asks for something else.
-const USAGE: &str = "This is a chat and nothing else. To come in:\n  \
+pub(super) const USAGE: &str = "This is a chat and nothing else. To come in:\n  \
     ssh -t HOST            to where you were last\n  \
     ssh -t HOST '#room'    to a room\n  \
     ssh -s HOST chat-json  for programs\n";
@@ -35,10 +40,27 @@ pub(super) struct Who {
 }
 
 /// What was asked for instead of a shell.
-struct Wish {
-    rooms: Vec<String>,
-    json: bool,
-    since: Option<LineId>,
+pub(super) struct Wish {
+    pub(super) rooms: Vec<String>,
+    pub(super) json: bool,
+    pub(super) since: Option<LineId>,
+}
+
+impl Wish {
+    /// From a command, or the name of a subsystem; none if it is nothing that the chat has.
+    pub(super) fn of(command: &str) -> Option<Self> {
+        let mut words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        let json = words.first().is_some_and(|word| word == JSON);
+        let mut since = None;
+        if json || words.first().is_some_and(|word| word == CHAT) {
+            words.remove(0);
+        }
+        if let Some(id) = words.first().filter(|_| json).and_then(|word| word.strip_prefix("since=")) {
+            since = Some(id.parse().ok()?);
+            words.remove(0);
+        }
+        words.iter().all(|word| word.starts_with('#')).then_some(Self { rooms: words, json, since })
+    }
 }
 
 /// Joins a session with the chat.
@@ -60,9 +82,12 @@ pub(super) fn start(hub: &Hub, who: Who, requests: SessionRequests) -> io::Resul
                 term: requests.pty.as_ref().map(|pty| pty.term.clone()),
                 json: wish.json,
                 since: wish.since,
+                colours: variable(&requests, NO_COLOR).is_none(),
             };
             let (hub, size) = (hub.clone(), size.subscribe());
-            tokio::spawn(async move { code(&hub.serve(tokio::io::join(input, output), size, arrival).await) })
+            tokio::spawn(
+                async move { u32::from(hub.serve(tokio::io::join(input, output), size, arrival).await.code()) },
+            )
         }
         None if matches!(requests.start, Start::Subsystem(_)) => {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the chat has no such subsystem"));
@@ -85,24 +110,20 @@ fn ended() -> io::Result<Descriptor> {
 }
 
 fn wish(requests: &SessionRequests) -> Option<Wish> {
-    let variable = requests.env.iter().find(|(name, _)| name == SINCE.as_bytes());
-    let mut since = variable.and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
-    let mut words: Vec<String> = match &requests.start {
-        Start::Shell => Vec::new(),
-        Start::Exec(command) => String::from_utf8_lossy(command).split_whitespace().map(str::to_owned).collect(),
-        Start::Subsystem(name) if name == JSON => vec![JSON.to_owned()],
-        Start::Subsystem(_) => return None,
-    };
-    let json = words.first().is_some_and(|word| word == JSON);
-    if json {
-        words.remove(0);
-        if let Some(id) = words.first().and_then(|word| word.strip_prefix("since=")) {
-            since = Some(id.parse().ok()?);
-            words.remove(0);
-        }
-    }
-    let all_rooms = words.iter().all(|word| word.starts_with('#'));
-    all_rooms.then_some(Wish { rooms: words, json, since })
+    let mut wish = match &requests.start {
+        Start::Shell => Wish::of(""),
+        Start::Exec(command) => Wish::of(&String::from_utf8_lossy(command)),
+        Start::Subsystem(name) if [JSON, CHAT].contains(&name.as_str()) => Wish::of(name),
+        Start::Subsystem(_) => None,
+    }?;
+    let seen = variable(requests, SINCE).and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    wish.since = wish.since.or(seen);
+    Some(wish)
+}
+
+fn variable<'a>(requests: &'a SessionRequests, name: &str) -> Option<&'a [u8]> {
+    let found = requests.env.iter().rfind(|(known, _)| known == name.as_bytes());
+    found.map(|(_, value)| value.as_slice()).filter(|value| !value.is_empty())
 }
 
 /// Says what there is, and ends as a failed command does.
@@ -110,14 +131,6 @@ async fn refuse(mut output: pipe::Sender) -> u32 {
     use tokio::io::AsyncWriteExt;
     let _ = output.write_all(USAGE.replace('\n', "\r\n").as_bytes()).await;
     1
-}
-
-fn code(ended: &Ended) -> u32 {
-    match ended {
-        Ended::Left => 0,
-        Ended::Closed(reason) if reason.is_empty() => 0,
-        Ended::Closed(_) | Ended::Cut => 1,
-    }
 }
 
 fn size_of(pty: Option<&PtyRequest>) -> Size {

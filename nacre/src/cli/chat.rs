@@ -1,7 +1,7 @@
 //! `nacre chat`: the rows of the command table.
 
 use super::arg::switch;
-use super::serve;
+use super::{serve, ssh};
 use clap::builder::PathBufValueParser;
 use clap::{Arg, ArgMatches, Command};
 use nacre_chat::command::BanOrder;
@@ -54,7 +54,7 @@ pub(crate) fn command() -> Command {
         .about("A chat that every ssh can join")
         .disable_help_subcommand(true)
         .subcommand_required(true)
-        .subcommands([serve::chat_command(), admin()])
+        .subcommands([serve::chat_command(), ssh::join_command(), admin()])
 }
 
 fn admin() -> Command {

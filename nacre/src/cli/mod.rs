@@ -179,6 +179,10 @@ fn subcommand(mut words: Vec<OsString>) -> Result<Invocation, Early> {
             let words = words.split_off(2);
             Ok(Invocation::Serve(Box::new(serve::parse_chat("nacre chat serve", words)?)))
         }
+        "chat" if words.get(1).is_some_and(|word| word == "join") => {
+            let words = words.split_off(2);
+            Ok(Invocation::Ssh(Box::new(ssh::parse_join("nacre chat join", words)?)))
+        }
         _ => clap_style(words),
     }
 }

@@ -123,7 +123,8 @@ pub(crate) fn command() -> Command {
 pub(crate) fn chat_command() -> Command {
     command().about("Serve a chat, and nothing else, to every ssh client").after_help(
         "It listens on 127.0.0.1 port 2223. Any SSH key lets in; the login name is the nick that is wished for, \
-         and the first key to use a nick owns it. What is said is kept in `chat.db` in the state folder.",
+         and the first key to use a nick owns it. What is said is kept in `chat.db` in the state folder. Started by root it \
+         becomes the account nacre-chat, nacre or nobody.",
     )
 }
 
@@ -169,7 +170,11 @@ pub(crate) fn parse(name: &str, words: Vec<OsString>, as_sshd: bool) -> Result<S
 
 /// Reads the words after `nacre chat serve`: the same flags.
 pub(crate) fn parse_chat(name: &str, words: Vec<OsString>) -> Result<ServeArgs, Early> {
-    Ok(ServeArgs { chat: true, ..parse_as(chat_command(), name, words, false)? })
+    let args = ServeArgs { chat: true, ..parse_as(chat_command(), name, words, false)? };
+    match args.inetd {
+        true => Err(Failure::with_code(USAGE, "chat serve: -i serves one connection, and a chat needs all").into()),
+        false => Ok(args),
+    }
 }
 
 fn parse_as(command: Command, name: &str, words: Vec<OsString>, as_sshd: bool) -> Result<ServeArgs, Early> {

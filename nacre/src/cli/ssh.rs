@@ -8,7 +8,7 @@ use super::setting::{Setting, Settings, client_lines, quoted};
 use super::{Early, read};
 use crate::failure::{Failure, SSH};
 use clap::{Arg, ArgAction, Command, value_parser};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -40,6 +40,8 @@ pub struct SshArgs {
     pub tunnel: Option<String>,
     /// `-y`: messages go to the system log.
     pub to_syslog: bool,
+    /// `nacre chat join`: what nothing says otherwise is as a chat wants it.
+    pub chat: bool,
     /// `--explain` and its kin.
     pub explain: ExplainWishes,
 }
@@ -261,6 +263,34 @@ pub(crate) fn parse(name: &str, words: Vec<OsString>) -> Result<SshArgs, Early> 
     build(&words).map_err(|problem| Failure::with_code(SSH, format!("ssh: {problem}")).into())
 }
 
+/// The row of `nacre chat join`, which takes the same flags.
+pub(crate) fn join_command() -> Command {
+    command().name("join").about("Come into a chat").after_help(
+        "As `nacre ssh` with all its flags, files and exit codes: on port 2223 unless something says otherwise, with a \
+         terminal if there is one, and with a room (its `#` may be left out) in the place of a command.",
+    )
+}
+
+/// Reads the words after `nacre chat join`.
+pub(crate) fn parse_join(name: &str, words: Vec<OsString>) -> Result<SshArgs, Early> {
+    let words = read(join_command(), name, Operands::ThenCommand, words).map_err(own_code)?;
+    let mut args = build(&words).map_err(|problem| Failure::with_code(SSH, format!("chat join: {problem}")))?;
+    args.chat = true;
+    let subsystem = |setting: &Setting| matches!(setting, Setting::Value { keyword: "SessionType", argument, .. } if argument == "subsystem");
+    if !args.settings.iter().any(subsystem) {
+        args.command = args.command.iter().map(|room| as_room(room)).collect();
+    }
+    Ok(args)
+}
+
+/// `#` begins a comment for shells.
+fn as_room(word: &OsStr) -> OsString {
+    match word.as_bytes().first() {
+        Some(b'#') => word.to_owned(),
+        _ => [OsStr::new("#"), word].into_iter().collect(),
+    }
+}
+
 /// ssh keeps codes below 255 for the remote command; asking for help is no error.
 fn own_code(early: Early) -> Early {
     match early {
@@ -473,6 +503,7 @@ impl Draft {
             tunnel: self.tunnel,
             to_syslog: self.to_syslog,
             explain: self.explain,
+            chat: false,
         })
     }
 }

@@ -26,7 +26,12 @@ pub fn text(place: &Place, keys: &HostKeys, sockets: &[TcpListener], passed: boo
         let _ = writeln!(out, "  host key    {} {}", public.type_label(), public.fingerprint_sha256());
     }
     if place.chat {
-        let _ = writeln!(out, "  lets in     any SSH key; the first one to use a nick owns it");
+        let known = match options.chat.registration {
+            true => "any SSH key; the first one to use a nick owns it",
+            false => "SSH keys of accounts that are there",
+        };
+        let guests = if options.chat.guests { "; guests without one" } else { "" };
+        let _ = writeln!(out, "  lets in     {known}{guests}");
     } else if let Mode::User(_) = &place.mode {
         let _ = writeln!(out, "  lets in     keys in ~/.ssh/authorized_keys, names added with `nacre passwd NAME`");
     }

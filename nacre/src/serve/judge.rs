@@ -6,6 +6,7 @@ use super::auth_info;
 use super::forward::{ListenPlan, Rules};
 use super::instead;
 use super::interactive::Asked;
+use super::internal_chat;
 use super::internal_sftp::is_internal;
 use super::keys;
 use super::launch::Launch;
@@ -281,7 +282,9 @@ impl Judge {
         let (is_root, must_change) = (account.uid == 0, state.force_change);
         let family = self.shared.options().address_family;
         let (options, home) = (&login.options, account.home.as_path());
-        judge(&Rules { options, key: &key, is_root, home, must_change, family })
+        let forced = options.force_command.as_deref().or(key.command.as_deref());
+        let only_chat = forced.is_some_and(internal_chat::is_chat);
+        judge(&Rules { options, key: &key, is_root, home, must_change, only_chat, family })
     }
 
     /// The folder that is all there is for whoever is logged in, if there is one.
@@ -320,13 +323,24 @@ impl Judge {
         };
         let subsystem = matches!(requests.start, Start::Subsystem(_));
         let sftp_only = forced.as_deref().is_some_and(is_internal);
+        let by_name =
+            |name: &String| options.subsystems.iter().find(|known| known.name == *name).map(|s| s.command.clone());
+        let chosen = match &requests.start {
+            _ if forced.is_some() => forced.clone(),
+            Start::Subsystem(name) => by_name(name),
+            _ => None,
+        };
+        let attended = chosen.filter(|command| internal_chat::is_chat(command)).map(|command| {
+            let name = login.name.as_deref().unwrap_or(&account.name);
+            let address = self.ends.peer.ip().to_canonical().to_string();
+            internal_chat::words(&command, &self.shared, name, address, asked.as_deref())
+        });
         let (start, original_command) = match (forced, requests.start) {
-            (Some(command), _) if sftp_only && subsystem => (Start::Subsystem(command), asked),
+            (Some(command), _) if sftp_only && subsystem || attended.is_some() => (Start::Subsystem(command), asked),
             (Some(command), _) => (Start::Exec(command.into_bytes()), asked),
             (None, Start::Subsystem(name)) => {
-                let known = options.subsystems.iter().find(|known| known.name == name);
-                let command = known.map(|known| known.command.clone());
-                (Start::Subsystem(command.ok_or_else(|| refused("no such subsystem is configured"))?), None)
+                let command = by_name(&name).ok_or_else(|| refused("no such subsystem is configured"))?;
+                (Start::Subsystem(command), None)
             }
             (None, start) => (start, None),
         };
@@ -354,6 +368,7 @@ impl Judge {
             pam_variables: Vec::new(),
             pam_texts: Vec::new(),
             agent: requests.agent,
+            chat: attended.unwrap_or_default(),
         })
     }
 }

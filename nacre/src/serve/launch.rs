@@ -63,6 +63,8 @@ pub struct Launch {
     pub pam_texts: Vec<u8>,
     /// It wants to be told of the client's agent.
     pub agent: bool,
+    /// The words for the process that attends the chat in the place of all this; none if another runs.
+    pub chat: Vec<String>,
 }
 
 packed_fields!(Launch {
@@ -87,6 +89,7 @@ packed_fields!(Launch {
     pam_variables,
     pam_texts,
     agent,
+    chat,
 });
 
 /// What a session in a jail has from outside.
@@ -161,7 +164,10 @@ impl Launch {
     /// No terminal, pipe, process or descriptor is to be had, or the shell cannot be run.
     pub fn run(self, agent: Option<&Path>, outside: Outside) -> io::Result<Opened> {
         let auth_info = self.auth_info.as_deref().map(AuthInfo::write).transpose()?;
-        let instead = self.instead();
+        let instead = match self.instead() {
+            None => self.internal_chat()?,
+            other => other,
+        };
         if let Some(words) = self.internal_sftp().filter(|_| self.jailed && instead.is_none()) {
             return self.sftp_in_jail(words, outside.log);
         }
@@ -224,6 +230,7 @@ impl Launch {
     fn spec(&self, env: Vec<(OsString, OsString)>, stdio: ChildStdio, instead: Option<Run>) -> SpawnSpec {
         let (program, arg0, args) = instead
             .unwrap_or_else(|| self.after_rc(self.internal_sftp().map(started_anew).unwrap_or_else(|| self.shell())));
+        let env = self.chat_variables(env);
         SpawnSpec { program, arg0, args, env, cwd: self.account.home.clone(), stdio, credentials: None, umask: None }
     }
 

@@ -14,6 +14,7 @@ mod host_keys;
 mod install;
 mod instead;
 mod interactive;
+mod internal_chat;
 mod internal_sftp;
 pub mod judge;
 mod keys;
@@ -200,12 +201,17 @@ fn start(
         (!args.as_sshd).then(|| greeting::text(&place, &shared.host_keys, &sockets, passed, &shared.options()));
     let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
     let started = Event::ServerStarted { mode: place.mode.clone(), addresses, passed };
+    let chat_folder = match gives_up_root(args) {
+        // Nothing of anybody was read yet.
+        true => chat::Unprivileged::prepare(&shared.state)?.become_it()?,
+        false => shared.state.clone(),
+    };
     let runtime = runtime(apart.is_some())?;
     let result = runtime.block_on(async {
         if args.chat {
             let options = shared.options();
             let (config, nodes) = (chat::config(&options.chat)?, chat::Nodes::of(&options.chat)?);
-            let _ = shared.chat.set(chat::open(&shared.state, config, nodes)?);
+            let _ = shared.chat.set(chat::open(&chat_folder, config, nodes)?);
         }
         let ready = move || {
             audit::write(&started);
@@ -435,9 +441,15 @@ fn mode(args: &ServeArgs) -> Result<Mode, Failure> {
     own.map(Mode::User).map_err(|error| Failure::new(format!("cannot tell which account this is: {error}")))
 }
 
+/// A chat that root starts does not stay root, unless it is told to serve as who starts it.
+fn gives_up_root(args: &ServeArgs) -> bool {
+    args.chat && privileges::is_root() && !args.user_mode
+}
+
 /// The folder of the password file and of keys that are made.
 fn state_folder(args: &ServeArgs, mode: &Mode) -> Result<PathBuf, Failure> {
     match (mode, &args.state) {
+        (_, None) if gives_up_root(args) => Ok(Path::new(chat::ROOT_STATE).to_owned()),
         (Mode::Root, None) => Ok(Path::new("/var/lib/nacre").to_owned()),
         (_, given) => state::directory(given.as_deref()),
     }

@@ -27,9 +27,11 @@ pub fn effective(args: &SshArgs) -> Result<ClientOptions, Errors> {
     let host = args.destination.as_ref().map(|d| d.host.clone()).unwrap_or_default();
     let command = String::from_utf8_lossy(&args.command_bytes().unwrap_or_default()).into_owned();
     let fallbacks = match args.stdio_forward {
-        Some(_) => vec!["ClearAllForwardings yes".to_owned(), "ExitOnForwardFailure yes".to_owned()],
-        None => Vec::new(),
+        Some(_) => &["ClearAllForwardings yes", "ExitOnForwardFailure yes"][..],
+        None if args.chat => &["Port 2223", "RequestTTY yes"],
+        None => &[],
     };
+    let fallbacks = fallbacks.iter().map(|line| (*line).to_owned()).collect();
     let files = files(args.config_file.as_deref());
     resolved(Invocation { host, options: args.option_lines(), fallbacks, command, files, version: String::new() })
 }

@@ -59,6 +59,12 @@ impl Chat {
         self.server.as_ref().unwrap().complains(text);
     }
 
+    /// The socket that sessions of this machine come to: below a folder of the account's, where root started the chat.
+    pub fn socket(&self) -> String {
+        let folders = ["state/chat/join.sock", "state/join.sock"].map(|name| self.place.path(name));
+        folders.iter().find(|path| path.exists()).unwrap().display().to_string()
+    }
+
     /// OpenSSH's client as this person, without destination.
     pub fn ssh(&self, key: &str) -> Command {
         let mut ssh = program("ssh");

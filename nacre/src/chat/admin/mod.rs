@@ -1,14 +1,10 @@
 //! `nacre chat admin`: for operators at the machine. What shows reads the chat's file; the rest asks the server.
 
-mod listen;
 mod show;
-
-pub use listen::Door;
 
 use super::{FILE, folder};
 use crate::cli::chat::{AdminArgs, AdminOrder};
 use crate::failure::Failure;
-use listen::SOCKET;
 use nacre_chat::{AdminAnswer, AdminRequest, RoomName, Time};
 use nacre_chat_server::{Archive, admin};
 use nacre_crypto::PublicKey;
@@ -17,6 +13,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The socket of operators at the machine, in the chat's folder.
+pub(super) const SOCKET: &str = "chat.sock";
 
 /// Does what was asked for.
 ///

@@ -45,6 +45,8 @@ pub struct Rules<'a> {
     pub home: &'a Path,
     /// The password must be changed and nothing else.
     pub must_change: bool,
+    /// The chat and nothing else (threat U6).
+    pub only_chat: bool,
     /// Addresses of the other kind are not listened on.
     pub family: AddressFamily,
 }
@@ -162,6 +164,9 @@ impl Rules<'_> {
     fn switches(&self, allowed: bool, keyword: &str) -> Result<(), Refused> {
         if self.must_change {
             return Err(Refused::prohibited("the password must be changed first"));
+        }
+        if self.only_chat {
+            return Err(Refused::prohibited("there is nothing but the chat for this login"));
         }
         if self.options.disable_forwarding {
             return Err(Refused::prohibited("forwarding is off (DisableForwarding)"));

@@ -30,6 +30,7 @@ pub use separation::Separation;
 pub use spawner::Spawner;
 
 use super::rc;
+use crate::chat::attend;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
@@ -45,6 +46,8 @@ pub fn run_role(args: &[std::ffi::OsString]) -> Option<ExitCode> {
         Some(net_process::run(args))
     } else if name == OsStr::new(HELPER) {
         Some(helper::run())
+    } else if name == OsStr::new(attend::ROLE) {
+        Some(attend::run(args))
     } else if name == OsStr::new(rc::RC) {
         Some(rc::run(args))
     } else {
