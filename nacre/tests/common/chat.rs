@@ -40,7 +40,7 @@ impl Chat {
             self.port = free_port();
         }
         let mut command = nacre();
-        command.args(["chat", "serve", "--state"]).arg(self.place.path("state"));
+        command.args(["chat", "serve", "--user-mode", "--state"]).arg(self.place.path("state"));
         command.arg("-f").arg(self.place.path("config")).arg("-h").arg(self.place.path("host"));
         command.arg("--listen").arg(format!("127.0.0.1:{}", self.port));
         let server = Running::start(&mut command);
