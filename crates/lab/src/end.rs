@@ -50,13 +50,16 @@ macro_rules! forward {
             self.poll_event()
         }
     };
+    ($events:ty, says lines) => {
+        forward!($events);
+        fn say_text(&mut self, _now: Moment, text: &[u8]) {
+            self.say(&String::from_utf8_lossy(text));
+        }
+    };
 }
 
 impl End for dh_chat::Session {
-    forward!(dh_chat::Event);
-    fn say_text(&mut self, _now: Moment, text: &[u8]) {
-        self.say(&String::from_utf8_lossy(text));
-    }
+    forward!(dh_chat::Event, says lines);
     fn gist(event: Self::Event) -> Gist {
         use dh_chat::Event;
         match event {
@@ -70,12 +73,9 @@ impl End for dh_chat::Session {
 }
 
 impl End for rsa_chat::Session {
-    forward!(rsa_chat::Event);
+    forward!(rsa_chat::Event, says lines);
     fn accept(&mut self) {
         self.accept();
-    }
-    fn say_text(&mut self, _now: Moment, text: &[u8]) {
-        self.say(&String::from_utf8_lossy(text));
     }
     fn gist(event: Self::Event) -> Gist {
         use rsa_chat::Event;

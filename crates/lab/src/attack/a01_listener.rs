@@ -2,8 +2,8 @@
 
 use super::play::{Cue, Person, Play, Sign};
 use super::reader::split_toy;
-use super::tap::{Hand, Meddler, Path, Tapped};
-use super::{Card, Scene};
+use super::tap::{Hand, Meddler, Path};
+use super::{Card, Scene, everywhere};
 use crate::fix::Fixes;
 use crate::{Fault, Fix, Protocol};
 use data_encoding::{BASE64, BASE64URL};
@@ -16,12 +16,7 @@ pub(super) const CARD: Card = Card {
     idea: "Mallory passes everything on as it is, and looks at the sizes.",
     why: "She cannot read a word, and still sees who talks to whom, when, and how long each text is, to within one \
           block of the cipher. A short answer after a long question is often enough.",
-    falls: &[
-        (Protocol::DhChat, None),
-        (Protocol::RsaChat, None),
-        (Protocol::MiniSsh, None),
-        (Protocol::ToySocket, None),
-    ],
+    falls: &everywhere(None),
     holds: &[],
     mended: "",
     in_ssh: "There is no complete fix, in SSH neither: sizes and times of packets can be seen. IGNORE messages and \
@@ -45,16 +40,8 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     }
     cues.push(Cue::Until(vec![Sign { times: 2, ..Sign::of(Person::Mallory, TOLD) }]));
     cues.push(Cue::Until(vec![Sign::of(Person::Server, SHORT)]));
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(
-            scene.protocol,
-            Listener { protocol: scene.protocol, fixes: scene.fixes, armed: false },
-        )),
-        cues,
-        judge: Box::new(move |heard| signs.iter().all(|sign| heard.has(sign))),
+    scene.alone(Listener { protocol: scene.protocol, fixes: scene.fixes, armed: false }, cues, move |heard| {
+        signs.iter().all(|sign| heard.has(sign))
     })
 }
 

@@ -1,7 +1,7 @@
 //! A2: somebody in the middle, who has one secure connection with each side.
 
 use super::play::{Attacker, Cue, Deeds, LinkId, Person, Play, Seen, Sign};
-use super::{Card, Scene};
+use super::{Card, Scene, everywhere};
 use crate::end::{End, Gist};
 use crate::rsa_chat::{self, ServerKey};
 use crate::{Fault, Fix, Moment, Protocol, dh_chat, mini_ssh, toy_socket};
@@ -16,12 +16,7 @@ pub(super) const CARD: Card = Card {
            She makes one secret with each of them, opens every message, reads it, changes what she likes, locks it \
            again and passes it on.",
     why: "Nothing that the server sends says whose it is. Alice locked her door well, and gave Mallory the key.",
-    falls: &[
-        (Protocol::DhChat, Some(Fix::F1)),
-        (Protocol::RsaChat, Some(Fix::F1)),
-        (Protocol::MiniSsh, Some(Fix::F1)),
-        (Protocol::ToySocket, Some(Fix::F1)),
-    ],
+    falls: &everywhere(Some(Fix::F1)),
     holds: &[],
     mended: "The server signs everything that both sides sent, and Alice knows the server's key. Mallory sent other \
              values to each side, and cannot sign for the server: Alice hangs up before she has said a word.",

@@ -2,7 +2,7 @@
 
 use super::play::{Cue, Person, Play, Sign};
 use super::reader::{self, Reader};
-use super::tap::{Hand, Meddler, Path, Tapped};
+use super::tap::{Hand, Meddler, Path};
 use super::{Card, Scene};
 use crate::{Fault, Fix, Protocol};
 use data_encoding::BASE64;
@@ -34,14 +34,7 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     let mut cues = scene.enter(Person::Alice);
     cues.push(Cue::Type(Person::Alice, scene.line(SAID)));
     cues.push(Cue::Until(vec![Sign::of(Person::Server, SAID)]));
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Fixer::new(scene)?)),
-        cues,
-        judge: Box::new(|heard| heard.said(Person::Mallory, SAID)),
-    })
+    scene.alone(Fixer::new(scene)?, cues, |heard| heard.said(Person::Mallory, SAID))
 }
 
 struct Fixer {

@@ -1,9 +1,9 @@
 //! A4: what was sent once is sent again.
 
 use super::play::{Cue, Person, Play, Sign};
-use super::tap::{Hand, Meddler, Path, Tapped};
-use super::{Card, Scene};
-use crate::{Fault, Fix, Protocol};
+use super::tap::{Hand, Meddler, Path};
+use super::{Card, Scene, everywhere};
+use crate::{Fault, Fix};
 use nacre_wire::Role;
 
 pub(super) const CARD: Card = Card {
@@ -13,12 +13,7 @@ pub(super) const CARD: Card = Card {
     idea: "Mallory cannot read or make a message. But she can copy one: she sends Alice's message on, and then the \
            same bytes once more.",
     why: "Nothing in a message says which one it is. What was genuine once is genuine for ever.",
-    falls: &[
-        (Protocol::DhChat, Some(Fix::F3)),
-        (Protocol::RsaChat, Some(Fix::F3)),
-        (Protocol::MiniSsh, Some(Fix::F3)),
-        (Protocol::ToySocket, Some(Fix::F3)),
-    ],
+    falls: &everywhere(Some(Fix::F3)),
     holds: &[],
     mended: "Every message has a number that is sealed with it, and the receiver counts along. The copy has a number \
              that was there already: the connection ends.",
@@ -34,14 +29,7 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     cues.push(Cue::Type(Person::Alice, scene.line(SAID)));
     let twice = Sign { times: 2, ..Sign::of(Person::Server, SAID) };
     cues.push(Cue::Until(vec![twice.clone()]));
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Doubler { armed: false })),
-        cues,
-        judge: Box::new(move |heard| heard.has(&twice)),
-    })
+    scene.alone(Doubler { armed: false }, cues, move |heard| heard.has(&twice))
 }
 
 struct Doubler {

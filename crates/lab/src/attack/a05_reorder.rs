@@ -1,8 +1,8 @@
 //! A5: messages that change places, or never arrive.
 
 use super::play::{Cue, Person, Play, Sign};
-use super::tap::{Hand, Meddler, Path, Tapped};
-use super::{Card, Scene};
+use super::tap::{Hand, Meddler, Path};
+use super::{Card, Scene, everywhere};
 use crate::{Fault, Fix, Protocol};
 use nacre_wire::Role;
 
@@ -15,12 +15,7 @@ pub(super) const CARD: Card = Card {
            an old answer again.",
     why: "Each message is whole and genuine. That they belong together, in this order and to this end, is sealed \
           nowhere.",
-    falls: &[
-        (Protocol::DhChat, Some(Fix::F3)),
-        (Protocol::RsaChat, Some(Fix::F3)),
-        (Protocol::MiniSsh, Some(Fix::F3)),
-        (Protocol::ToySocket, Some(Fix::F3)),
-    ],
+    falls: &everywhere(Some(Fix::F3)),
     holds: &[],
     mended: "The number sealed in a message says where it belongs. The first one out of its turn ends the connection.",
     in_ssh: "The packet numbers again; and the end is sealed too: DISCONNECT, EOF and CLOSE are packets like others.",
@@ -45,17 +40,10 @@ fn shuffled(scene: &Scene) -> Result<Play, Fault> {
     cues.push(Cue::Until(vec![Sign::of(Person::Server, FIRST)]));
     cues.push(Cue::Whisper("cut"));
     cues.push(Cue::Until(vec![Sign::of(Person::Server, "disconnected"), Sign::of(Person::Server, "left")]));
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Shuffler::default())),
-        cues,
-        judge: Box::new(|heard| {
-            let place = |text: &str| heard.lines_of(Person::Server).position(|line| line.ends_with(text));
-            matches!((place(FIRST), place(SECOND)), (Some(first), Some(second)) if second < first)
-                && !heard.said(Person::Server, THIRD)
-        }),
+    scene.alone(Shuffler::default(), cues, |heard| {
+        let place = |text: &str| heard.lines_of(Person::Server).position(|line| line.ends_with(text));
+        matches!((place(FIRST), place(SECOND)), (Some(first), Some(second)) if second < first)
+            && !heard.said(Person::Server, THIRD)
     })
 }
 
@@ -121,13 +109,8 @@ fn pretended(scene: &Scene) -> Result<Play, Fault> {
         cues.push(Cue::Type(Person::Alice, scene.line(ORDER)));
         cues.push(Cue::Until(vec![answered(times)]));
     }
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Pretender::default())),
-        cues,
-        judge: Box::new(move |heard| heard.has(&answered(2)) && heard.times(Person::Server, ORDER) == 1),
+    scene.alone(Pretender::default(), cues, move |heard| {
+        heard.has(&answered(2)) && heard.times(Person::Server, ORDER) == 1
     })
 }
 

@@ -1,7 +1,7 @@
 //! A6: Alice's own words come back to her.
 
 use super::play::{Cue, Person, Play, Sign};
-use super::tap::{Hand, Meddler, Path, Tapped};
+use super::tap::{Hand, Meddler, Path};
 use super::{Card, Scene};
 use crate::{Fault, Fix, Protocol};
 use nacre_wire::Role;
@@ -38,14 +38,7 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     };
     cues.extend(then.map(|(who, line)| Cue::Type(who, line.to_owned())));
     cues.push(Cue::Until(vec![Sign::of(Person::Alice, sign), Sign::of(Person::Alice, "not genuine")]));
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Mirror { armed: false })),
-        cues,
-        judge: Box::new(move |all| all.lines_of(Person::Alice).any(|line| line == heard)),
-    })
+    scene.alone(Mirror { armed: false }, cues, move |all| all.lines_of(Person::Alice).any(|line| line == heard))
 }
 
 struct Mirror {

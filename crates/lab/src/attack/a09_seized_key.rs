@@ -2,7 +2,7 @@
 
 use super::play::{Cue, Person, Play};
 use super::reader;
-use super::tap::{Hand, Meddler, Path, Tapped};
+use super::tap::{Hand, Meddler, Path};
 use super::{Card, Scene};
 use crate::fix::Fixes;
 use crate::rsa_chat::ServerKey;
@@ -35,14 +35,7 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     cues.extend(scene.says(Person::Alice, SAID));
     cues.push(Cue::Whisper("years later"));
     let recorder = Recorder { fixes: scene.fixes, key: scene.server_key.clone(), record: Vec::new() };
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, recorder)),
-        cues,
-        judge: Box::new(|heard| heard.said(Person::Mallory, SAID)),
-    })
+    scene.alone(recorder, cues, |heard| heard.said(Person::Mallory, SAID))
 }
 
 struct Recorder {

@@ -1,8 +1,8 @@
 //! A10: a private number found in a table.
 
 use super::play::{Cue, Person, Play};
-use super::tap::{Hand, Meddler, Path, Tapped};
-use super::toy::{Passed, VALUES};
+use super::tap::{Hand, Path};
+use super::toy::{Passed, Watcher};
 use super::{Card, Scene};
 use crate::toy_socket::cipher;
 use crate::{Fault, Fix, Protocol};
@@ -29,33 +29,15 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     let mut cues = scene.enter(Person::Alice);
     cues.extend(scene.says(Person::Alice, SAID));
     cues.push(Cue::Whisper("count"));
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Counter::default())),
-        cues,
-        judge: Box::new(|heard| heard.said(Person::Mallory, SAID)),
-    })
+    scene.alone(Watcher::new(count), cues, |heard| heard.said(Person::Mallory, SAID))
 }
 
-#[derive(Default)]
-struct Counter(Passed);
-
-impl Meddler for Counter {
-    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
-        hand.pass(path, &body);
-        self.0.add(path, &body);
+fn count(passed: &Passed, _path: Path, hand: &mut Hand<'_>) -> Option<()> {
+    let ((private, tried), key) = (passed.private()?, passed.key()?);
+    hand.deeds.say(format!("tries {tried} powers of 3, and has a private number of Alice's: {private}"));
+    hand.deeds.show("the key", &key.to_be_bytes());
+    for text in passed.messages(Role::Client).filter_map(|(ciphertext, _)| cipher::decrypt(key, &ciphertext)) {
+        hand.deeds.say(format!("reads: {}", clean_line(&text, 200)));
     }
-
-    fn whisper(&mut self, _word: &'static str, hand: &mut Hand<'_>) {
-        let (Some((private, tried)), Some(key)) = (self.0.private(), self.0.key()) else {
-            return hand.deeds.say(format!("finds nothing: what was sent is none of {VALUES} values"));
-        };
-        hand.deeds.say(format!("tries {tried} powers of 3, and has a private number of Alice's: {private}"));
-        hand.deeds.show("the key", &key.to_be_bytes());
-        for text in self.0.messages(Role::Client).filter_map(|(ciphertext, _)| cipher::decrypt(key, &ciphertext)) {
-            hand.deeds.say(format!("reads: {}", clean_line(&text, 200)));
-        }
-    }
+    Some(())
 }

@@ -1,13 +1,12 @@
 //! A11: a signing key found by division.
 
 use super::play::{Cue, Person, Play, Sign};
-use super::tap::{Hand, Meddler, Path, Tapped};
-use super::toy::Passed;
+use super::tap::{Hand, Path};
+use super::toy::{NOTHING, Passed, Watcher};
 use super::{Card, Scene};
 use crate::toy_socket::cipher;
 use crate::{Fault, Fix, Protocol};
 use data_encoding::BASE64;
-use nacre_wire::Role;
 
 pub(super) const CARD: Card = Card {
     name: "A11",
@@ -30,46 +29,18 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     cues.extend(scene.says(Person::Alice, "hello"));
     cues.push(Cue::Whisper("forge"));
     cues.push(Cue::Until(vec![Sign::of(Person::Server, FORGED), Sign::of(Person::Mallory, NOTHING)]));
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Forger::default())),
-        cues,
-        judge: Box::new(|heard| heard.said(Person::Server, &format!("authenticated: {FORGED}"))),
-    })
+    scene.alone(Watcher::new(forge), cues, |heard| heard.said(Person::Server, &format!("authenticated: {FORGED}")))
 }
 
-const NOTHING: &str = "finds nothing to divide";
-
-#[derive(Default)]
-struct Forger {
-    passed: Passed,
-    path: Option<Path>,
-}
-
-impl Meddler for Forger {
-    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
-        hand.pass(path, &body);
-        self.passed.add(path, &body);
-        if path.from == Role::Client {
-            self.path = Some(path);
-        }
-    }
-
-    fn whisper(&mut self, _word: &'static str, hand: &mut Hand<'_>) {
-        let (Some((public, signing, tried)), Some(key), Some(path)) =
-            (self.passed.signing_key(), self.passed.key(), self.path)
-        else {
-            return hand.deeds.say(NOTHING);
-        };
-        hand.deeds
-            .say(format!("takes {} apart in {tried} divisions, and has Alice's private key: {}", public.n, signing.d));
-        let ciphertext = cipher::encrypt(key, FORGED.as_bytes());
-        let signature = signing.sign(cipher::hash(&ciphertext));
-        let line = format!("{}|{}", BASE64.encode(&ciphertext), BASE64.encode(&signature));
-        hand.deeds.say(format!("signs in Alice's name: {FORGED}"));
-        hand.show("the forged message", line.as_bytes());
-        hand.pass(path, line.as_bytes());
-    }
+fn forge(passed: &Passed, path: Path, hand: &mut Hand<'_>) -> Option<()> {
+    let ((public, signing, tried), key) = (passed.signing_key()?, passed.key()?);
+    hand.deeds
+        .say(format!("takes {} apart in {tried} divisions, and has Alice's private key: {}", public.n, signing.d));
+    let ciphertext = cipher::encrypt(key, FORGED.as_bytes());
+    let signature = signing.sign(cipher::hash(&ciphertext));
+    let line = format!("{}|{}", BASE64.encode(&ciphertext), BASE64.encode(&signature));
+    hand.deeds.say(format!("signs in Alice's name: {FORGED}"));
+    hand.show("the forged message", line.as_bytes());
+    hand.pass(path, line.as_bytes());
+    Some(())
 }

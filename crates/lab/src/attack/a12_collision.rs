@@ -1,8 +1,8 @@
 //! A12: one signature, two texts.
 
 use super::play::{Cue, Person, Play, Sign};
-use super::tap::{Hand, Meddler, Path, Tapped};
-use super::toy::{self, Passed};
+use super::tap::{Hand, Path};
+use super::toy::{self, NOTHING, Passed, Watcher};
 use super::{Card, Scene};
 use crate::toy_socket::cipher;
 use crate::{Fault, Fix, Protocol};
@@ -31,50 +31,17 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     cues.extend(scene.says(Person::Alice, SAID));
     cues.push(Cue::Whisper("search"));
     cues.push(Cue::Until(vec![Sign::of(Person::Server, FORGED), Sign::of(Person::Mallory, NOTHING)]));
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Searcher::default())),
-        cues,
-        judge: Box::new(|heard| heard.said(Person::Server, &format!("authenticated: {FORGED}"))),
-    })
+    scene.alone(Watcher::new(search), cues, |heard| heard.said(Person::Server, &format!("authenticated: {FORGED}")))
 }
 
-const NOTHING: &str = "finds no text";
-
-#[derive(Default)]
-struct Searcher {
-    passed: Passed,
-    path: Option<Path>,
-}
-
-impl Searcher {
-    fn search(&self, hand: &mut Hand<'_>) -> Option<()> {
-        let (key, path) = (self.passed.key()?, self.path?);
-        let (ciphertext, signature) = self.passed.messages(Role::Client).last()?;
-        let hash = cipher::hash(&ciphertext);
-        let (text, forged, tried) = toy::text_with_hash(key, hash, FORGED)?;
-        hand.deeds.say(format!("tries {tried} texts until one has the hash {hash:04x} of Alice's: {text}"));
-        let line = format!("{}|{}", BASE64.encode(&forged), BASE64.encode(&signature));
-        hand.show("another text, Alice's signature", line.as_bytes());
-        hand.pass(path, line.as_bytes());
-        Some(())
-    }
-}
-
-impl Meddler for Searcher {
-    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
-        hand.pass(path, &body);
-        self.passed.add(path, &body);
-        if path.from == Role::Client {
-            self.path = Some(path);
-        }
-    }
-
-    fn whisper(&mut self, _word: &'static str, hand: &mut Hand<'_>) {
-        if self.search(hand).is_none() {
-            hand.deeds.say(NOTHING);
-        }
-    }
+fn search(passed: &Passed, path: Path, hand: &mut Hand<'_>) -> Option<()> {
+    let key = passed.key()?;
+    let (ciphertext, signature) = passed.messages(Role::Client).last()?;
+    let hash = cipher::hash(&ciphertext);
+    let (text, forged, tried) = toy::text_with_hash(key, hash, FORGED)?;
+    hand.deeds.say(format!("tries {tried} texts until one has the hash {hash:04x} of Alice's: {text}"));
+    let line = format!("{}|{}", BASE64.encode(&forged), BASE64.encode(&signature));
+    hand.show("another text, Alice's signature", line.as_bytes());
+    hand.pass(path, line.as_bytes());
+    Some(())
 }

@@ -1,8 +1,8 @@
 //! A13: a key found because the beginning of a text is known.
 
-use super::play::{Cue, Person, Play};
-use super::tap::{Hand, Meddler, Path, Tapped};
-use super::toy::{self, Passed};
+use super::play::{Cue, Person, Play, Sign};
+use super::tap::{Hand, Path};
+use super::toy::{self, Passed, Watcher};
 use super::{Card, Scene};
 use crate::toy_socket::cipher;
 use crate::{Fault, Fix, Protocol};
@@ -30,45 +30,20 @@ const BEGINNING: &str = "Server received: ";
 fn play(scene: &Scene) -> Result<Play, Fault> {
     let mut cues = scene.enter(Person::Alice);
     cues.extend(scene.says(Person::Alice, SAID));
-    cues.push(Cue::Until(vec![super::play::Sign::of(Person::Alice, SAID)]));
+    cues.push(Cue::Until(vec![Sign::of(Person::Alice, SAID)]));
     cues.push(Cue::Whisper("search"));
-    Ok(Play {
-        server: scene.server()?,
-        clients: vec![scene.client(Person::Alice)?],
-        straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Searcher::default())),
-        cues,
-        judge: Box::new(|heard| heard.said(Person::Mallory, SAID)),
-    })
+    scene.alone(Watcher::new(search), cues, |heard| heard.said(Person::Mallory, SAID))
 }
 
-#[derive(Default)]
-struct Searcher(Passed);
-
-impl Searcher {
-    fn search(&self, hand: &mut Hand<'_>) -> Option<()> {
-        let (answer, _) = self.0.messages(Role::Server).last()?;
-        hand.deeds.show("an answer of the server", &answer);
-        let (key, tried) = toy::key_by_beginning(&answer, BEGINNING.as_bytes())?;
-        hand.deeds.say(format!("tries {tried} keys until the answer begins with `{BEGINNING}`: {key:04x}"));
-        for (ciphertext, _) in self.0.messages(Role::Client) {
-            hand.deeds.show("a message of Alice's", &ciphertext);
-            let text = cipher::decrypt(key, &ciphertext)?;
-            hand.deeds.say(format!("reads: {}", clean_line(&text, 200)));
-        }
-        Some(())
+fn search(passed: &Passed, _path: Path, hand: &mut Hand<'_>) -> Option<()> {
+    let (answer, _) = passed.messages(Role::Server).last()?;
+    hand.deeds.show("an answer of the server", &answer);
+    let (key, tried) = toy::key_by_beginning(&answer, BEGINNING.as_bytes())?;
+    hand.deeds.say(format!("tries {tried} keys until the answer begins with `{BEGINNING}`: {key:04x}"));
+    for (ciphertext, _) in passed.messages(Role::Client) {
+        hand.deeds.show("a message of Alice's", &ciphertext);
+        let text = cipher::decrypt(key, &ciphertext)?;
+        hand.deeds.say(format!("reads: {}", clean_line(&text, 200)));
     }
-}
-
-impl Meddler for Searcher {
-    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
-        hand.pass(path, &body);
-        self.0.add(path, &body);
-    }
-
-    fn whisper(&mut self, _word: &'static str, hand: &mut Hand<'_>) {
-        if self.search(hand).is_none() {
-            hand.deeds.say("finds no key");
-        }
-    }
+    Some(())
 }

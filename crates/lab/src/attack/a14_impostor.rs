@@ -1,7 +1,7 @@
 //! A14: somebody who says to be Alice.
 
 use super::play::{Attacker, Cue, Deeds, LinkId, Person, Play, Seen, Sign};
-use super::{Card, Scene};
+use super::{Card, Scene, everywhere};
 use crate::end::{End, Gist};
 use crate::{Fault, Fix, Moment, Protocol, dh_chat, mini_ssh, rsa_chat, toy_socket};
 use nacre_wire::Role;
@@ -13,12 +13,7 @@ pub(super) const CARD: Card = Card {
     idea: "Mallory does not touch anybody's connection. She makes one of her own and says that she is Alice, or tries \
            the name and password that the description prints.",
     why: "A name is a word that anybody can say, and a password that everybody has is a word as well.",
-    falls: &[
-        (Protocol::DhChat, Some(Fix::F7)),
-        (Protocol::RsaChat, Some(Fix::F7)),
-        (Protocol::MiniSsh, Some(Fix::F7)),
-        (Protocol::ToySocket, Some(Fix::F7)),
-    ],
+    falls: &everywhere(Some(Fix::F7)),
     holds: &[],
     mended: "A user signs everything that both sides sent in this connection. Mallory has no key that the server \
              knows, and a signature from another connection does not fit this one.",

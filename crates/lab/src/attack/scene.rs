@@ -1,6 +1,7 @@
 //! What a play is made of, for any protocol: its server, its clients, and what they type to get in.
 
-use super::play::{Cue, Person, Sign};
+use super::play::{Cue, Heard, Person, Play, Sign};
+use super::tap::{Meddler, Tapped};
 use crate::console::Console;
 use crate::rsa_chat::ServerKey;
 use crate::{Fault, Fixes, Identity, Protocol, Randomness, Repairs, dh_chat, mini_ssh, rsa_chat, toy_socket};
@@ -98,6 +99,23 @@ impl Scene {
             Protocol::ToySocket => Box::new(toy_socket::Client::new(toy_socket::BITS, repairs, random, HOST, port)?),
         };
         Ok((who, console))
+    }
+
+    /// A play of Alice alone, who comes through Mallory.
+    pub(super) fn alone(
+        &self,
+        mallory: impl Meddler + 'static,
+        cues: Vec<Cue>,
+        judge: impl Fn(&Heard) -> bool + Send + 'static,
+    ) -> Result<Play, Fault> {
+        Ok(Play {
+            server: self.server()?,
+            clients: vec![self.client(Person::Alice)?],
+            straight: Vec::new(),
+            mallory: Box::new(Tapped::new(self.protocol, mallory)),
+            cues,
+            judge: Box::new(judge),
+        })
     }
 
     /// A client comes in.

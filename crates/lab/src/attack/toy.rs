@@ -1,13 +1,13 @@
 //! What Mallory does to `toy-socket` with a pencil: the tables and sums of A10 to A13.
 
 use super::reader::split_toy;
-use super::tap::Path;
+use super::tap::{Hand, Meddler, Path};
 use crate::toy_socket::numbers::{G, P, PublicKey, SigningKey, decimal, power};
 use crate::toy_socket::{self, cipher};
 use nacre_wire::Role;
 
 /// Values that the generator has.
-pub(super) const VALUES: u32 = 5_460;
+const VALUES: u32 = 5_460;
 
 /// What has passed of a connection.
 #[derive(Default)]
@@ -52,6 +52,39 @@ impl Passed {
     pub(super) fn messages(&self, from: Role) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         let lines = if from == Role::Client { &self.client } else { &self.server };
         lines.iter().filter_map(|line| split_toy(line.as_bytes()))
+    }
+}
+
+/// Mallory as somebody who lets everything pass, and at the play's word does something with what has passed.
+pub(super) struct Watcher {
+    passed: Passed,
+    /// Where the client's messages pass.
+    path: Option<Path>,
+    act: fn(&Passed, Path, &mut Hand<'_>) -> Option<()>,
+}
+
+/// What is said when nothing comes of it.
+pub(super) const NOTHING: &str = "finds nothing: the numbers are too large to try";
+
+impl Watcher {
+    pub(super) fn new(act: fn(&Passed, Path, &mut Hand<'_>) -> Option<()>) -> Self {
+        Self { passed: Passed::default(), path: None, act }
+    }
+}
+
+impl Meddler for Watcher {
+    fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
+        hand.pass(path, &body);
+        self.passed.add(path, &body);
+        if path.from == Role::Client {
+            self.path = Some(path);
+        }
+    }
+
+    fn whisper(&mut self, _word: &'static str, hand: &mut Hand<'_>) {
+        if self.path.and_then(|path| (self.act)(&self.passed, path, hand)).is_none() {
+            hand.deeds.say(NOTHING);
+        }
     }
 }
 
