@@ -92,3 +92,65 @@ fn lab_watch_tells_every_protocol() {
         assert!(lines.lines().count() > 5 && lines.lines().all(|line| line.starts_with('{') && line.ends_with('}')));
     }
 }
+
+/// Five columns over the seven rows; the four lack what SSH has, and SSH is a real connection.
+#[test]
+fn lab_compare_puts_five_protocols_over_the_same_rows() {
+    let (code, out, err) = run(&["compare"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let head: Vec<&str> = out.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(head, ["dh-chat", "rsa-chat", "mini-ssh", "toy-socket", "ssh"]);
+    assert!(out.lines().all(|line| line.chars().count() <= 110), "{out}");
+    let (code, out, err) = run(&["compare", "--json"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let rows: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 7);
+    for row in &rows {
+        assert!(!row["ssh"].as_array().unwrap().is_empty(), "{row}");
+    }
+    let proof = rows.iter().find(|row| row["row"] == "server proof").unwrap();
+    for name in ["dh-chat", "rsa-chat", "mini-ssh", "toy-socket"] {
+        assert!(proof[name].as_array().unwrap().is_empty(), "{proof}");
+    }
+    let (code, _, err) = run(&["compare", "--tls"]);
+    assert!(code == 2 && err.contains("not there yet"), "{err}");
+}
+
+/// Both ends write what they do; a page comes of it, without secrets.
+#[test]
+fn lab_traces_of_both_ends_become_pages() {
+    let place = common::Scratch::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let (ours, theirs) = (place.path("client.json"), place.path("server.json"));
+    let mut server = nacre()
+        .args(["lab", "serve", "dh-chat", "--port", &port, "--trace"])
+        .arg(&theirs)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(server.stdout.take().unwrap()));
+    assert!(lines.any(|line| line.unwrap().contains("Waiting for client")));
+    let mut client = nacre();
+    client.args(["lab", "join", "dh-chat", "localhost", &port, "--trace"]).arg(&ours);
+    client.stdin(std::fs::File::open(place.write("typed", "my plover egg\n")).unwrap());
+    assert!(client.output().unwrap().status.success());
+    // What the client said last is the last that the server writes down.
+    assert!(lines.any(|line| line.unwrap().contains("plover")));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    for (trace, key) in [(&ours, "client"), (&theirs, "server")] {
+        let page = place.path(&format!("{key}.html"));
+        let mut explain = nacre();
+        explain.args(["explain", "--trace"]).arg(trace).arg("--html").arg(&page);
+        let done = explain.output().unwrap();
+        assert!(done.status.success(), "{}", text(done.stderr));
+        let (told, page) = (text(done.stdout), place.read(&format!("{key}.html")));
+        for shown in [&told, &page] {
+            assert!(shown.contains("key exchange") && shown.contains("(secret; --show-secrets shows it)"), "{shown}");
+            assert!(!shown.contains("plover"), "{shown}");
+        }
+    }
+    let (code, _, err) = run(&["join", "dh-chat", "localhost", &port, "--trace", ours.to_str().unwrap()]);
+    assert!(code == 1 && err.contains("exists"), "{err}");
+}

@@ -35,6 +35,11 @@ pub enum LabArgs {
     Attacks,
     /// `nacre lab matrix`.
     Matrix,
+    /// `nacre lab compare`.
+    Compare {
+        /// `--json`: one JSON object a row.
+        json: bool,
+    },
     /// `nacre lab join`.
     Join {
         /// The server's host.
@@ -92,6 +97,8 @@ pub struct PartArgs {
     pub trust: Option<String>,
     /// `--quiet-errors`: what cannot be opened closes the connection without a word.
     pub quiet_errors: bool,
+    /// `--trace`: the file that the steps are written to.
+    pub trace: Option<PathBuf>,
 }
 
 /// A flag that some protocols have at some end.
@@ -116,7 +123,7 @@ pub(crate) fn command() -> Command {
         .about("Run the protocols that people learn from, and see why each falls")
         .after_help("`nacre lab` alone says what there is. None of these protocols is safe: that is what they are for.")
         .disable_help_subcommand(true)
-        .subcommands([serve(), join(), watch(), attack(), attacks(), matrix()])
+        .subcommands([serve(), join(), watch(), attack(), attacks(), matrix(), compare()])
 }
 
 fn serve() -> Command {
@@ -128,12 +135,14 @@ fn serve() -> Command {
             "really-exec",
             "mini-ssh: run commands in a shell of this account, in place of a few harmless ones",
         ))
+        .arg(trace())
 }
 
 fn join() -> Command {
     part(Command::new("join").about("Join a server on this machine, with lines from standard input"))
         .arg(Arg::new("host").value_name("HOST").default_value("localhost").help("The server's host"))
         .arg(Arg::new("to").value_name("PORT").value_parser(value_parser!(u16).range(1..)).help("The server's port"))
+        .arg(trace())
 }
 
 fn watch() -> Command {
@@ -160,6 +169,18 @@ fn attacks() -> Command {
 
 fn matrix() -> Command {
     Command::new("matrix").about("Perform every attack on every protocol with every fix, and print which succeed")
+}
+
+fn compare() -> Command {
+    Command::new("compare")
+        .about("Run the four protocols and SSH, and print what each does in the same seven rows")
+        .arg(switch("json", "One JSON object a row"))
+        .arg(switch("tls", "With a real TLS handshake beside them; not there yet"))
+}
+
+fn trace() -> Arg {
+    number("trace", "FILE", "Write each step to a new file, for `nacre explain --trace FILE`")
+        .value_parser(value_parser!(PathBuf))
 }
 
 fn seed() -> Arg {
@@ -210,6 +231,11 @@ pub(crate) fn from_matches(matches: &ArgMatches) -> Result<LabArgs, Failure> {
         }
         Some(("attack", matches)) => attack_from(matches),
         Some(("matrix", _)) => Ok(LabArgs::Matrix),
+        Some(("compare", matches)) if matches.get_flag("tls") => Err(Failure::with_code(
+            USAGE,
+            "lab: compare --tls is not there yet; without it the five protocols are compared",
+        )),
+        Some(("compare", matches)) => Ok(LabArgs::Compare { json: matches.get_flag("json") }),
         Some(("attacks", _)) => Ok(LabArgs::Attacks),
         Some(("join", matches)) => {
             let host = matches.get_one::<String>("host").cloned().unwrap_or_default();
@@ -283,7 +309,17 @@ fn part_from(matches: &ArgMatches, port: &str) -> Result<PartArgs, Failure> {
         key: matches.get_one("key").cloned(),
         trust: matches.get_one("trust").cloned(),
         quiet_errors: matches.get_flag("quiet-errors"),
+        trace: matches.try_get_one("trace").ok().flatten().cloned(),
     })
+}
+
+/// An end of a protocol as it is without a flag.
+///
+/// # Errors
+/// There is no such protocol.
+pub(crate) fn part_of(protocol: Protocol) -> Result<PartArgs, Failure> {
+    let matches = watch().try_get_matches_from(["watch", protocol.name()]);
+    part_from(&matches.map_err(|error| Failure::new(error.to_string()))?, "port")
 }
 
 /// Sizes within which a protocol is still itself.

@@ -49,8 +49,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-pub use story::{Style, story};
-pub use trace::write as json;
+pub use story::{Style, steps_of, story};
+pub use trace::{read as read_json, write as json};
 use watching::Watching;
 
 /// How long a handshake that nobody waits at may take.

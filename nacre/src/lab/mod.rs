@@ -5,6 +5,7 @@
 pub mod attack;
 mod clock;
 mod command;
+mod compare;
 mod identity;
 mod join;
 mod lines;
@@ -12,6 +13,7 @@ mod link;
 mod program;
 mod screen;
 mod serve;
+mod trace;
 mod watch;
 
 use crate::cli::lab::{LabArgs, PartArgs};
@@ -31,6 +33,7 @@ pub fn run(args: &LabArgs) -> Result<ExitCode, Failure> {
         LabArgs::Serve(part) => within(serve::run(part)),
         LabArgs::Watch { json, part } => watch::run(part, *json).map(|()| ExitCode::SUCCESS),
         LabArgs::Attack(args) => within(attack::run(args)),
+        LabArgs::Compare { json } => compare::run(*json).map(|()| ExitCode::SUCCESS),
         LabArgs::Matrix => attack::matrix().map(|()| ExitCode::SUCCESS),
         LabArgs::AttackSsh { kind, json } => attack::ssh::run(*kind, *json),
         LabArgs::Attacks => attack::list().map(|()| ExitCode::SUCCESS),

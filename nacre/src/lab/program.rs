@@ -5,11 +5,13 @@ use super::clock::Clock;
 use super::command;
 use super::link::Link;
 use super::screen::Screen;
+use super::trace::TraceFile;
 use super::{failed, lines};
 use crate::cli::lab::PartArgs;
-use crate::explain::tell_step;
+use crate::explain::{record, tell_step};
 use crate::failure::Failure;
 use crate::output;
+use nacre_lab::Step;
 use nacre_lab::console::{Address, ConnectionId, Console, Effect, Input, SERVER};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -63,6 +65,7 @@ pub struct Program {
     colour: bool,
     steps: bool,
     secrets: bool,
+    trace: Option<TraceFile>,
     leave: Option<Instant>,
     ended: Option<bool>,
 }
@@ -88,6 +91,7 @@ impl Program {
             colour: std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
             steps: part.steps,
             secrets: part.show_secrets,
+            trace: part.trace.as_deref().map(|path| TraceFile::create(path, part.show_secrets)).transpose()?,
             leave: None,
             ended: None,
         };
@@ -174,11 +178,7 @@ impl Program {
                 }
                 Effect::Print(lines) => self.screen.print(&lines)?,
                 Effect::Prompt(text) => self.screen.prompt(&text)?,
-                Effect::Step { step, .. } if self.steps => {
-                    let at = if self.seeded { Duration::ZERO } else { self.start.elapsed() };
-                    output::complain(tell_step(at, &step, self.secrets, self.colour).trim_end());
-                }
-                Effect::Step { .. } => {}
+                Effect::Step { step, .. } => self.step(&step)?,
                 Effect::Run { id, command } => {
                     self.commands.insert(id, command::run(id, command, self.happenings.clone()));
                 }
@@ -191,6 +191,18 @@ impl Program {
             self.send(id, bytes);
         }
         Ok(())
+    }
+
+    /// Tells a step, and writes it down.
+    fn step(&mut self, step: &Step) -> Result<(), Failure> {
+        let at = if self.seeded { Duration::ZERO } else { self.start.elapsed() };
+        if self.steps {
+            output::complain(tell_step(at, step, self.secrets, self.colour).trim_end());
+        }
+        match &mut self.trace {
+            Some(trace) => trace.add(record(at, step, self.secrets)),
+            None => Ok(()),
+        }
     }
 
     /// Closes a connection once everything is sent, and stops what runs for it.

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::{join, serve};
 use crate::cli::lab::PartArgs;
-use crate::explain::{Style, json, record, story};
+use crate::explain::{Record, Style, json, record, story};
 use crate::failure::Failure;
 use crate::output;
 use nacre_lab::{Protocol, rehearse};
@@ -16,6 +16,17 @@ use std::time::{Duration, Instant};
 /// # Errors
 /// A flag's value cannot be had, or standard output is closed.
 pub fn run(part: &PartArgs, as_json: bool) -> Result<(), Failure> {
+    let records = rehearsed(part)?;
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = if as_json { json(&records) } else { story(&records, Style { colour }) };
+    output::print(&text)
+}
+
+/// What both ends do.
+///
+/// # Errors
+/// A flag's value cannot be had.
+pub fn rehearsed(part: &PartArgs) -> Result<Vec<Record>, Failure> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, part.port));
     let mut server = serve::console(part, part.port)?;
     let mut client = join::console("localhost", address, part)?;
@@ -26,9 +37,7 @@ pub fn run(part: &PartArgs, as_json: bool) -> Result<(), Failure> {
     };
     let now = Clock::new(part.seed).now();
     rehearse(server.as_mut(), client.as_mut(), now, lines(part.protocol), &mut told);
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let text = if as_json { json(&records) } else { story(&records, Style { colour }) };
-    output::print(&text)
+    Ok(records)
 }
 
 /// What is typed at the client; goodbye follows.

@@ -21,15 +21,17 @@ struct Measure {
     bytes: usize,
     /// Characters of a value.
     value: usize,
+    /// Fields of a message.
+    fields: usize,
 }
 
 /// From everything to what always fits.
 const MEASURES: [Measure; 5] = [
-    Measure { messages: 300, bytes: 4096, value: 4096 },
-    Measure { messages: 300, bytes: 512, value: 2048 },
-    Measure { messages: 120, bytes: 128, value: 512 },
-    Measure { messages: 60, bytes: 64, value: 128 },
-    Measure { messages: 15, bytes: 32, value: 64 },
+    Measure { messages: 300, bytes: 4096, value: 4096, fields: 1000 },
+    Measure { messages: 300, bytes: 512, value: 2048, fields: 200 },
+    Measure { messages: 120, bytes: 128, value: 512, fields: 50 },
+    Measure { messages: 60, bytes: 64, value: 128, fields: 20 },
+    Measure { messages: 5, bytes: 32, value: 40, fields: 5 },
 ];
 
 /// The page.
@@ -117,7 +119,7 @@ impl Page {
             Who::Server => ("server", "server to client"),
             Who::Both => ("both", "both ends"),
         };
-        let name = &record.message.clone().unwrap_or_else(|| record.name.replace('_', " "));
+        let name = &self.cut(&record.message.clone().unwrap_or_else(|| record.name.replace('_', " ")));
         let times = if record.times > 1 { format!(" \u{d7} {}", record.times) } else { String::new() };
         let _ = write!(
             self.out,
@@ -151,7 +153,7 @@ impl Page {
             return;
         }
         self.push("<h3>What it says</h3><dl>");
-        for (label, value) in &record.details {
+        for (label, value) in record.details.iter().take(self.measure.fields) {
             let _ = write!(self.out, "<dt>{}</dt><dd>{}</dd>", escaped(&self.cut(label)), escaped(&self.cut(value)));
         }
         self.push("</dl>");
@@ -249,9 +251,11 @@ mod tests {
     fn a_page_is_never_larger_than_it_may_be() {
         let mut long = hostile(Row::Session);
         long.wire = Bytes::of(&[b'<'; 9000]);
-        long.details = vec![("<".repeat(1000), "&".repeat(5000)); 20];
-        for count in [1, 10, 100, 2000] {
-            let page = page("x", &vec![long.clone(); count]);
+        long.message = Some("\"".repeat(16_000));
+        long.details = vec![("<".repeat(1000), "&".repeat(5000)); 50];
+        for count in [1, 10, 30] {
+            let all = Row::ALL.map(|row| vec![Record { row, ..long.clone() }; count]).concat();
+            let page = page("x", &all);
             assert!((1000..=MAX_PAGE).contains(&page.len()), "{count}: {}", page.len());
         }
     }

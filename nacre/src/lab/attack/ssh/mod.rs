@@ -6,8 +6,7 @@ mod proxy;
 use super::tell::{self, paragraph};
 use crate::failure::Failure;
 use crate::output;
-pub use parties::Kind;
-use parties::Parties;
+pub use parties::{Kind, Parties};
 use proxy::{Proxy, Trick};
 use std::process::ExitCode;
 

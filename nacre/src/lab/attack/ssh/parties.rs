@@ -163,9 +163,6 @@ impl Parties {
     /// # Errors
     /// It does not start.
     pub fn client(&self, port: u16) -> Result<Client, Failure> {
-        let key = self.path("server.pub");
-        let public = std::fs::read_to_string(&key).map_err(|error| failed(format!("{}: {error}", key.display())))?;
-        let known = self.write("known_hosts", &format!("[127.0.0.1]:{port} {public}"))?;
         let mut command = match self.kind {
             Kind::Nacre => {
                 let mut command = Command::new(&self.program);
@@ -174,8 +171,32 @@ impl Parties {
             }
             Kind::OpenSsh => Command::new("ssh"),
         };
+        let script = format!("echo {READY}; exec cat >> '{}'", self.path("application").display());
+        command.args(self.words(port)?).arg(script);
+        Client::start(&mut command)
+    }
+
+    /// What `nacre explain` says of a server with the key that is expected, one JSON object a step.
+    ///
+    /// # Errors
+    /// It says that there was no handshake.
+    pub fn explain(&self, port: u16) -> Result<String, Failure> {
+        let mut command = Command::new(&self.program);
+        let told = command.args(["explain", "--json"]).args(self.words(port)?).stdin(Stdio::null()).output();
+        let told = told.map_err(failed)?;
+        match told.status.success() {
+            true => Ok(String::from_utf8_lossy(&told.stdout).into_owned()),
+            false => Err(failed(String::from_utf8_lossy(&told.stderr).trim().to_owned())),
+        }
+    }
+
+    /// The words with which any client goes to a port where the server is expected.
+    fn words(&self, port: u16) -> Result<Vec<String>, Failure> {
+        let key = self.path("server.pub");
+        let public = std::fs::read_to_string(&key).map_err(|error| failed(format!("{}: {error}", key.display())))?;
+        let known = self.write("known_hosts", &format!("[127.0.0.1]:{port} {public}"))?;
         let option = |name: &str, value: &Path| format!("{name}={}", value.display());
-        command.args(["-F", "none", "-p", &port.to_string()]);
+        let mut words = ["-F", "none", "-p", &port.to_string()].map(str::to_owned).to_vec();
         for word in [
             option("UserKnownHostsFile", &known),
             option("IdentityFile", &self.path("alice")),
@@ -185,11 +206,10 @@ impl Parties {
             "StrictHostKeyChecking=yes".to_owned(),
             "BatchMode=yes".to_owned(),
         ] {
-            command.args(["-o", &word]);
+            words.extend(["-o".to_owned(), word]);
         }
-        let script = format!("echo {READY}; exec cat >> '{}'", self.path("application").display());
-        command.arg(format!("{}@127.0.0.1", self.user)).arg(script);
-        Client::start(&mut command)
+        words.push(format!("{}@127.0.0.1", self.user));
+        Ok(words)
     }
 }
 
