@@ -44,6 +44,7 @@ fn plain(start: Start) -> Launch {
         pam_variables: Vec::new(),
         pam_texts: Vec::new(),
         agent: false,
+        chat: Vec::new(),
     }
 }
 
@@ -70,6 +71,7 @@ fn full() -> Launch {
         pam_variables: vec![(b"XDG_SESSION_ID".to_vec(), b"\xfe".to_vec())],
         pam_texts: b"Hello \xff\n".to_vec(),
         agent: true,
+        chat: vec!["/run/chat/join.sock".into(), "--room".into()],
         ..plain(Start::Shell)
     }
 }
