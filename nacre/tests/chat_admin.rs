@@ -138,7 +138,7 @@ fn without_a_server_it_reads_and_says_so_of_the_rest() {
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     // One folder has one server.
     let mut second = nacre();
-    second.args(["chat", "serve", "--state"]).arg(chat.place.path("state"));
+    second.args(["chat", "serve", "--user-mode", "--state"]).arg(chat.place.path("state"));
     second.arg("-h").arg(chat.place.path("host")).arg("--listen").arg(format!("127.0.0.1:{}", free_port()));
     let done = finish(&mut second, b"");
     assert!(done.code != 0 && done.err.contains("another server has this chat already"), "{done:?}");
