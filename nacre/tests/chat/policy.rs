@@ -1,22 +1,9 @@
 //! Who may come into the chat and do what: its keywords, with OpenSSH's clients.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "common/chat.rs"]
-mod chats;
-mod common;
-#[path = "common/lab.rs"]
-mod programs;
-#[path = "common/screen.rs"]
-mod screen;
-#[path = "common/serve.rs"]
-mod serve;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use chats::Chat;
-use common::{Scratch, nacre};
-use programs::Running;
-use serve::finish;
+use crate::chats::Chat;
+use crate::common::{Scratch, nacre};
+use crate::programs::Running;
+use crate::serve::finish;
 
 /// OpenSSH's client of somebody without a key.
 #[track_caller]

@@ -1,22 +1,9 @@
 //! The chat on plain terminals and on none: OpenSSH's and Dropbear's clients.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "common/chat.rs"]
-mod chats;
-mod common;
-#[path = "common/lab.rs"]
-mod programs;
-#[path = "common/screen.rs"]
-mod screen;
-#[path = "common/serve.rs"]
-mod serve;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use chats::Chat;
-use programs::Running;
-use screen::Screen;
-use serve::finish;
+use crate::chats::Chat;
+use crate::programs::Running;
+use crate::screen::Screen;
+use crate::serve::finish;
 
 #[test]
 fn a_half_typed_line_on_a_dumb_terminal_outlives_what_comes_and_gets_no_sequence() {

@@ -1,23 +1,10 @@
 //! `internal-chat` inside `nacre serve`, and `nacre chat join`: other ways into one chat.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "common/chat.rs"]
-mod chats;
-mod common;
-#[path = "common/lab.rs"]
-mod programs;
-#[path = "common/screen.rs"]
-mod screen;
-#[path = "common/serve.rs"]
-mod serve;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use chats::Chat;
-use common::nacre;
-use programs::Running;
-use screen::Screen;
-use serve::{Server, finish};
+use crate::chats::Chat;
+use crate::common::nacre;
+use crate::programs::Running;
+use crate::screen::Screen;
+use crate::serve::{Server, finish};
 use std::process::Command;
 
 const PASSWORD: &str = "fake horse battery";

@@ -1,22 +1,9 @@
 //! `nacre chat admin` beside people with OpenSSH's client.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "common/chat.rs"]
-mod chats;
-mod common;
-#[path = "common/lab.rs"]
-mod programs;
-#[path = "common/screen.rs"]
-mod screen;
-#[path = "common/serve.rs"]
-mod serve;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use chats::Chat;
-use common::nacre;
-use programs::Running;
-use serve::{Done, eventually, finish, free_port};
+use crate::chats::Chat;
+use crate::common::nacre;
+use crate::programs::Running;
+use crate::serve::{Done, eventually, finish, free_port};
 use std::os::unix::fs::PermissionsExt;
 
 /// An operator at the machine.

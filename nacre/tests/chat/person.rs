@@ -1,20 +1,7 @@
 //! The chat as a person sees it: OpenSSH's client on a real terminal, whose screen is looked at.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "common/chat.rs"]
-mod chats;
-mod common;
-#[path = "common/lab.rs"]
-mod programs;
-#[path = "common/screen.rs"]
-mod screen;
-#[path = "common/serve.rs"]
-mod serve;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use chats::Chat;
-use screen::Screen;
+use crate::chats::Chat;
+use crate::screen::Screen;
 
 /// What is being typed, from the rows at the bottom of the full screen.
 fn draft(rows: &[String]) -> String {

@@ -1,25 +1,10 @@
 //! Several nodes of one chat over Debian's nats-server, with people at OpenSSH's client.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "common/chat.rs"]
-mod chats;
-mod common;
-#[path = "common/nats.rs"]
-mod nats;
-#[path = "common/lab.rs"]
-mod programs;
-#[path = "common/screen.rs"]
-mod screen;
-#[path = "common/serve.rs"]
-mod serve;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use chats::Chat;
-use nats::{Cable, Nats};
-use programs::Running;
+use crate::chats::Chat;
+use crate::nats::{Cable, Nats};
+use crate::programs::Running;
+use crate::serve::{eventually, finish, make_key};
 use serde_json::Value;
-use serve::{eventually, finish, make_key};
 use std::collections::BTreeSet;
 
 const LINKED: &str = "[SYSTEM] connected to other nodes";

@@ -1,21 +1,8 @@
 //! The chat in tmux, as many people have it: OpenSSH's client in a pane that is looked at and resized by tmux itself.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "common/chat.rs"]
-mod chats;
-mod common;
-#[path = "common/lab.rs"]
-mod programs;
-#[path = "common/screen.rs"]
-mod screen;
-#[path = "common/serve.rs"]
-mod serve;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use chats::Chat;
-use common::program;
-use serve::{eventually, finish};
+use crate::chats::Chat;
+use crate::common::program;
+use crate::serve::{eventually, finish};
 use std::process::Command;
 
 /// A server of tmux of our own, which ends with the test.

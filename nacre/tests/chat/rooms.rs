@@ -1,21 +1,8 @@
 //! `nacre chat serve` with OpenSSH's clients.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "common/chat.rs"]
-mod chats;
-mod common;
-#[path = "common/lab.rs"]
-mod programs;
-#[path = "common/screen.rs"]
-mod screen;
-#[path = "common/serve.rs"]
-mod serve;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use chats::Chat;
-use programs::Running;
-use serve::finish;
+use crate::chats::Chat;
+use crate::programs::Running;
+use crate::serve::finish;
 
 #[test]
 fn stock_clients_chat() {

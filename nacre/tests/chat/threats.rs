@@ -1,21 +1,8 @@
 //! Threat rows of what people type, on real terminals with OpenSSH's client: what one sends never drives, spoofs, stalls
 //! or floods another one's terminal.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "common/chat.rs"]
-mod chats;
-mod common;
-#[path = "common/lab.rs"]
-mod programs;
-#[path = "common/screen.rs"]
-mod screen;
-#[path = "common/serve.rs"]
-mod serve;
-#[path = "common/terminal.rs"]
-mod terminal;
-
-use chats::Chat;
-use programs::Running;
+use crate::chats::Chat;
+use crate::programs::Running;
 use std::time::{Duration, Instant};
 
 /// A program as this person, which may send any text.
