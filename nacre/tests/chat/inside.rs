@@ -136,7 +136,7 @@ fn our_own_client_joins() {
 
 #[test]
 fn its_port_is_the_chats_unless_something_says_otherwise() {
-    let place = common::Scratch::new();
+    let place = crate::common::Scratch::new();
     let config = place.write("config", "Host named\n  Port 99\n");
     let port = |words: &[&str]| {
         let done = finish(nacre().args(["chat", "join", "-G", "-F"]).arg(&config).args(words), b"");

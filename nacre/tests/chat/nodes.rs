@@ -291,9 +291,9 @@ const USER: &str = "UAIAG4J6YFFXJCXJICQVQFAZ43V7USYR3GHKCKETDT7LKAHI3UPIQM4S";
 
 #[test]
 fn nats_is_reached_by_tls_with_an_nkey_and_not_without() {
-    let place = common::Scratch::new();
+    let place = crate::common::Scratch::new();
     let file = |name: &str| place.path(name).display().to_string();
-    let mut openssl = common::program("openssl");
+    let mut openssl = crate::common::program("openssl");
     openssl.args(["req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", "/CN=nats", "-addext"]);
     openssl.args([
         "subjectAltName=IP:127.0.0.1",
@@ -336,10 +336,10 @@ fn nats_is_named_in_the_configuration_and_bad_names_are_refused() {
         ("ChatBackplane http://127.0.0.1", "nats://HOST:PORT or tls://HOST:PORT is needed"),
         ("ChatBackplane nats://127.0.0.1\nChatNode a.b", "ChatNode: `a.b`: 1 to 64 letters"),
     ] {
-        let place = common::Scratch::new();
+        let place = crate::common::Scratch::new();
         let config = place.write("config", lines);
         make_key(&place, "host");
-        let mut command = common::nacre();
+        let mut command = crate::common::nacre();
         command.args(["chat", "serve", "-t", "--state"]).arg(place.path("state"));
         command.arg("-f").arg(config).arg("-h").arg(place.path("host"));
         let done = finish(&mut command, b"");

@@ -58,7 +58,7 @@ fn operators_are_named_by_key_and_the_rest_by_words() {
     place.write("motd", "Be kind.\nNo \u{1b}[31mred.\n");
     let root = place.root().display();
     let lines = format!("ChatOperators {root}/operators\nChatRooms closed\nChatLobby hall\nChatMotd {root}/motd\n");
-    serve::make_key(&place, "carol");
+    crate::serve::make_key(&place, "carol");
     let key = place.read("carol.pub");
     place.write("operators", &format!("# who keeps order\n\n{key}"));
     let mut chat = Chat::with(&lines);

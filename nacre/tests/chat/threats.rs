@@ -155,7 +155,7 @@ fn u05_who_never_reads_costs_nobody_anything() {
     let deaf: Vec<Running> = (0..10)
         .map(|_| {
             let mut deaf = chat.comes("carol", &[]);
-            serve::send(deaf.id(), "STOP");
+            crate::serve::send(deaf.id(), "STOP");
             deaf.say(&"/history 500\n".repeat(20));
             deaf
         })
@@ -170,7 +170,7 @@ fn u05_who_never_reads_costs_nobody_anything() {
     let memory = chat.memory();
     assert!(memory < 100.0, "{memory} MiB");
     for deaf in &deaf {
-        serve::send(deaf.id(), "KILL");
+        crate::serve::send(deaf.id(), "KILL");
     }
     alice.types("/list");
     alice.shows("nobody but who is there", |rows| {
