@@ -29,6 +29,8 @@ pub(super) const CARD: Card = Card {
 
 const SAID: &str = "the password is rosebud";
 const BLOCK: usize = 16;
+/// With so many bytes in front of a guess is it tried before Mallory gives up.
+const FILLERS: u8 = 3;
 
 fn play(scene: &Scene) -> Result<Play, Fault> {
     let is_chat = scene.protocol == Protocol::RsaChat;
@@ -78,6 +80,9 @@ struct Search {
     /// The byte that is being worked out.
     place: usize,
     guess: u8,
+    /// What stands before it. A server answers a text that it takes for a command, and that looks like an error: with
+    /// another filler it is no command.
+    filler: u8,
     /// The guess is being tried with another byte before it: was it longer padding by chance?
     twice: bool,
     text: Vec<u8>,
@@ -177,7 +182,7 @@ enum Next {
 impl Search {
     fn new(blocks: Vec<[u8; BLOCK]>) -> Self {
         let (inner, text) = ([0; BLOCK], Vec::new());
-        Self { blocks, block: 1, inner, place: BLOCK - 1, guess: 0, twice: false, text }
+        Self { blocks, block: 1, inner, place: BLOCK - 1, guess: 0, filler: 0, twice: false, text }
     }
 
     /// A block that is all guess, and the block that is being worked out.
@@ -186,7 +191,7 @@ impl Search {
         let known = self.inner.iter().enumerate().map(|(place, inner)| match place.cmp(&self.place) {
             std::cmp::Ordering::Greater => inner ^ padding,
             std::cmp::Ordering::Equal => self.guess,
-            std::cmp::Ordering::Less => u8::from(self.twice),
+            std::cmp::Ordering::Less => self.filler ^ if self.twice { 0x80 } else { 0 },
         });
         known.chain(self.blocks.get(self.block).copied().unwrap_or_default()).collect()
     }
@@ -200,9 +205,9 @@ impl Search {
         }
         self.twice = false;
         if !right {
-            let Some(guess) = self.guess.checked_add(1) else { return Next::Lost };
-            self.guess = guess;
-            return Next::Ask;
+            self.guess = self.guess.wrapping_add(1);
+            self.filler += u8::from(self.guess == 0);
+            return if self.filler < FILLERS { Next::Ask } else { Next::Lost };
         }
         let padding = u8::try_from(BLOCK - self.place).unwrap_or_default();
         if let Some(inner) = self.inner.get_mut(self.place) {
@@ -223,11 +228,51 @@ impl Search {
         self.text.extend(self.inner.iter().zip(before).map(|(inner, before)| inner ^ before));
         self.block += 1;
         self.place = BLOCK - 1;
+        self.filler = 0;
         if self.block < self.blocks.len() {
             return Next::Ask;
         }
         let padding = self.text.last().copied().map_or(0, usize::from);
         self.text.truncate(self.text.len().saturating_sub(padding));
         Next::Done(std::mem::take(&mut self.text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    /// Whether a server stays silent: the padding is right, and the text is no command.
+    fn is_silent(question: &[u8], inner: &[u8; BLOCK]) -> bool {
+        let text: Vec<u8> = question.iter().zip(inner).map(|(question, inner)| question ^ inner).collect();
+        let padding = usize::from(*text.last().unwrap());
+        let right =
+            (1..=BLOCK).contains(&padding) && text.iter().rev().take(padding).all(|b| usize::from(*b) == padding);
+        right && (padding == BLOCK || text.first() != Some(&b'/'))
+    }
+
+    #[test]
+    fn a_text_that_comes_out_as_a_command_is_found_all_the_same() {
+        for first in [b'/', b'/' ^ 1, b'/' ^ 0x80, 0, 1] {
+            let mut inner = *b"?abcdefghijklmn\x01";
+            inner[0] = first;
+            let mut search = Search::new(vec![[0; BLOCK], [7; BLOCK]]);
+            let text = loop {
+                match search.heard(is_silent(&search.question(), &inner)) {
+                    Next::Ask => {}
+                    Next::Done(text) => break text,
+                    Next::Lost => panic!("{first}"),
+                }
+            };
+            assert_eq!(text, inner[..BLOCK - 1]);
+        }
+    }
+
+    #[test]
+    fn where_every_answer_is_the_same_nothing_is_learnt() {
+        let mut search = Search::new(vec![[0; BLOCK], [7; BLOCK]]);
+        let asked = (1..).find(|_| matches!(search.heard(false), Next::Lost)).unwrap();
+        assert_eq!(asked, 256 * usize::from(FILLERS));
     }
 }
