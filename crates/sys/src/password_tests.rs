@@ -170,10 +170,14 @@ fn libcrypts_failure_is_no_hash() {
 #[test]
 fn denying_an_unknown_account_takes_the_time_of_a_hash() {
     let verifier = Verifier::load().unwrap();
+    // The shortest of several: a machine that does something else meanwhile makes one longer, hardly all.
     let time = |work: &dyn Fn()| {
-        let start = std::time::Instant::now();
-        work();
-        start.elapsed()
+        let once = |_| {
+            let start = std::time::Instant::now();
+            work();
+            start.elapsed()
+        };
+        (0..10).map(once).min().unwrap()
     };
     let real = time(&|| assert!(!verifier.check(ROUNDS.1, b"guess").is_match()));
     let fake = time(&|| verifier.deny(Some(ROUNDS.1), b"guess"));
