@@ -141,6 +141,8 @@ fn shown(symbol: &str) -> &str {
     match symbol {
         "\n" => RETURN,
         "\t" => " ",
+        // A draft that comes back from elsewhere is shown as safely as lines are.
+        symbol if symbol.contains(char::is_control) => "\u{fffd}",
         symbol => symbol,
     }
 }
