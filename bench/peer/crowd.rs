@@ -7,7 +7,9 @@ use nacre_proto::{Event, LocalChannel, Stream};
 use nacre_wire::session::{SessionRequest, WindowSize};
 use rustix::event::{Timespec, epoll};
 use rustix::net::sockopt;
+use std::collections::HashMap;
 use std::io::{BufRead, Write};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// Threads that bring the members in.
@@ -24,6 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SCRATCH: usize = 64 * 1024;
 /// Bytes that the kernel keeps for a member who never reads.
 const DEAF_BYTES: usize = 4096;
+/// Long lines that are said until nothing more fits on the way to those who never read; the most of them, and how many follow
+/// once the kernel holds no more, for what the server itself holds: all together less than what makes it cut such members off.
+const FILLING: usize = 150;
+const FOLLOWING: usize = 30;
+/// Bytes of each: many rows on a large window.
+const LONG: usize = 1000;
+/// Between two of them.
+const FILLING_PACE: Duration = Duration::from_millis(200);
+/// Who says them, by turns, so that nobody speaks too fast.
+const FILLERS: usize = 20;
 
 /// Who comes, and how much is said.
 pub struct Plan {
@@ -35,18 +47,21 @@ pub struct Plan {
     /// Lines a second.
     rate: f64,
     seconds: f64,
+    /// The port of another node: there is the second half of the members, and only they are waited for.
+    other: Option<u16>,
 }
 
 impl Plan {
     /// As the command line has it, in the order above.
     pub fn parse(words: &[&str]) -> Result<Self, Problem> {
-        let [members, full, deaf, rate, seconds] = words else { return Err("five numbers".into()) };
+        let [members, full, deaf, rate, seconds, other @ ..] = words else { return Err("five numbers".into()) };
         Ok(Self {
             members: members.parse()?,
             full: full.parse()?,
             deaf: deaf.parse()?,
             rate: rate.parse()?,
             seconds: seconds.parse()?,
+            other: other.first().map(|port| port.parse()).transpose()?,
         })
     }
 
@@ -54,26 +69,43 @@ impl Plan {
         (self.rate * self.seconds) as usize
     }
 
-    /// Who hears what is said.
+    /// Those who read: the first ones.
     fn hearing(&self) -> usize {
         self.members - self.deaf
     }
+
+    /// Those who are waited for.
+    fn awaited(&self) -> Range<usize> {
+        let first = if self.other.is_some() { self.members / 2 } else { 0 };
+        first..self.hearing()
+    }
+
+    /// Where a member comes in.
+    fn port(&self, near: u16, number: usize) -> u16 {
+        self.other.filter(|_| number >= self.members / 2).unwrap_or(near)
+    }
 }
 
-/// Prints the seconds until all are in and waits for a line of input; then prints how long each line took to reach
+/// Prints the seconds until all were in and waits for a line of input; then prints how long each line took to reach
 /// the last one, in milliseconds, and waits for the end of the input.
 pub fn run(port: u16, plan: &Plan) -> Result<(), Problem> {
-    let names = (0..plan.members).map(|number| Target::stranger(port, format!("m{number:04}")));
+    let names = (0..plan.members).map(|number| Target::stranger(plan.port(port, number), format!("m{number:04}")));
     let targets = names.collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
     let members = come_in(&targets, plan)?;
-    println!("{:.3}", start.elapsed().as_secs_f64());
-    std::io::stdout().flush()?;
-    let mut input = std::io::stdin().lock();
+    let joining = start.elapsed();
     let mut crowd = Crowd::new(members, plan)?;
     crowd.rest(Duration::from_secs(3))?;
+    let held = crowd.fill(port, plan)?;
+    println!("{:.3}", joining.as_secs_f64());
+    std::io::stdout().flush()?;
+    let mut input = std::io::stdin().lock();
     input.read_line(&mut String::new())?;
-    for time in crowd.talk(plan)? {
+    let times = crowd.talk(plan)?;
+    if crowd.held(port, plan)? != held {
+        return Err("those who never read were not stuck all the time".into());
+    }
+    for time in times {
         println!("{:.3}", time.as_secs_f64() * 1e3);
     }
     println!();
@@ -167,13 +199,22 @@ fn marks(text: &[u8]) -> impl Iterator<Item = usize> {
     })
 }
 
+/// A line of the kernel's table: the peer's port, and how much is on its way there or waits, if the connection is one of `port`'s.
+fn queue_from(port: u16, line: &str) -> Option<(u16, u64)> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [_, own, peer, _, queues, ..] = fields.as_slice() else { return None };
+    let port_of = |end: &str| u16::from_str_radix(end.split_once(':')?.1, 16).ok();
+    let sent = u64::from_str_radix(queues.split_once(':')?.0, 16).ok()?;
+    (port_of(own)? == port).then_some((port_of(peer)?, sent))
+}
+
 struct Crowd<'a> {
     members: Vec<Member<'a>>,
     poll: std::os::fd::OwnedFd,
     scratch: Vec<u8>,
     /// Of each line: when it was to be said, how many have it, and when the last one got it.
     lines: Vec<(Instant, usize, Option<Instant>)>,
-    hearing: usize,
+    awaited: Range<usize>,
 }
 
 impl<'a> Crowd<'a> {
@@ -184,7 +225,7 @@ impl<'a> Crowd<'a> {
             stream.set_nonblocking(true)?;
             epoll::add(&poll, stream, epoll::EventData::new_u64(number as u64), epoll::EventFlags::IN)?;
         }
-        Ok(Self { members, poll, scratch: vec![0; SCRATCH], lines: Vec::new(), hearing: plan.hearing() })
+        Ok(Self { members, poll, scratch: vec![0; SCRATCH], lines: Vec::new(), awaited: plan.awaited() })
     }
 
     /// Reads what comes until `end`, or until nobody waits for anything.
@@ -201,14 +242,15 @@ impl<'a> Crowd<'a> {
             events.clear();
             epoll::wait(&self.poll, rustix::buffer::spare_capacity(&mut events), Some(&Timespec::try_from(left)?))?;
             for event in &events {
-                let (lines, hearing) = (&mut self.lines, self.hearing);
+                let who = event.data.u64() as usize;
+                let (lines, awaited) = (&mut self.lines, &self.awaited);
                 let heard = |number: usize| {
-                    if let Some((_, count, last)) = lines.get_mut(number) {
+                    if let Some((_, count, last)) = lines.get_mut(number).filter(|_| awaited.contains(&who)) {
                         *count += 1;
-                        *last = (*count == hearing).then(Instant::now);
+                        *last = (*count == awaited.len()).then(Instant::now);
                     }
                 };
-                let member = &mut self.members[event.data.u64() as usize];
+                let member = &mut self.members[who];
                 member.read(&mut self.scratch, heard)?;
             }
         }
@@ -217,6 +259,43 @@ impl<'a> Crowd<'a> {
     /// Until what the others' coming brought is read.
     fn rest(&mut self, time: Duration) -> Result<(), Problem> {
         self.read_until(Instant::now() + time, false)
+    }
+
+    /// Speaks until those who never read are stuck: their end of the connection is full, and so is the server's, so that
+    /// the kernel takes nothing more for them while much is being said. How much it holds for each.
+    fn fill(&mut self, port: u16, plan: &Plan) -> Result<Vec<u64>, Problem> {
+        let (mut held, mut since) = (Vec::new(), 0);
+        for number in (0..FILLING).take_while(|_| plan.deaf > 0) {
+            let speaker = number % FILLERS.min(plan.hearing());
+            self.members[speaker].say(&format!("{}\r", "word ".repeat(LONG / 5)))?;
+            self.read_until(Instant::now() + FILLING_PACE, false)?;
+            let now = self.held(port, plan)?;
+            since = if now == held && !now.contains(&0) { since + 1 } else { 0 };
+            held = now;
+            if since == FOLLOWING {
+                break;
+            }
+        }
+        if plan.deaf > 0 && since < FOLLOWING {
+            return Err("those who never read do not get stuck".into());
+        }
+        self.rest(Duration::from_secs(2))?;
+        Ok(held)
+    }
+
+    /// Bytes that the kernel holds at the server's end for those who never read (proc(5), `net/tcp`, `tx_queue`).
+    fn held(&self, port: u16, plan: &Plan) -> Result<Vec<u64>, Problem> {
+        if plan.deaf == 0 {
+            return Ok(Vec::new());
+        }
+        let table = std::fs::read_to_string("/proc/net/tcp")?;
+        let queues: HashMap<u16, u64> = table.lines().filter_map(|line| queue_from(port, line)).collect();
+        let deaf = self.members.iter().skip(plan.hearing());
+        deaf.map(|member| {
+            let own = member.client.stream().local_addr()?.port();
+            queues.get(&own).copied().ok_or_else(|| "one who never reads is gone".into())
+        })
+        .collect()
     }
 
     /// Says all lines in their time; how long each took to reach the last one who hears.

@@ -45,7 +45,8 @@ pub fn fill(file: &Path, count: usize) -> Result<(), Problem> {
     for number in 0..count {
         let line = Arc::new(line(number, count, place.clone()));
         let done = done.clone();
-        store.ask(StoreRequest::Append { line, sequence: None }, move |answer| drop(done.send(answer)));
+        let asked = store.ask(StoreRequest::Append { line, sequence: None }, move |answer| drop(done.send(answer)));
+        asked.map_err(|_| "the store has stopped")?;
     }
     drop(done);
     if waiting.iter().filter(|answer| matches!(answer, StoreAnswer::Kept)).count() < count {

@@ -2,7 +2,7 @@
 //! same one for every server.
 //!
 //! `bench-peer limit SECONDS` and, with `PORT USER KEY` before the rest, `handshakes COUNT THREADS`,
-//! `idle COUNT`, `echo COUNT idle|bulk`, `share`, `crowd MEMBERS FULL DEAF RATE SECONDS`, `search WORDS`; `fill FILE
+//! `idle COUNT`, `echo COUNT idle|bulk`, `share`, `crowd MEMBERS FULL DEAF RATE SECONDS [PORT]`, `search WORDS`; `fill FILE
 //! COUNT` alone. What is printed is numbers, for a program to read.
 
 mod client;

@@ -3,6 +3,7 @@
 
 use nacre_fuzz::lab::{dh_chat_session, randomness, rsa_chat_session};
 use nacre_lab::{Moment, Repairs, dh_chat, mini_ssh, rsa_chat, toy_socket};
+use nacre_testkit::Pair;
 use nacre_wire::number::Role;
 use std::fs;
 use std::path::Path;
@@ -46,6 +47,20 @@ macro_rules! carry {
             $poll(&mut $server, &mut $client);
         }
     };
+}
+
+/// A connection of SSH up to a session, and for the long line with some data.
+fn ssh(line: &str) -> Heard {
+    let mut pair = Pair::default();
+    pair.to_client.recorded = Some(Vec::new());
+    pair.to_server.recorded = Some(Vec::new());
+    pair.log_in();
+    let (channel, _) = pair.open_session();
+    if let Some(mut channel) = pair.client.connection.channel(channel) {
+        channel.write(nacre_proto::Stream::Main, line.as_bytes());
+    }
+    pair.drive();
+    Heard { server: pair.to_server.recorded.unwrap_or_default(), client: pair.to_client.recorded.unwrap_or_default() }
 }
 
 const LINES: [(&str, &str); 2] = [("short", "hi"), ("long", "/pm Bob a message of more than one block, äöü")];
@@ -107,5 +122,6 @@ fn main() {
         client.leave();
         carry!(server, client, heard, quiet);
         put("lab_toy_socket", name, &heard);
+        put("lab_terrapin", name, &ssh(line));
     }
 }

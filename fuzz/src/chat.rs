@@ -64,7 +64,6 @@ pub fn chat_engine(data: &[u8]) {
             session: SessionId(number),
             proof: Proof::Key(format!("SHA256:{name}").into()),
             login: name.as_bytes().into(),
-            assigned: None,
             rooms: Vec::new(),
             address: None,
             client: Arc::from(&b"SSH-2.0-x"[..]),

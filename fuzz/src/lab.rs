@@ -1,6 +1,8 @@
 //! What the laboratory's protocols hear: either end, with randomness that is always the same, so that a corpus can hold
 //! whole conversations.
 
+use nacre_lab::attack::{Deed, Deeds, Seen, terrapin};
+use nacre_lab::tls::overheard;
 use nacre_lab::{Moment, Randomness, Repairs, dh_chat, mini_ssh, rsa_chat, toy_socket};
 use nacre_wire::number::Role;
 use std::fmt::Debug;
@@ -109,6 +111,25 @@ pub fn lab_mini_ssh(data: &[u8]) {
     });
 }
 
+/// A connection of TLS that somebody listens to: the lines of a key log, a zero, and pieces, each with who says it and its
+/// length in two bytes before it. However it is cut, the same is heard.
+pub fn lab_tls(data: &[u8]) {
+    let (key_log, mut rest) = data.split_at(data.iter().position(|byte| *byte == 0).unwrap_or(data.len()));
+    rest = rest.get(1..).unwrap_or_default();
+    let key_log = String::from_utf8_lossy(key_log);
+    let mut spoken = Vec::new();
+    while let Some(([by, high, low], more)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(more.len());
+        let (piece, more) = more.split_at(length);
+        spoken.push((if by & 1 == 0 { Role::Client } else { Role::Server }, piece.to_vec()));
+        rest = more;
+    }
+    let whole = overheard(&spoken, &key_log);
+    let cut: Vec<(Role, Vec<u8>)> =
+        spoken.iter().flat_map(|(by, piece)| piece.chunks(5).map(move |part| (*by, part.to_vec()))).collect();
+    assert_eq!(overheard(&cut, &key_log), whole);
+}
+
 /// `toy-socket`.
 pub fn lab_toy_socket(data: &[u8]) {
     alike(data, |role, _, bytes, size| {
@@ -117,4 +138,28 @@ pub fn lab_toy_socket(data: &[u8]) {
         let (receive, poll) = (toy_socket::Session::receive, toy_socket::Session::poll_event);
         hear(session, bytes, size, receive, poll, toy_socket::Session::take_output)
     });
+}
+
+/// Mallory before a server of SSH, with one side's bytes: what goes on to the other does not depend on how they are cut, and
+/// is all that a client said.
+pub fn lab_terrapin(data: &[u8]) {
+    let Some((how, data)) = data.split_first() else { return };
+    let from = if how & 1 == 0 { Role::Client } else { Role::Server };
+    let pass = |size: usize| {
+        let (mut mallory, mut deeds, mut out) = (terrapin(), Deeds::default(), Vec::new());
+        for bytes in data.chunks(size.max(1)) {
+            mallory.handle(Moment::FIXED, Seen::Bytes { link: 0, from, bytes }, &mut deeds);
+        }
+        mallory.handle(Moment::FIXED, Seen::Quiet, &mut deeds);
+        while let Some(deed) = deeds.poll() {
+            if let Deed::Send { to, bytes, .. } = deed {
+                assert_eq!(to, from.peer());
+                out.extend(bytes);
+            }
+        }
+        out
+    };
+    let whole = pass(data.len());
+    assert_eq!(pass(usize::from(*how >> 2)), whole);
+    assert!(from == Role::Server || data.starts_with(&whole));
 }

@@ -11,12 +11,14 @@ mod face;
 mod files;
 mod keys;
 pub mod lab;
+mod local;
 mod messages;
 mod nodes;
 mod privsep;
 mod sftp;
 mod share;
 mod socks;
+mod told;
 
 pub use agent::agent_requests;
 pub use chat::{chat_command, chat_engine, chat_text};
@@ -27,13 +29,15 @@ pub use keys::{
     certificate, foreign_public_key, openssh_private_key, pem, private_key_file, public_key_line, revocation_list,
     ssh_signature,
 };
-pub use lab::{lab_dh_chat, lab_mini_ssh, lab_rsa_chat, lab_toy_socket};
+pub use lab::{lab_dh_chat, lab_mini_ssh, lab_rsa_chat, lab_terrapin, lab_tls, lab_toy_socket};
+pub use local::{chat_admin, chat_join};
 pub use messages::wire_messages;
 pub use nodes::chat_nodes;
 pub use privsep::{privsep_from_helper, privsep_from_monitor, privsep_to_helper, privsep_to_monitor};
 pub use sftp::{sftp_replies, sftp_requests};
 pub use share::share_messages;
 pub use socks::socks;
+pub use told::{explain_messages, explain_outside, explain_trace};
 
 /// A target: its name, its function, and how many changed inputs the bounded run gives it.
 pub type Target = (&'static str, fn(&[u8]), u32);
@@ -70,11 +74,18 @@ pub const TARGETS: &[Target] = &[
     ("lab_rsa_chat", lab_rsa_chat, 1_000),
     ("lab_mini_ssh", lab_mini_ssh, 3_000),
     ("lab_toy_socket", lab_toy_socket, 3_000),
+    ("lab_terrapin", lab_terrapin, 20_000),
+    ("lab_tls", lab_tls, 5_000),
+    ("explain_messages", explain_messages, 10_000),
+    ("explain_outside", explain_outside, 3_000),
+    ("explain_trace", explain_trace, 5_000),
     ("chat_text", chat_text, 20_000),
     ("chat_face", chat_face, 2_000),
     ("chat_nodes", chat_nodes, 20_000),
     ("chat_command", chat_command, 20_000),
     ("chat_engine", chat_engine, 2_000),
+    ("chat_join", chat_join, 20_000),
+    ("chat_admin", chat_admin, 20_000),
     ("privsep_to_monitor", privsep_to_monitor, 20_000),
     ("privsep_from_monitor", privsep_from_monitor, 20_000),
     ("privsep_to_helper", privsep_to_helper, 20_000),

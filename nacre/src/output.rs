@@ -4,7 +4,7 @@
 //! (`nacre man ssh | head -1`). Here that is an ordinary, quiet end.
 
 use crate::failure::Failure;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Writes `text` to standard output as it stands.
 ///
@@ -24,6 +24,11 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
         io::ErrorKind::BrokenPipe => Failure::closed_pipe(),
         _ => Failure::new(format!("cannot write to standard output: {error}")),
     })
+}
+
+/// Whether what goes there may have colours: it is a terminal, and nobody set NO_COLOR.
+pub fn in_colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Writes one line to standard error. A failure is ignored: there is nowhere left to say so.

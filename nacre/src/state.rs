@@ -60,6 +60,18 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes a new folder for this account alone, with a name that nobody can guess, in `$TMPDIR` or /tmp.
+///
+/// # Errors
+/// It cannot be made.
+pub fn temporary(prefix: &str) -> Result<PathBuf, Failure> {
+    let random = nacre_crypto::random_bytes::<8>().map_err(|error| Failure::new(error.to_string()))?;
+    let folder = std::env::temp_dir().join(format!("{prefix}-{:016x}", u64::from_be_bytes(random)));
+    let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+    made.map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
+    Ok(folder)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -150,6 +150,8 @@ fn the_tour_ends_well_and_leaves_nothing_behind() {
     let outcome = peer::run(&mut command, b"");
     assert_eq!(outcome.code, 0, "{}", outcome.text());
     assert!(outcome.text().contains("8388608 bytes came back"), "{}", outcome.text());
+    assert!(outcome.text().contains("| [") && outcome.text().contains("bob: Hello from the ssh that everybody has!"));
+    assert!(outcome.text().contains("[PM from ann] And hello from nacre, for you alone."), "{}", outcome.text());
     assert!(outcome.text().contains("All of it worked"));
     let left = std::fs::read_dir(home.root())
         .unwrap()

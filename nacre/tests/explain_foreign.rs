@@ -9,7 +9,7 @@ use common::Scratch;
 use peer::{Peer, require};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Markup that would change the page's title if a browser took it for such.
 const HOSTILE: &str = "</p><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">&lt;";
@@ -23,6 +23,14 @@ fn explain(peer: &Peer, place: &Scratch, words: &[&str]) {
     command.arg("explain").args(peer.words(place).iter().skip(1)).args(["-o", &identity, "-o", "IdentityAgent=none"]);
     let done = peer::run(command.args(words).arg("root@127.0.0.1").env("HOME", place.path("home")), b"");
     assert_eq!(done.code, 0, "{}\n{}", done.text(), done.err);
+}
+
+/// The same, with its capture in `c.pcap` and the keys, whose file is given.
+fn capture(peer: &Peer, place: &Scratch, words: &[&str]) -> PathBuf {
+    let (pcap, keys) = (place.path("c.pcap"), place.path("c.keys"));
+    let files = ["--pcap", pcap.to_str().unwrap(), "--keylog", keys.to_str().unwrap(), "--show-secrets"];
+    explain(peer, place, &[&files[..], words].concat());
+    keys
 }
 
 /// What tshark reads in the capture `c.pcap`.
@@ -43,9 +51,7 @@ const WITHIN: [&str; 4] =
 fn tshark_names_the_messages_and_opens_them_with_the_key_log() {
     let place = peer::place();
     let sshd = Peer::sshd(&place, "");
-    let (pcap, keys) = (place.path("c.pcap"), place.path("c.keys"));
-    let words = ["--pcap", pcap.to_str().unwrap(), "--keylog", keys.to_str().unwrap(), "--show-secrets"];
-    explain(&sshd, &place, &[&words[..], &["-o", "KexAlgorithms=curve25519-sha256"]].concat());
+    let keys = capture(&sshd, &place, &["-o", "KexAlgorithms=curve25519-sha256"]);
     let closed = tshark(&sshd, &place, &[]);
     for name in [
         "Client: Protocol (SSH-2.0-Nacre",
@@ -78,9 +84,7 @@ fn tshark_names_the_messages_and_opens_them_with_the_key_log() {
 fn tshark_reads_a_post_quantum_key_exchange() {
     let place = peer::place();
     let sshd = Peer::sshd(&place, "");
-    let (pcap, keys) = (place.path("c.pcap"), place.path("c.keys"));
-    let words = ["--pcap", pcap.to_str().unwrap(), "--keylog", keys.to_str().unwrap(), "--show-secrets"];
-    explain(&sshd, &place, &words);
+    capture(&sshd, &place, &[]);
     let seen = tshark(&sshd, &place, &["-z", "follow,tcp,hex,0", "-q"]);
     assert!(seen.contains("sntrup"), "{seen}");
     assert!(tshark(&sshd, &place, &[]).contains("Server: Key Exchange Init"));
@@ -104,6 +108,61 @@ fn dom(place: &Scratch, file: &Path) -> String {
     let dom = chromium(place, file, &["--dump-dom"]);
     assert!(!dom.contains("<script") && !dom.contains("<img") && !dom.contains("<title>pwned"), "{dom}");
     dom
+}
+
+/// Where `cargo xtask test` puts axe-core, which finds what keeps people from using a page.
+const AXE: &str = "/usr/local/lib/nacre-tests/axe_playwright_python/axe.min.js";
+
+/// Opens every message, lets axe-core look at the page, and writes what it found at its end.
+const ASK_AXE: &str = "for (const one of document.querySelectorAll('details')) one.open = true;
+axe.run(document).then(found => ({
+    paper: getComputedStyle(document.body).backgroundColor,
+    passes: found.passes.length,
+    violations: found.violations.map(one => [one.id, one.nodes.map(node => node.html)]),
+    undecided: found.incomplete.map(one => [one.id, one.nodes.map(node => node.html)]),
+}), problem => String(problem)).then(said => {
+    const out = document.body.appendChild(document.createElement('pre'));
+    out.id = 'axe';
+    out.textContent = JSON.stringify(said).replace(/[<>&]/g, '_');
+});";
+
+/// What axe-core says of the page in these colours.
+fn axe(place: &Scratch, page: &Path, dark: bool) -> serde_json::Value {
+    let missing = "python3 -m pip install --no-deps --target /usr/local/lib/nacre-tests axe-playwright-python";
+    let axe = std::fs::read_to_string(AXE).unwrap_or_else(|error| panic!("{AXE}: {error}: {missing}"));
+    let text = std::fs::read_to_string(page).unwrap();
+    // The page lets no script run; this is a copy that lets axe-core.
+    let policy = text.find("<meta http-equiv=\"Content-Security-Policy\"").unwrap();
+    let end = policy + text[policy..].find('>').unwrap() + 1;
+    let scripts = format!("<script>{axe}</script><script>{ASK_AXE}</script></body>");
+    let copy = format!("{}{}", &text[..policy], text[end..].replace("</body>", &scripts));
+    let copy = place.write("axe.html", &copy);
+    let scheme = format!("--blink-settings=preferredColorScheme={}", if dark { 0 } else { 1 });
+    let dom = chromium(place, &copy, &[&scheme, "--virtual-time-budget=60000", "--dump-dom"]);
+    let said = dom.split("<pre id=\"axe\">").nth(1).unwrap_or_else(|| panic!("axe-core said nothing: {dom}"));
+    serde_json::from_str(said.split("</pre>").next().unwrap()).unwrap()
+}
+
+#[test]
+fn axe_core_finds_nothing_on_the_page_in_light_and_in_dark() {
+    let place = peer::place();
+    let sshd = Peer::sshd(&place, "");
+    let page = place.path("page.html");
+    explain(&sshd, &place, &["--html", page.to_str().unwrap(), "--show-secrets"]);
+    for (dark, paper) in [(false, "rgb(255, 255, 255)"), (true, "rgb(20, 21, 26)")] {
+        let said = axe(&place, &page, dark);
+        assert_eq!(said["paper"], paper, "{said}");
+        assert!(said["passes"].as_u64().unwrap() > 20, "{said}");
+        assert_eq!(said["violations"], serde_json::json!([]), "{said}");
+        assert_eq!(said["undecided"], serde_json::json!([]), "{said}");
+    }
+    // It would find something.
+    let text = std::fs::read_to_string(&page).unwrap();
+    let worse =
+        place.write("worse.html", &text.replace("--soft:#555861", "--soft:#b0b0b0").replace(" lang=\"en\"", ""));
+    let said = axe(&place, &worse, false);
+    let found: Vec<&str> = said["violations"].as_array().unwrap().iter().map(|one| one[0].as_str().unwrap()).collect();
+    assert!(found.contains(&"color-contrast") && found.contains(&"html-has-lang"), "{said}");
 }
 
 /// The text of the printed page.

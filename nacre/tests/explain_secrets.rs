@@ -83,6 +83,45 @@ fn explain(sshd: &Peer, place: &Scratch, flags: &[&str]) -> Outcome {
     peer::run(command.args(flags).arg("root@127.0.0.1").env("HOME", place.path("home")), b"")
 }
 
+/// What is written with secrets in it is for its owner alone, whatever was there.
+#[test]
+fn k02_secrets_replace_a_file_that_others_may_read_and_follow_no_link() {
+    let place = peer::place();
+    let sshd = Peer::sshd(&place, "");
+    let victim = place.write("victim", "untouched");
+    let page = place.write("page.html", "old");
+    let log = place.path("keys.log");
+    peer::set_mode(&page, 0o644);
+    std::os::unix::fs::symlink(&victim, &log).unwrap();
+    let (page_word, log_word) = (page.to_str().unwrap(), log.to_str().unwrap());
+    let words = ["--html", page_word, "--keylog", log_word, "--show-secrets", "--force"];
+    let done = explain(&sshd, &place, &words);
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(place.read("page.html").contains("shared secret"));
+    assert_eq!(place.read("victim"), "untouched");
+    for file in [&page, &log] {
+        let found = file.symlink_metadata().unwrap();
+        assert!(found.is_file() && found.permissions().mode() & 0o777 == 0o600, "{found:?}");
+    }
+}
+
+/// A command that reads to the end, one that never stops talking, and one that does neither.
+#[test]
+fn explain_leaves_whatever_command_is_forced() {
+    let place = peer::place();
+    for (forced, told) in [
+        ("cat", "sent 0 bytes"),
+        ("internal-sftp", "sent 0 bytes"),
+        ("yes", "says more than"),
+        ("sleep 600", "does not end by itself"),
+    ] {
+        let sshd = Peer::sshd(&place, &format!("ForceCommand {forced}\n"));
+        let done = explain(&sshd, &place, &[]);
+        assert_eq!(done.code, 0, "{forced}: {}", done.err);
+        assert!(done.text().contains(told), "{forced}: {}", done.text());
+    }
+}
+
 #[test]
 fn a_trace_becomes_the_same_story_and_a_page() {
     let place = peer::place();

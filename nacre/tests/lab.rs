@@ -40,9 +40,13 @@ fn lab_says_when_there_is_no_server_or_no_port() {
     let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
     rustix::net::bind(&socket, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
     let name = std::net::SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap();
-    let (code, _, err) = run(&["join", "dh-chat", "localhost", &name.port().to_string()]);
+    // What did not start leaves no trace that would be in the way of the next.
+    let place = common::Scratch::new();
+    let trace = place.path("trace");
+    let words = ["join", "dh-chat", "localhost", &name.port().to_string(), "--trace", trace.to_str().unwrap()];
+    let (code, _, err) = run(&words);
     assert_eq!(code, 1);
-    assert!(err.contains("no server at 127.0.0.1:"), "{err}");
+    assert!(err.contains("no server at 127.0.0.1:") && !trace.exists(), "{err}");
 }
 
 #[test]
@@ -56,8 +60,17 @@ fn lab_refuses_what_it_cannot_do() {
         (&["join", "toy-socket", "--bits", "13"], "one of 9, 10, 11, 12"),
         (&["join", "mini-ssh", "--password", "x"], "--password"),
         (&["join", "dh-chat", "localhost", "0"], "0"),
+        (&["serve", "dh-chat", "--fix", "F1", "--trust", "SHA256:x"], "--trust is of no use here without --fix F7"),
+        (&["join", "dh-chat", "--fix", "F1", "--key", "x"], "--key is of no use here without --fix F7"),
+        (&["watch", "dh-chat", "--key", "x"], "without --fix F1 or F7"),
         (&["serve", "mini-ssh", "--fix", "F2"], "mini-ssh has no F2"),
         (&["serve", "dh-chat", "--fix", "F11"], "'F11' is no fix"),
+        (&["attack", "A18", "--seed", "1"], "ssh has no --seed"),
+        (&["attack", "A18", "--on", "nacre", "--fix", "F9"], "there is no --fix"),
+        (&["attack", "A19", "--on", "dh-chat"], "A19 is for"),
+        (&["attack", "A2", "--on", "openssh"], "A2 cannot be tried on openssh"),
+        (&["attack", "A2", "--on", "ssh"], "A2 cannot be tried on ssh"),
+        (&["serve", "ssh"], "ssh"),
         (&["attack", "A99"], "no attack 'A99'"),
         (&["attack", "A7", "--on", "mini-ssh"], "A7 cannot be tried on mini-ssh"),
         (&["attack", "A2", "--on", "10.0.0.1"], "10.0.0.1"),
@@ -112,8 +125,29 @@ fn lab_compare_puts_five_protocols_over_the_same_rows() {
     for name in ["dh-chat", "rsa-chat", "mini-ssh", "toy-socket"] {
         assert!(proof[name].as_array().unwrap().is_empty(), "{proof}");
     }
-    let (code, _, err) = run(&["compare", "--tls"]);
-    assert!(code == 2 && err.contains("not there yet"), "{err}");
+}
+
+/// With TLS beside them, where this program has it.
+#[test]
+fn lab_compare_has_a_column_for_tls() {
+    let (code, out, err) = run(&["compare", "--tls"]);
+    if !cfg!(feature = "tls") {
+        assert!(code == 1 && err.contains("--features tls"), "{err}");
+        return;
+    }
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 130), "{out}");
+    for said in ["each cell a message that passed", "X25519MLKEM768: both send a half", "7 messages, 2 in the clear"] {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    let (code, out, _) = run(&["compare", "--tls", "--json"]);
+    let rows: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((code, rows.len()), (0, 7));
+    for row in &rows {
+        let cells = row["tls"].as_array().unwrap();
+        // Nobody asked for the client's certificate.
+        assert_eq!(cells.is_empty(), row["row"] == "user proof", "{row}");
+    }
 }
 
 /// Both ends write what they do; a page comes of it, without secrets.

@@ -82,9 +82,10 @@ fn lab_a08_an_oracle_reads_byte_by_byte() {
 
 #[test]
 fn lab_a01_sizes_tell() {
-    for protocol in ALL {
+    for protocol in ALL.into_iter().chain(["ssh"]) {
         let (code, out) = attack(&["A1", "--on", protocol]);
         assert_eq!(code, 0, "{out}");
+        assert_eq!(out.matches("bytes, and can read none of them").count(), 2, "{out}");
         assert!(out.contains("There is no complete fix") && !out.contains("THE FIX"), "{out}");
     }
 }
@@ -136,6 +137,49 @@ fn lab_a17_a_log_that_tells_too_much() {
     succeeds_until_mended("A17", &[("rsa-chat", "F10")]);
 }
 
+/// SSH of before 2024 loses the beginning of what the server says, and neither end counts wrong; with strict key
+/// exchange the packet that was added ends the connection, and Alice is told why.
+#[test]
+fn lab_a18_a_beginning_is_cut_off() {
+    succeeds_until_mended("A18", &[("ssh", "F9")]);
+    let (code, out) = attack(&["A18"]);
+    let (before, after) = out.split_once("THE FIX").unwrap();
+    assert_eq!(code, 0, "{out}");
+    let packets = |who: &str| -> Vec<&str> {
+        let lines = before.lines().filter(|line| line.starts_with(&format!("  {who}")));
+        lines.filter_map(|line| line.split_once("Packet ").map(|(_, packet)| packet)).collect()
+    };
+    let numbered = |names: &[&str]| -> Vec<String> {
+        names.iter().enumerate().map(|(number, name)| format!("{number} of the server is {name}")).collect()
+    };
+    let sent = ["KEXINIT", "KEX_ECDH_REPLY", "NEWKEYS", "EXT_INFO", "SERVICE_ACCEPT"];
+    assert_eq!(packets("server"), numbered(&sent), "{out}");
+    let got = ["KEXINIT", "IGNORE", "KEX_ECDH_REPLY", "NEWKEYS", "SERVICE_ACCEPT"];
+    assert_eq!(packets("Alice"), numbered(&got), "{out}");
+    assert!(before.contains("The server does not say what else it can do (no EXT_INFO)"), "{out}");
+    assert!(before.contains("00000000 00000004\n") && before.contains("[alice]: the meeting is at 10\n"), "{out}");
+    assert!(after.contains("message IGNORE (2), which strict key exchange does not allow here\n"), "{out}");
+}
+
+/// The same proxy before `nacre serve` and before OpenSSH, which both know strict key exchange.
+#[test]
+fn t01_terrapin_ends_the_connection_of_todays_ssh() {
+    for (on, why) in [("nacre", "which strict key exchange does not allow here"), ("openssh", "strict KEX")] {
+        let (code, out) = attack(&["A18", "--on", on, "--json"]);
+        let told: Value = serde_json::from_str(&out).unwrap();
+        let run = &told["runs"][0];
+        assert_eq!((code, &run["succeeded"], &run["exit_code"]), (1, &false.into(), &255.into()), "{out}");
+        assert_eq!(run["bytes_reached"], 0, "{out}");
+        assert!(run["said"].as_str().unwrap().contains(why), "{out}");
+        let says: Vec<&str> = run["told"].as_array().unwrap().iter().filter_map(|act| act["says"].as_str()).collect();
+        assert!(says.contains(&"sees that the server offers strict key exchange"), "{out}");
+        assert!(says.iter().any(|text| text.starts_with("adds a packet that says nothing")), "{out}");
+    }
+    let (code, out) = attack(&["A18", "--on", "nacre"]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("0 bytes reach the application"), "{out}");
+}
+
 /// What fells the classroom protocols does nothing to SSH: ours, and the one of the machine.
 #[test]
 fn lab_a19_ssh_holds() {
@@ -147,13 +191,26 @@ fn lab_a19_ssh_holds() {
         for (run, tricked) in runs.iter().zip([false, true, true]) {
             assert_eq!(run["bytes_reached"], 0, "{out}");
             assert_eq!((&run["succeeded"], &run["exit_code"]), (&false.into(), &255.into()), "{out}");
-            assert_eq!(run["tricked"], tricked, "{out}");
+            assert_eq!(!run["told"].as_array().unwrap().is_empty(), tricked, "{out}");
         }
         assert!(runs[0]["said"].as_str().unwrap().contains("HOST IDENTIFICATION HAS CHANGED"), "{out}");
     }
     let (code, out) = attack(&["A19"]);
     assert_eq!(code, 1);
     assert_eq!(out.matches("0 bytes reach the application").count(), 3, "{out}");
+}
+
+/// Somebody who cannot log in at all proves nothing; and another fix than the card's is not explained by the card.
+#[test]
+fn lab_attacks_explain_only_what_they_have_shown() {
+    let mut alone = nacre();
+    alone.args(["lab", "attack", "A19", "--on", "openssh"]).env("PATH", "/nowhere");
+    let done = alone.stdin(std::process::Stdio::null()).output().unwrap();
+    assert_eq!((done.status.code(), text(done.stdout).as_str()), (Some(3), ""));
+    let (code, out) = attack(&["A8", "--on", "rsa-chat", "--fix", "F3"]);
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(code, 1, "{out}");
+    assert!(words.contains("With F3 this Mallory comes to nothing; the fix to learn from is F2."), "{out}");
 }
 
 #[test]

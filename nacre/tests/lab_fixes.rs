@@ -80,13 +80,12 @@ fn lab_a02_a14_a_key_that_is_not_trusted_ends_the_connection() {
 /// One fix more on every rung; the last is a small SSH.
 #[test]
 fn lab_the_ladder_of_dh_chat_is_climbed_by_a_foreign_client() {
-    let user = python("dh_chat_mended.py").arg("fingerprint").output().unwrap();
-    let user = text(user.stdout);
+    let user = foreign_user();
     let all = ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10"];
     let rungs = (1..=all.len()).map(|rung| all[..rung].join(","));
     for fixes in rungs.chain(["F3".to_owned(), "F3,F4,F8".to_owned()]) {
-        let (mut server, port) = serve("dh-chat", MARKERS[0].1, &["--fix", &fixes, "--trust", user.trim()]);
-        let proves = fixes.split(',').any(|fix| fix == "F1");
+        let (mut server, port) = serve("dh-chat", MARKERS[0].1, &with_user(&fixes, "--trust", &user));
+        let proves = proves(&fixes);
         let trust = if proves { key_of(&server) } else { String::new() };
         let mut client = foreign_client("dh_chat_mended.py", port, &[&fixes, &trust]);
         client.hears("ready");
@@ -101,6 +100,75 @@ fn lab_the_ladder_of_dh_chat_is_climbed_by_a_foreign_client() {
     }
 }
 
+/// The fingerprint of the foreign clients' user.
+fn foreign_user() -> String {
+    text(python("dh_chat_mended.py").arg("fingerprint").output().unwrap().stdout).trim().to_owned()
+}
+
+/// Flags for these fixes; what concerns the user's key goes with F7 alone.
+fn with_user<'a>(fixes: &'a str, flag: &'a str, value: &'a str) -> Vec<&'a str> {
+    let mut words = vec!["--fix", fixes];
+    if fixes.split(',').any(|fix| fix == "F7") {
+        words.extend([flag, value]);
+    }
+    words
+}
+
+/// Whether a server with these fixes proves itself.
+fn proves(fixes: &str) -> bool {
+    fixes.split(',').any(|fix| fix == "F1")
+}
+
+/// `rsa-chat` with each of its fixes, and with all of them.
+#[test]
+fn lab_rsa_chat_with_fixes_serves_a_foreign_client() {
+    let (user, place) = (foreign_user(), Scratch::new());
+    // Both are one user: the only one whom the server trusts.
+    let digits: String = (0..32).map(|byte| format!("{byte:02x}")).collect();
+    let key = place.write("key", &digits);
+    let all = "F1,F2,F3,F4,F5,F7,F8,F10";
+    for fixes in all.split(',').chain(["F2,F5", "F3,F5,F8", all]) {
+        let (server, port) = serve("rsa-chat", MARKERS[1].1, &with_user(fixes, "--trust", &user));
+        let trust = if proves(fixes) { key_of(&server) } else { String::new() };
+        let mut alice = foreign_client("rsa_chat_mended.py", port, &[fixes, &trust, "Alice"]);
+        server.hears("[JOIN] Alice");
+        let mut bob = join("rsa-chat", port, &with_user(fixes, "--key", key.to_str().unwrap()));
+        bob.say("Bob");
+        alice.hears("Bob joined (secure channel)");
+        for number in 0..20 {
+            alice.say(&format!("there {number}"));
+            bob.say(&format!("back {number}"));
+        }
+        bob.hears("Alice: there 19\n");
+        alice.hears("Bob: back 19\n");
+        assert_eq!(alice.out().contains("proven"), proves(fixes), "{fixes}");
+    }
+}
+
+/// `mini-ssh` with each of its fixes, and with all of them.
+#[test]
+fn lab_mini_ssh_with_fixes_serves_a_foreign_client() {
+    let user = foreign_user();
+    let all = "F1,F3,F4,F7,F8";
+    for fixes in all.split(',').chain(["F3,F4", all]) {
+        let (server, port) = serve("mini-ssh", MARKERS[2].1, &with_user(fixes, "--trust", &user));
+        let trust = if proves(fixes) { key_of(&server) } else { String::new() };
+        let mut client = foreign_client("mini_ssh_mended.py", port, &[fixes, &trust]);
+        client.hears("heard: Username: \n");
+        client.say("user");
+        client.hears("heard: Password: \n");
+        client.say("pass123");
+        client.hears("heard: AUTH_OK\n");
+        for number in 0..20 {
+            client.say(&format!("echo line {number}"));
+            client.hears(&format!("heard: line {number}\n"));
+        }
+        client.say("exit");
+        client.hears("heard: BYE\n");
+        assert_eq!(client.out().contains("proven"), proves(fixes), "{fixes}");
+    }
+}
+
 /// The fingerprint that a server shows when it starts.
 fn key_of(server: &Running) -> String {
     server.hears("The server's key is SHA256:");
@@ -110,8 +178,10 @@ fn key_of(server: &Running) -> String {
 /// The table of the documentation is what all the attacks come to.
 #[test]
 fn lab_the_matrix_is_the_one_in_the_documentation() {
+    let start = std::time::Instant::now();
     let done = common::nacre().args(["lab", "matrix"]).stdin(std::process::Stdio::null()).output().unwrap();
     assert_eq!(text(done.stderr), "");
+    println!("nacre lab matrix took {:?}", start.elapsed());
     let table = text(done.stdout);
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/LAB.md")).unwrap();
     assert!(page.contains(&table), "docs/LAB.md has another table than this:\n{table}");

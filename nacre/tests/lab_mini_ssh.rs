@@ -4,9 +4,13 @@
 mod common;
 #[path = "common/lab.rs"]
 mod lab;
+#[path = "common/terminal.rs"]
+mod terminal;
 
 use lab::{foreign_client, foreign_server, join, repeats_itself, rest, serve, socket};
 use std::io::Write;
+use std::process::Command;
+use terminal::Terminal;
 
 const MARKER: &str = "listening on 127.0.0.1:";
 const PEER: &str = "mini_ssh.py";
@@ -178,4 +182,49 @@ fn lab_mini_ssh_outlives_strangers() {
 #[test]
 fn lab_mini_ssh_repeats_itself_with_a_seed() {
     repeats_itself("mini-ssh", MARKER, "closes the connection", |_, client| client.say("user\npass123\ndate"));
+}
+
+/// A person's password is not shown; what else they type is.
+#[test]
+fn lab_mini_ssh_shows_no_password_on_a_terminal() {
+    let (_server, port) = serve("mini-ssh", MARKER, &[]);
+    let mut command = common::nacre();
+    command.args(["lab", "join", "mini-ssh", "localhost", &port.to_string()]);
+    let mut screen = Terminal::runs(&command, 80, 24);
+    screen.sees("Username: ");
+    screen.types("user");
+    screen.sees("Password: ");
+    screen.types("wrong");
+    screen.sees("Authentication failed");
+    screen.sees("Username: ");
+    screen.types("user");
+    screen.sees("Password: ");
+    screen.types("pass123");
+    screen.sees("Authentication successful");
+    screen.sees("ssh> ");
+    screen.types("echo plover");
+    screen.sees("\nplover");
+    let shown = screen.text();
+    assert!(shown.contains("Username: user") && shown.contains("ssh> echo plover"), "{shown}");
+    assert!(!shown.contains("pass123") && !shown.contains("wrong"), "{shown}");
+    screen.types("exit");
+    assert_eq!(screen.ends(), 0);
+}
+
+/// A terminal is left as it was by a client whose server goes while the password is asked for.
+#[test]
+fn lab_mini_ssh_leaves_the_terminal_as_it_was() {
+    let (server, port) = serve("mini-ssh", MARKER, &[]);
+    let nacre = common::nacre();
+    let script = format!("{} lab join mini-ssh localhost {port}; stty -a", nacre.get_program().display());
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).env("PATH", "/usr/bin:/bin");
+    let mut screen = Terminal::runs(&command, 200, 24);
+    screen.sees("Username: ");
+    screen.types("user");
+    screen.sees("Password: ");
+    drop(server);
+    screen.sees("The server closed the connection");
+    screen.sees("icanon iexten echo echoe");
+    assert_eq!(screen.ends(), 0);
 }

@@ -81,7 +81,8 @@ pub fn ask(socket: &Path, request: &AdminRequest) -> io::Result<AdminAnswer> {
     }
 }
 
-fn write_request(request: &AdminRequest) -> Value {
+/// A request as the line's object.
+pub fn write_request(request: &AdminRequest) -> Value {
     match request {
         AdminRequest::Ban { order, room } => json!({
             "do": "ban", "target": &*order.target, "seconds": order.time.map(|time| time.as_secs()),
@@ -101,7 +102,11 @@ fn write_request(request: &AdminRequest) -> Value {
     }
 }
 
-fn read_request(line: &[u8]) -> Result<AdminRequest, String> {
+/// A request from its line.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_request(line: &[u8]) -> Result<AdminRequest, String> {
     let value: Value = serde_json::from_slice(line).map_err(|error| format!("not a JSON object: {error}"))?;
     let fields = Fields(&value);
     let text = |name: &str| fields.shared(name).ok_or_else(|| format!("{name}: a string is needed"));

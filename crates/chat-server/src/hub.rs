@@ -1,5 +1,6 @@
 //! The engine with all it needs: sessions to show things to, a store, passwords, a clock.
 
+use crate::clock::{self, now};
 use crate::pace::Pace;
 use crate::seat::Seat;
 use crate::store::Store;
@@ -7,11 +8,11 @@ use nacre_chat::{
     AdminAnswer, AdminRequest, BackAnswer, BackRequest, Connect, Effect, Engine, Input, Loaded, PasswordAnswer,
     PasswordRequest, Pressure, RequestId, SessionId,
 };
-use nacre_chat::{Config, Time};
+use nacre_chat::{Config, Rules, Time};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 /// Makes and checks hashes of rooms' passwords. Called on threads of their own, one at a time.
@@ -33,12 +34,6 @@ pub(crate) trait BackPlane: Send + Sync {
     /// # Errors
     /// It is not taken: the answer.
     fn ask(&self, request: RequestId, what: BackRequest) -> Result<(), BackAnswer>;
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What goes on behind one mutex: inputs are handled one after the other, and what they bring is
@@ -87,7 +82,10 @@ impl Hub {
     /// Opens the chat with a store and what was in it. From here on its clock runs on the runtime that
     /// this is called on.
     pub fn open(config: Config, (store, loaded): (Store, Loaded), passwords: Box<dyn Passwords>) -> Self {
-        store.keep(config.keep);
+        store.keep(config.rules.keep);
+        if let Some(last) = loaded.recent.iter().map(|line| line.at).max() {
+            clock::is_after(last);
+        }
         let mut engine = Engine::new(config);
         // Nobody is there yet, so nothing is shown and nothing asked.
         engine.handle(now(), Input::Load(loaded));
@@ -103,6 +101,12 @@ impl Hub {
         }));
         tokio::spawn(hub.clone().tick());
         hub
+    }
+
+    /// Other house rules hold from now on.
+    pub fn set_rules(&self, rules: Rules) {
+        self.0.store.keep(rules.keep);
+        self.handle(Input::Rules(Box::new(rules)));
     }
 
     /// A handle that does not keep the chat open.
@@ -134,8 +138,8 @@ impl Hub {
     }
 
     /// Somebody is gone.
-    pub(crate) fn disconnect(&self, session: SessionId, reason: &str) {
-        self.handle(Input::Disconnect { session, reason: Arc::from(reason) });
+    pub(crate) fn disconnect(&self, session: SessionId) {
+        self.handle(Input::Disconnect(session));
         self.inside().seats.remove(&session);
     }
 
@@ -175,10 +179,9 @@ impl Hub {
                     let Some(seat) = inside.seats.get(&session) else { continue };
                     if seat.push(now, event.clone(), ring.contains(&session)) == Pressure::Stalled {
                         // Whoever takes nothing for a minute does not hear why, either (threat U5).
-                        let reason: Arc<str> = Arc::from("reads nothing");
-                        seat.close(reason.clone());
+                        seat.close(Arc::from("reads nothing"));
                         inside.seats.remove(&session);
-                        next.push(Input::Disconnect { session, reason });
+                        next.push(Input::Disconnect(session));
                     }
                 }
             }
@@ -189,9 +192,12 @@ impl Hub {
             }
             Effect::Store { request, what } => {
                 let hub = self.downgrade();
-                self.0.store.ask(what, move |answer| {
+                let asked = self.0.store.ask(what, move |answer| {
                     let _ = hub.handle(Input::Stored { request, answer });
                 });
+                if let Err(answer) = asked {
+                    next.push(Input::Stored { request, answer });
+                }
             }
             Effect::Password { request, what } => self.password(request, what),
             // Only an engine that was told of other nodes asks for them.

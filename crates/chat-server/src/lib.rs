@@ -5,6 +5,7 @@
 //! [`Hub::serve`] with it, and a [`Face`] turns bytes into what is asked for and events into bytes.
 
 pub mod admin;
+mod clock;
 pub mod face;
 mod hub;
 pub mod join;

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 pub(crate) struct Seat {
     waiting: Mutex<Waiting>,
     news: Notify,
+    cut: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +39,18 @@ impl Seat {
     pub(crate) fn close(&self, reason: Arc<str>) {
         self.waiting().closing.get_or_insert(reason);
         self.news.notify_one();
+        self.cut.notify_one();
+    }
+
+    /// Waits until the session is to end; why.
+    pub(crate) async fn cut(&self) -> Arc<str> {
+        loop {
+            let closing = self.waiting().closing.clone();
+            match closing {
+                Some(reason) => return reason,
+                None => self.cut.notified().await,
+            }
+        }
     }
 
     /// Waits until there may be something to take.

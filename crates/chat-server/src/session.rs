@@ -1,7 +1,8 @@
 //! One session: bytes of its stream to the face, what the face asks for to the hub, and back.
 
+use crate::clock::now;
 use crate::face::{Asked, Face, Full, Json, Lines, Size, Typing};
-use crate::hub::{Hub, now};
+use crate::hub::Hub;
 use crate::pace::FRAME;
 use crate::seat::Seat;
 use nacre_chat::{self as chat, Connect, Event, Input, LineId, Proof, SessionId, Time};
@@ -67,12 +68,11 @@ impl Ended {
 struct Present<'a> {
     hub: &'a Hub,
     session: SessionId,
-    reason: &'static str,
 }
 
 impl Drop for Present<'_> {
     fn drop(&mut self) {
-        self.hub.disconnect(self.session, self.reason);
+        self.hub.disconnect(self.session);
     }
 }
 
@@ -87,7 +87,7 @@ impl Hub {
         let (kind, face) = face_for(&arrival, first);
         let term = arrival.term.clone().unwrap_or_default();
         let session = self.number();
-        let mut present = Present { hub: self, session, reason: "connection lost" };
+        let present = Present { hub: self, session };
         let seat = self.connect(connect(session, kind, arrival));
         let (ended, rest) = {
             let mut play =
@@ -100,9 +100,6 @@ impl Hub {
             }
             (ended, rest)
         };
-        if ended == Ended::Left {
-            present.reason = "";
-        }
         drop(present);
         let said = async {
             writer.write_all(&rest).await?;
@@ -133,7 +130,6 @@ fn connect(session: SessionId, face: chat::Face, arrival: Arrival) -> Connect {
         session,
         proof: arrival.proof,
         login: Arc::from(arrival.login),
-        assigned: None,
         rooms: arrival.rooms.into_iter().map(Arc::from).collect(),
         address: arrival.address,
         client: Arc::from(arrival.client),
@@ -173,7 +169,7 @@ impl Play<'_> {
             }
             // While bytes wait for the reader nothing is taken or drawn: what comes is gathered, and bounded, in the seat.
             if out.is_empty() {
-                self.take_events(&mut out);
+                stale |= self.take_events(&mut out) || self.seat.closed().is_some();
             }
             let due = if out.is_empty() { self.next_frame(stale) } else { None };
             let due = if ended { Some(due.map_or(TURN, |due| due.min(TURN))) } else { due };
@@ -197,7 +193,8 @@ impl Play<'_> {
                 }
             };
             tokio::select! {
-                read = reader.read(&mut input), if !ended => match read {
+                // Whoever takes nothing is not heard either: what a face answers by itself would pile up.
+                read = reader.read(&mut input), if !ended && out.is_empty() => match read {
                     Ok(0) => {
                         // The last line of a file may lack its end. Lines that have to wait for their turn still get it.
                         ended = true;
@@ -215,7 +212,15 @@ impl Play<'_> {
                     Ok(count) if count > 0 => drop(out.drain(..count)),
                     _ => return Ended::Cut,
                 },
-                () = self.seat.news(), if out.is_empty() => stale = true,
+                reason = self.seat.cut(), if !out.is_empty() => {
+                    let said = tokio::time::timeout(LEAVING, writer.write_all(&out)).await;
+                    if !matches!(said, Ok(Ok(()))) {
+                        return Ended::Closed(reason.to_string());
+                    }
+                    out.clear();
+                }
+                // Before a frame that is due anyway nobody is woken by each thing that will be in it.
+                () = self.seat.news(), if out.is_empty() && !stale => {}
                 Ok(()) = size.changed() => {
                     self.size = *size.borrow_and_update();
                     self.face.resize(self.size);
@@ -226,15 +231,17 @@ impl Play<'_> {
         }
     }
 
-    /// Shows the face what waits for it.
-    fn take_events(&mut self, out: &mut Vec<u8>) {
-        let now = now();
+    /// Shows the face what waits for it. False if nothing did.
+    fn take_events(&mut self, out: &mut Vec<u8>) -> bool {
+        let (now, mut any) = (now(), false);
         while let Some((event, ring)) = self.seat.pop(now) {
             if let Event::Face(chat::Face::Plain) = &*event {
                 self.turn_plain(out);
             }
             self.face.show(now, &event, ring);
+            any = true;
         }
+        any
     }
 
     /// `/plain`: the full screen goes and leaves the terminal as it was found, lines follow.
@@ -260,12 +267,15 @@ impl Play<'_> {
     fn typed(&mut self, bytes: &[u8]) -> bool {
         let mut asked = Vec::new();
         self.face.typed(now(), bytes, &mut asked);
-        for wish in asked {
+        // Only the last completion is of the line as it is now.
+        let last = asked.iter().rposition(|wish| matches!(wish, Asked::Complete(_)));
+        for (place, wish) in asked.into_iter().enumerate() {
             let session = self.session;
             match wish {
                 Asked::Typed(bytes) => self.hub.handle(Input::Typed { session, bytes: Arc::from(bytes) }),
                 Asked::Command(command) => self.hub.handle(Input::Command { session, command }),
                 Asked::Read { place, line } => self.hub.handle(Input::Read { session, place, line }),
+                Asked::Complete(_) if Some(place) != last => {}
                 Asked::Complete(before) => {
                     let completion = self.hub.complete(session, &before);
                     self.face.completed(&completion);

@@ -1,6 +1,7 @@
 //! What goes into the engine.
 
 use crate::command::{BanOrder, Command};
+use crate::engine::Rules;
 use crate::id::{LineId, RequestId, SessionId};
 use crate::line::{Line, Place};
 use crate::record::{Record, RecordKey};
@@ -41,12 +42,7 @@ pub enum Input {
         line: LineId,
     },
     /// The session is over; the engine shows it nothing more.
-    Disconnect {
-        /// Who.
-        session: SessionId,
-        /// Why, in a few words; may be empty.
-        reason: Arc<str>,
-    },
+    Disconnect(SessionId),
     /// The time of [`Engine::next_timeout`](crate::Engine::next_timeout) came.
     Tick,
     /// The store's answer to a request.
@@ -72,6 +68,8 @@ pub enum Input {
     },
     /// News from the other nodes.
     Back(BackNews),
+    /// The house rules changed. Whoever is here stays; rights are judged by the new ones at once.
+    Rules(Box<Rules>),
     /// An operator at the machine itself asks: `nacre chat admin`. It has every right, and is
     /// answered by [`Effect::Admin`](crate::Effect::Admin) in the same call.
     Admin {
@@ -106,8 +104,6 @@ pub struct Connect {
     pub proof: Proof,
     /// The login name as it came: the wished nick, and `nick+room` or `nick@device`.
     pub login: Arc<[u8]>,
-    /// A nick that the server's own files give to this key; it wins over the login name.
-    pub assigned: Option<Arc<str>>,
     /// Rooms to go to, as they were written after `ssh host`.
     pub rooms: Vec<Arc<str>>,
     /// Whence; none if it is not known.
@@ -129,6 +125,16 @@ pub enum Proof {
     Login,
     /// Nothing.
     Guest,
+}
+
+impl Proof {
+    /// The fingerprint of the key, if one was shown.
+    pub fn key(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Login | Self::Guest => None,
+        }
+    }
 }
 
 /// What a session sees of it all.

@@ -14,7 +14,6 @@
 //!     session: SessionId(1),
 //!     proof: Proof::Key(Arc::from("SHA256:alice")),
 //!     login: Arc::from(*b"alice"),
-//!     assigned: None,
 //!     rooms: Vec::new(),
 //!     address: None,
 //!     client: Arc::from(*b"SSH-2.0-OpenSSH_9.2"),
@@ -58,7 +57,7 @@ pub use effect::{
     AdminAnswer, Audience, Audit, BackRequest, Effect, Feed, HistoryQuery, PasswordRequest, Range, SearchQuery, Secret,
     StoreRequest,
 };
-pub use engine::{Config, Engine};
+pub use engine::{Config, Engine, Rules};
 pub use event::{Event, Leaving, Person, RoomSummary, RoomView};
 pub use id::{AccountId, BadId, LineId, RequestId, SessionId};
 pub use input::{

@@ -40,9 +40,12 @@ impl Outbox {
         }
         self.bytes += weight(&event);
         self.waiting.push_back(event);
+        // The new one stays, however large it is.
         while self.bytes > QUEUE_BYTES
-            && let Some(oldest) = self.waiting.pop_front()
+            && let Some(older) = self.waiting.len().checked_sub(1).filter(|older| *older > 0)
         {
+            let what_was_said = self.waiting.iter().take(older).position(|event| is_about_others(event));
+            let Some(oldest) = self.waiting.remove(what_was_said.unwrap_or(0)) else { break };
             self.bytes = self.bytes.saturating_sub(weight(&oldest));
             self.skipped += 1;
         }
@@ -76,6 +79,11 @@ impl Outbox {
             Pressure::Stalled
         }
     }
+}
+
+/// What others said or did, which history has too.
+fn is_about_others(event: &Event) -> bool {
+    matches!(event, Event::Line(_) | Event::Joined { .. } | Event::Left { .. } | Event::Renamed { .. })
 }
 
 /// About how many bytes an event will be on the wire. What many sessions share counts for each.

@@ -18,6 +18,11 @@ impl Time {
         Self(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// Now, or just after this one where clocks disagree: what is written later is the newer.
+    pub fn newer(self, now: Self) -> Self {
+        now.max(Self(self.0.saturating_add(1)))
+    }
+
     /// How long ago `earlier` was; zero if it is still to come.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

@@ -4,215 +4,12 @@
 mod common;
 
 use common::Chat;
-use nacre_chat::{
-    AccountId, BackAnswer, BackNews, BackRequest, Config, Event, Feed, Input, Line, Place, Presence, Proof, Record,
-    SessionId,
-};
+use common::net::{Net, said};
+use nacre_chat::{AccountId, BackNews, Config, Event, Input, Proof, Record, RecordKey, RoomName, SessionId};
 use proptest::prelude::*;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Nodes around one stream.
-struct Net {
-    nodes: Vec<Chat>,
-    up: Vec<bool>,
-    stream: Vec<Arc<Line>>,
-    feeds: Vec<HashSet<Feed>>,
-    nicks: HashMap<Arc<str>, AccountId>,
-    records: Vec<Record>,
-    present: Vec<HashMap<AccountId, Presence>>,
-    /// So many of the next lines do not reach the node.
-    lose: Vec<usize>,
-    /// The next so many publishes are done but answered as failed.
-    lie: usize,
-    /// No publish is taken.
-    deaf: bool,
-}
-
-impl Net {
-    fn new(count: u64) -> Self {
-        let node = |number: u64| {
-            let mut config = Config::new(&format!("node-{number}"), number);
-            config.nodes = true;
-            config.guests = true;
-            Chat::new(config)
-        };
-        let count_ = usize::try_from(count).unwrap();
-        let mut net = Self {
-            nodes: (0..count).map(node).collect(),
-            up: vec![false; count_],
-            stream: Vec::new(),
-            feeds: vec![HashSet::new(); count_],
-            nicks: HashMap::new(),
-            records: Vec::new(),
-            present: vec![HashMap::new(); count_],
-            lose: vec![0; count_],
-            lie: 0,
-            deaf: false,
-        };
-        for node in 0..count_ {
-            net.link(node, true);
-        }
-        net
-    }
-
-    fn link(&mut self, node: usize, up: bool) {
-        self.up[node] = up;
-        if !up {
-            self.feeds[node].clear();
-        }
-        for record in if up { self.records.clone() } else { Vec::new() } {
-            self.nodes[node].input(Input::Back(BackNews::Put(record)));
-        }
-        self.nodes[node].input(Input::Back(if up { BackNews::Up } else { BackNews::Down }));
-        self.pump();
-    }
-
-    fn wait(&mut self, time: Duration) {
-        for _ in 0..10 {
-            for node in &mut self.nodes {
-                node.wait(time / 10);
-            }
-            self.pump();
-        }
-    }
-
-    fn type_(&mut self, node: usize, session: SessionId, text: &str) {
-        self.nodes[node].type_(session, text);
-        let now = self.nodes.iter().map(|node| node.now).max().unwrap();
-        self.nodes.iter_mut().for_each(|node| node.now = now);
-        self.pump();
-    }
-
-    fn join(&mut self, node: usize, name: &str) -> SessionId {
-        let session = self.nodes[node].join(name);
-        self.pump();
-        session
-    }
-
-    fn hush(&mut self) {
-        self.nodes.iter_mut().for_each(Chat::hush);
-    }
-
-    fn pump(&mut self) {
-        while let Some(node) = (0..self.nodes.len()).find(|node| !self.nodes[*node].back.is_empty()) {
-            let (request, what) = self.nodes[node].back.remove(0);
-            if let Some(answer) = self.serve(node, what) {
-                self.nodes[node].input(Input::BackAnswer { request, answer });
-            }
-        }
-    }
-
-    fn news(&mut self, except: Option<usize>, news: &BackNews) {
-        for node in (0..self.nodes.len()).filter(|node| Some(*node) != except && self.up[*node]) {
-            self.nodes[node].input(Input::Back(news.clone()));
-        }
-    }
-
-    fn serve(&mut self, node: usize, what: BackRequest) -> Option<BackAnswer> {
-        if !self.up[node] {
-            let asked =
-                matches!(what, BackRequest::Publish(_) | BackRequest::Backfill { .. } | BackRequest::ClaimNick { .. });
-            return asked.then(|| BackAnswer::Failed("not connected".into()));
-        }
-        match what {
-            BackRequest::Publish(_) if self.deaf => Some(BackAnswer::Failed("no space".into())),
-            BackRequest::Publish(line) => {
-                let sequence = self.publish(&line);
-                if self.lie > 0 {
-                    self.lie -= 1;
-                    return Some(BackAnswer::Failed("timed out".into()));
-                }
-                Some(BackAnswer::Published { sequence })
-            }
-            BackRequest::Subscribe(feed) => {
-                self.feeds[node].insert(feed);
-                None
-            }
-            BackRequest::Unsubscribe(feed) => {
-                self.feeds[node].remove(&feed);
-                None
-            }
-            BackRequest::Backfill { feed, after, limit } => {
-                let all = self.stream.iter().enumerate().map(|(at, line)| (at as u64 + 1, Arc::clone(line)));
-                let mut lines: Vec<_> = all.filter(|(n, line)| *n > after && feed_of(line) == feed).collect();
-                // Small steps, so that gaps of several steps are tried too.
-                let limit = (limit as usize).min(3);
-                let more = lines.len() > limit;
-                lines.truncate(limit);
-                Some(BackAnswer::Backfilled { lines, more })
-            }
-            BackRequest::ClaimNick { keys, account } => {
-                if keys.both().any(|key| self.nicks.get(key).is_some_and(|owner| *owner != account)) {
-                    return Some(BackAnswer::Taken);
-                }
-                self.nicks.extend(keys.both().map(|key| (Arc::clone(key), account)));
-                Some(BackAnswer::Claimed)
-            }
-            BackRequest::ReleaseNick { keys, account } => {
-                self.nicks.retain(|key, owner| *owner != account || !keys.both().any(|k| k == key));
-                None
-            }
-            BackRequest::Present(presence) => {
-                self.present[node].insert(presence.who.account, presence.clone());
-                self.news(Some(node), &BackNews::Present(presence));
-                None
-            }
-            BackRequest::Absent(account) => {
-                self.present[node].remove(&account);
-                let name = format!("node-{node}").into();
-                self.news(Some(node), &BackNews::Absent { node: name, account });
-                None
-            }
-            BackRequest::Put(record) => {
-                self.records.retain(|old| old.key() != record.key() || !record.replaces(old));
-                if !self.records.iter().any(|old| old.key() == record.key()) {
-                    self.records.push(record.clone());
-                }
-                self.news(Some(node), &BackNews::Put(record));
-                None
-            }
-            BackRequest::Delete(key) => {
-                self.records.retain(|record| record.key() != key);
-                self.news(Some(node), &BackNews::Delete(key));
-                None
-            }
-        }
-    }
-
-    fn publish(&mut self, line: &Arc<Line>) -> u64 {
-        if let Some(at) = self.stream.iter().position(|old| old.id == line.id) {
-            return at as u64 + 1;
-        }
-        let previous = self.stream.iter().rposition(|old| old.place == line.place).map_or(0, |at| at as u64 + 1);
-        self.stream.push(Arc::clone(line));
-        let sequence = self.stream.len() as u64;
-        let feed = feed_of(line);
-        for node in 0..self.nodes.len() {
-            if !self.up[node] || !self.feeds[node].contains(&feed) {
-                continue;
-            }
-            if self.lose[node] > 0 {
-                self.lose[node] -= 1;
-                continue;
-            }
-            self.nodes[node].input(Input::Back(BackNews::Line { line: Arc::clone(line), sequence, previous }));
-        }
-        sequence
-    }
-}
-
-fn feed_of(line: &Line) -> Feed {
-    match &line.place {
-        Place::Room(name) => Feed::Room(name.clone()),
-        Place::Direct(_) => Feed::Directs,
-    }
-}
-
-fn said(lines: Vec<String>) -> Vec<String> {
-    lines.into_iter().filter(|line| !line.starts_with("[SYSTEM]")).collect()
-}
 
 #[test]
 fn a_line_reaches_the_other_node_and_private_ones_only_their_recipient() {
@@ -488,7 +285,7 @@ impl Net {
         self.feeds[node].clear();
         let mut config = Config::new(&format!("node-{node}"), run);
         config.nodes = true;
-        config.guests = true;
+        config.rules.guests = true;
         self.nodes[node].restart(config);
     }
 }
@@ -588,6 +385,51 @@ fn who_makes_a_known_room_while_apart_does_not_own_it_after() {
     net.type_(1, eve, "/topic stolen");
     let seen = net.nodes[1].screen(eve);
     assert!(seen.contains("still mine") && !seen.contains("set the topic: stolen"), "{seen}");
+}
+
+#[test]
+fn a_room_that_is_unknown_here_is_not_deleted_elsewhere_by_looking_into_it() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice+old");
+    net.type_(0, alice, "kept");
+    net.type_(0, alice, "/part #old");
+    let mallory = net.join(1, "Mallory");
+    // The stream keeps lines for less long than the store of a node.
+    net.stream.clear();
+    net.type_(1, mallory, "/join #old");
+    net.type_(1, mallory, "/part #old");
+    assert!(net.nodes[0].has(&RecordKey::Room(RoomName::parse("old").unwrap())), "with all that was said in it");
+}
+
+#[test]
+fn a_key_that_was_taken_out_has_no_session_on_any_node() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice");
+    net.type_(0, alice, "/key add SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let thief = net.nodes[0].enter(Proof::Key("SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into()), "Alice");
+    net.type_(0, thief, "/key accept Alice");
+    net.wait(Duration::from_secs(1));
+    let thief = net.nodes[1].enter(Proof::Key("SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into()), "Alice");
+    net.pump();
+    net.type_(0, alice, "/key remove SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    assert!(net.nodes[1].closed.contains_key(&thief), "{}", net.nodes[0].screen(alice));
+}
+
+#[test]
+fn a_kick_holds_although_the_other_nodes_clock_is_ahead() {
+    let mut net = Net::new(2);
+    let alice = net.join(0, "Alice+club");
+    let bob = net.join(1, "Bob+club");
+    net.nodes[1].now = net.nodes[1].now.after(Duration::from_secs(5));
+    // His record is newer than anything that the other node can write now by its own clock.
+    net.nodes[1].type_(bob, "/theme dark");
+    net.pump();
+    net.nodes[0].type_(alice, "/kick Bob");
+    net.pump();
+    net.hush();
+    net.nodes[0].type_(alice, "without him");
+    net.pump();
+    assert_eq!(said(net.nodes[1].read(bob)), [""; 0]);
 }
 
 #[test]

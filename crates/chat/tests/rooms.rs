@@ -4,6 +4,7 @@
 mod common;
 
 use common::Chat;
+use nacre_chat::Proof;
 
 #[test]
 fn two_people_talk_and_the_documents_commands_work() {
@@ -246,4 +247,128 @@ fn an_operator_at_the_machine_has_every_right() {
     refused(ask(&mut chat, AdminRequest::DeleteRoom("#r".into())), "no such room");
     assert_eq!(ask(&mut chat, AdminRequest::Shutdown("we move".into())), AdminAnswer::Done);
     assert_eq!(chat.closed[&alice], "we move");
+}
+
+#[test]
+fn members_of_a_room_by_invitation_come_back_without_another_one() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+club");
+    let bob = chat.join("Bob");
+    chat.type_(alice, "/mode +i");
+    chat.type_(alice, "/invite Bob");
+    chat.type_(bob, "/join #club");
+    chat.leave(bob);
+    let bob = chat.join("Bob");
+    chat.type_(bob, "/go #club");
+    chat.hush();
+    chat.type_(alice, "welcome back");
+    assert_eq!(chat.read(bob), ["[#club] Alice: welcome back"]);
+    // Thrown out, there is no way back.
+    chat.type_(alice, "/kick Bob");
+    chat.leave(bob);
+    let bob = chat.join("Bob");
+    chat.type_(bob, "/join #club");
+    assert!(chat.screen(bob).contains("by invitation"));
+}
+
+#[test]
+fn a_device_that_may_not_come_in_takes_the_others_along() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+club");
+    let laptop = chat.join("Bob+club");
+    chat.type_(alice, "/ban 198.51.100.0/24");
+    let key = || Proof::Key("SHA256:Bob".into());
+    let phone = chat.enter_as(key(), "Bob", |connect| connect.address = Some("198.51.100.7".parse().unwrap()));
+    assert!(chat.screen(phone).contains("You are kept out of #club"));
+    chat.hush();
+    chat.type_(alice, "only us");
+    assert_eq!(chat.read(laptop), [""; 0]);
+    // Whoever moderates is not shut out by an address.
+    let away = chat.enter_as(Proof::Key("SHA256:Alice".into()), "Alice", |connect| {
+        connect.address = Some("198.51.100.8".parse().unwrap());
+    });
+    chat.hush();
+    chat.type_(away, "/join #club");
+    chat.type_(away, "still mine");
+    assert_eq!(chat.read(alice).last().unwrap(), "[#club] Alice: still mine");
+}
+
+#[test]
+fn who_is_muted_sets_no_topic() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+club");
+    let bob = chat.join("Bob+club");
+    chat.type_(alice, "/mode -t");
+    chat.type_(alice, "/mute Bob");
+    chat.hush();
+    chat.type_(bob, "/topic words all the same");
+    assert!(chat.screen(bob).contains("You are muted"));
+    chat.type_(alice, "/topic");
+    assert!(chat.screen(alice).contains("#club has no topic"));
+}
+
+#[test]
+fn a_message_to_a_room_is_said_there_by_either_word() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+rust");
+    let bob = chat.join("Bob+rust");
+    chat.type_(alice, "/join #other");
+    chat.hush();
+    chat.type_(alice, "/pm #rust hello");
+    chat.type_(alice, "/msg #rust again");
+    assert_eq!(chat.read(bob), ["[#rust] Alice: hello", "[#rust] Alice: again"]);
+}
+
+#[test]
+fn the_past_of_a_room_that_is_no_more_is_not_that_of_the_next() {
+    use nacre_chat::{AdminRequest, Input};
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+secret");
+    chat.type_(alice, "the plan");
+    chat.input(Input::Admin { ticket: 1, request: AdminRequest::DeleteRoom("#secret".into()) });
+    let mallory = chat.join("Mallory");
+    chat.wait(std::time::Duration::from_secs(1));
+    chat.type_(mallory, "/join #secret");
+    chat.type_(mallory, "/history 500");
+    chat.type_(mallory, "/search plan");
+    assert!(!chat.screen(mallory).contains("the plan"));
+}
+
+#[test]
+fn lines_whose_time_is_over_greet_nobody() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+brief");
+    chat.type_(alice, "/mode +e 1h");
+    chat.type_(alice, "soon gone");
+    chat.wait(std::time::Duration::from_secs(2 * 3600));
+    let bob = chat.join("Bob+brief");
+    chat.type_(bob, "/reply");
+    assert!(!chat.screen(bob).contains("soon gone"));
+}
+
+#[test]
+fn a_ban_that_is_said_again_takes_the_place_of_the_first() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+club");
+    chat.join("Bob+club");
+    for _ in 0..3 {
+        chat.type_(alice, "/ban Bob 1h");
+    }
+    chat.hush();
+    chat.type_(alice, "/bans");
+    assert!(chat.screen(alice).contains("1 on the list"));
+    // Nor does whoever made a room leave it to nobody, and make the next.
+    chat.type_(alice, "/deop Alice");
+    assert!(chat.screen(alice).contains("#club is yours, and stays so"));
+}
+
+#[test]
+fn a_proven_login_name_counts_as_a_whole() {
+    let mut chat = Chat::open();
+    let one = chat.enter(Proof::Login, "alice@one");
+    let other = chat.enter(Proof::Login, "alice@other");
+    chat.type_(one, "/list");
+    assert!(chat.screen(one).contains("Online: alice, alice2"));
+    chat.type_(one, "/pm alice2 hello");
+    assert!(chat.screen(other).contains("[PM from alice] hello"));
 }

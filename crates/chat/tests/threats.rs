@@ -75,7 +75,6 @@ fn u01_u03_no_sequence_gets_through_anything_a_person_can_set() {
             connect.login = login.clone().into();
             connect.client = [b"SSH-2.0-", &sequence[..]].concat().into();
             connect.rooms = vec![String::from_utf8_lossy(&sequence).into()];
-            connect.assigned = None;
         });
         chat.type_(mallory, "/join #mal");
         for command in [
@@ -314,7 +313,7 @@ fn u05_a_reader_who_never_reads_costs_a_bounded_queue() {
 #[test]
 fn u06_rights_hang_on_keys_never_on_names() {
     let mut config = Config::new("one", 1);
-    config.operators.insert("SHA256:true-admin".into());
+    config.rules.operators.insert("SHA256:true-admin".into());
     let mut chat = Chat::new(config);
     let root = chat.enter(Proof::Key("SHA256:true-admin".into()), "Boss");
     chat.leave(root);

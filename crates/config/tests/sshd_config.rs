@@ -169,6 +169,7 @@ const MATRIX: &[(&str, &str, &str)] = &[
     ("ChatRooms", "closed", ""),
     ("ChatLobby", "hall", ""),
     ("ChatMotd", "/etc/nacre/motd", ""),
+    ("ChatNames", "/etc/nacre/names", ""),
     ("ChatOperators", "/etc/nacre/operators SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU", ""),
     ("ChatKeep", "30d", "2592000"),
     ("ChatBackplane", "tls://nats.example:4222", ""),

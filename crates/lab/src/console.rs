@@ -81,6 +81,8 @@ pub enum Effect {
     Print(String),
     /// Print a prompt and stay behind it.
     Prompt(String),
+    /// Print a prompt whose answer nobody is to see.
+    PromptHidden(String),
     /// Run a command; its output comes back.
     Run {
         /// For which connection.
@@ -134,6 +136,13 @@ impl Effects {
         if !bytes.is_empty() {
             self.push(Effect::Send { to, bytes });
         }
+    }
+
+    /// A client's program ends with a last line.
+    pub(crate) fn end(&mut self, line: impl Into<String>, good: bool) {
+        self.print(line);
+        self.push(Effect::Close { id: SERVER });
+        self.push(Effect::Stop { good });
     }
 
     pub(crate) fn step(&mut self, id: ConnectionId, step: Step) {

@@ -5,6 +5,18 @@ use crate::Fault;
 /// The most bytes in one frame.
 pub const MAX_FRAME: usize = 1 << 20;
 
+/// Bytes of a text that a server passes on: sealed and in base64 it is within [`MAX_FRAME`].
+pub const MAX_PASSED_ON: usize = 700_000;
+
+/// As much of a text as can be passed on, cut where a character ends.
+pub(crate) fn start_of(text: &str) -> &str {
+    if text.len() <= MAX_PASSED_ON {
+        return text;
+    }
+    // No character is longer than four bytes.
+    (MAX_PASSED_ON - 3..=MAX_PASSED_ON).rev().find_map(|end| text.get(..end)).unwrap_or_default()
+}
+
 /// Frames with a length of four bytes, most significant first, before them.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {

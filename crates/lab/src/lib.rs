@@ -5,11 +5,12 @@
 //! what is to be done, for whole programs (a server with all its clients, or a client). Below each console is a
 //! `Session`, one connection's end. The binary joins them to sockets and terminals.
 //!
-//! These protocols are unsafe, each in its own way; that is what they are for.
+//! These protocols are unsafe, each in its own way; that is what they are for. [`ssh`] stands beside them.
 #![deny(missing_docs)]
 
 pub mod attack;
 mod cbc;
+pub mod challenge;
 pub mod console;
 pub mod dh_chat;
 mod end;
@@ -22,7 +23,9 @@ mod protocol;
 mod random;
 mod rehearsal;
 pub mod rsa_chat;
+pub mod ssh;
 mod step;
+pub mod tls;
 pub mod toy_socket;
 mod x25519;
 

@@ -1,4 +1,4 @@
-//! The four protocols by name.
+//! The protocols by name: the four of the classroom, and SSH beside them.
 
 /// One of the protocols.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,11 +11,16 @@ pub enum Protocol {
     ToySocket,
     /// A chat of two, keyed by Diffie-Hellman.
     DhChat,
+    /// SSH itself, as something to attack.
+    Ssh,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::DhChat, Self::RsaChat, Self::MiniSsh, Self::ToySocket];
+    pub const ALL: [Self; 5] = [Self::DhChat, Self::RsaChat, Self::MiniSsh, Self::ToySocket, Self::Ssh];
+
+    /// Those of the classroom.
+    pub const CLASSROOM: [Self; 4] = [Self::DhChat, Self::RsaChat, Self::MiniSsh, Self::ToySocket];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -24,6 +29,7 @@ impl Protocol {
             Self::RsaChat => "rsa-chat",
             Self::ToySocket => "toy-socket",
             Self::DhChat => "dh-chat",
+            Self::Ssh => "ssh",
         }
     }
 
@@ -39,6 +45,7 @@ impl Protocol {
             Self::RsaChat => 5174,
             Self::ToySocket => 8820,
             Self::DhChat => 12345,
+            Self::Ssh => 22,
         }
     }
 
@@ -49,6 +56,7 @@ impl Protocol {
             Self::RsaChat => "a chat for many: the client sends an AES key under the server's RSA key",
             Self::ToySocket => "pencil and paper: 16-bit keys, a toy cipher, 18-bit signatures",
             Self::DhChat => "a chat of two: Diffie-Hellman over 2048 bits, PBKDF2, AES-256-CBC",
+            Self::Ssh => "SSH with chacha20-poly1305, as it was before 2024",
         }
     }
 }

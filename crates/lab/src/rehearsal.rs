@@ -1,4 +1,4 @@
-//! A server and a client in one place: what both do, step by step, with nothing in between.
+//! A server and a client in one place: what both do, step by step, with nobody in between.
 
 use crate::console::{Address, ConnectionId, Console, Effect, Input, SERVER};
 use crate::{Moment, Row, Step, Who};
@@ -16,6 +16,9 @@ enum Delivery {
     Close(Role),
 }
 
+/// Brings bytes to an end and gives what came out there.
+type Carry<'a, E> = &'a mut dyn FnMut(Role, Vec<u8>) -> Result<Vec<u8>, E>;
+
 struct Stage<'a> {
     server: &'a mut dyn Console,
     client: &'a mut dyn Console,
@@ -25,26 +28,30 @@ struct Stage<'a> {
     over: bool,
 }
 
-/// Runs both to the client's end. `lines` are typed at the client, one when it wants one. Each step is told once, by the
-/// end that does it.
-pub fn rehearse(
+/// Runs both to the client's end. `lines` are typed at the client, one when it wants one. What one end says is carried to
+/// the other by `carry`. Each step is told once, by the end that does it.
+///
+/// # Errors
+/// What `carry` says.
+pub fn rehearse<E>(
     server: &mut dyn Console,
     client: &mut dyn Console,
     now: Moment,
     lines: &[&str],
+    carry: Carry<'_, E>,
     told: &mut dyn FnMut(Step),
-) {
+) -> Result<(), E> {
     let mut stage = Stage { server, client, now, deliveries: VecDeque::new(), told, over: false };
     stage.at(Role::Server, Input::Start);
     stage.at(Role::Client, Input::Start);
     let mut lines = lines.iter();
     loop {
         if let Some(delivery) = stage.deliveries.pop_front() {
-            stage.deliver(delivery);
+            stage.deliver(delivery, carry)?;
         } else if stage.client.wants_line() && !stage.over {
             stage.at(Role::Client, Input::Line(lines.next().copied()));
         } else {
-            return;
+            return Ok(());
         }
     }
 }
@@ -57,12 +64,13 @@ impl Stage<'_> {
         }
     }
 
-    fn deliver(&mut self, delivery: Delivery) {
+    fn deliver<E>(&mut self, delivery: Delivery, carry: Carry<'_, E>) -> Result<(), E> {
         let id = |to| if to == Role::Server { CLIENT } else { SERVER };
         match delivery {
-            Delivery::Bytes(to, bytes) => self.at(to, Input::Received { id: id(to), bytes: &bytes }),
+            Delivery::Bytes(to, bytes) => self.at(to, Input::Received { id: id(to), bytes: &carry(to, bytes)? }),
             Delivery::Close(to) => self.at(to, Input::Closed { id: id(to) }),
         }
+        Ok(())
     }
 
     /// Tells one end what happened and does what it wants.
@@ -97,7 +105,8 @@ mod tests {
 
     fn run(server: &mut dyn Console, client: &mut dyn Console, lines: &[&str]) -> Vec<Step> {
         let mut steps = Vec::new();
-        rehearse(server, client, Moment::FIXED, lines, &mut |step| steps.push(step));
+        let mut carry = |_, bytes| Ok::<_, std::convert::Infallible>(bytes);
+        rehearse(server, client, Moment::FIXED, lines, &mut carry, &mut |step| steps.push(step)).unwrap();
         steps
     }
 

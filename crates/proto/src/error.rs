@@ -20,6 +20,8 @@ pub enum Misbehaviour {
     RepeatedKexInit,
     /// A message before KEXINIT although strict key exchange was announced.
     NotStrict,
+    /// A message during the first key exchange that only strict key exchange forbids there.
+    NotStrictMessage(u8),
     /// A public value that the key exchange refuses.
     BadKexValue,
     /// A signature of the exchange hash that does not verify.
@@ -244,7 +246,10 @@ impl std::fmt::Display for Misbehaviour {
                 return write!(f, "message {} ({n}) is not allowed here", number::name(*n));
             }
             Self::RepeatedKexInit => "a second KEXINIT in one key exchange",
-            Self::NotStrict => "a message where strict key exchange allows none",
+            Self::NotStrict => "a message before KEXINIT, where strict key exchange allows none",
+            Self::NotStrictMessage(n) => {
+                return write!(f, "message {} ({n}), which strict key exchange does not allow here", number::name(*n));
+            }
             Self::BadKexValue => "unacceptable public value in the key exchange",
             Self::BadHostSignature => "the host key's signature is wrong",
             Self::HostKeyChanged => "the host key changed during the connection",

@@ -274,7 +274,7 @@ impl Transport {
                 self.send(Unimplemented { sequence }.to_bytes())?;
                 return Ok(None);
             }
-            Verdict::Disconnect => return Err(Error::PeerMisbehaved(Misbehaviour::UnexpectedMessage(number))),
+            Verdict::Disconnect => return Err(Error::PeerMisbehaved(self.unexpected(number))),
         }
         match number {
             number::DISCONNECT => return Err(read_disconnect(&payload)?),
@@ -295,6 +295,15 @@ impl Transport {
             _ => return Ok(Some(Incoming::Message(payload))),
         }
         Ok(None)
+    }
+
+    /// Names the rule that a message broke: when it is strict key exchange alone, somebody may be on the way (threat T1).
+    fn unexpected(&self, number: u8) -> Misbehaviour {
+        let lax = number::verdict(self.role, Phase::FirstKex { strict: false }, number);
+        match self.phase() {
+            Phase::FirstKex { strict: true } if lax != Verdict::Disconnect => Misbehaviour::NotStrictMessage(number),
+            _ => Misbehaviour::UnexpectedMessage(number),
+        }
     }
 
     /// Queues an ordinary message. It waits while keys are being exchanged.

@@ -28,7 +28,6 @@ use nacre_proto::algorithm::SignatureAlgorithm;
 use nacre_proto::negotiate_names::Category;
 use nacre_wire::text::clean_line;
 use report::Report;
-use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,7 +54,7 @@ pub fn run(args: &AuditArgs) -> Result<ExitCode, Failure> {
         Target::Client { address, port } => runtime.block_on(client(*address, *port)),
     }?;
     runtime.shutdown_background();
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = output::in_colour(&std::io::stdout());
     output::print(&if args.json { report.json() } else { report.text(colour) })?;
     Ok(ExitCode::from(match report.worst() {
         Verdict::Good => 0,

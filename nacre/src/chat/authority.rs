@@ -61,12 +61,14 @@ pub(super) struct ChatAuthority {
     login: Vec<u8>,
     /// The fingerprint of the key that signed.
     key: Option<String>,
+    /// The client's identification.
+    client: String,
     progress: Shown,
 }
 
 impl ChatAuthority {
     pub(super) fn new(hub: Hub, shared: Arc<Shared>, ends: Ends) -> Self {
-        Self { hub, shared, ends, login: Vec::new(), key: None, progress: Shown::default() }
+        Self { hub, shared, ends, login: Vec::new(), key: None, client: String::new(), progress: Shown::default() }
     }
 
     /// What the configuration says here; `Match` asks about accounts, which the chat has none of.
@@ -133,7 +135,8 @@ impl Authority for ChatAuthority {
         }))
     }
 
-    fn logged_in(&mut self, _methods: &[String]) -> Permissions {
+    fn logged_in(&mut self, _methods: &[String], client: &str) -> Permissions {
+        self.client = client.to_owned();
         self.progress.note(|progress| progress.logged_in = true);
         let here = self.here();
         Permissions {
@@ -151,7 +154,12 @@ impl Authority for ChatAuthority {
             Some(key) => Proof::Key(Arc::from(key.as_str())),
             None => Proof::Guest,
         };
-        let who = session::Who { proof, login: self.login.clone(), address: self.ends.peer.ip().to_canonical() };
+        let who = session::Who {
+            proof,
+            login: self.login.clone(),
+            address: self.ends.peer.ip().to_canonical(),
+            client: self.client.clone(),
+        };
         Box::pin(ready(session::start(&self.hub, who, requests)))
     }
 

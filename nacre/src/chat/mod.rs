@@ -13,8 +13,6 @@ mod root;
 mod session;
 mod sockets;
 
-pub use nodes::Nodes;
-pub use policy::config;
 pub use root::{STATE as ROOT_STATE, Unprivileged};
 pub use session::{NO_COLOR, SINCE};
 
@@ -24,12 +22,14 @@ use crate::serve::login::Ends;
 use crate::serve::shared::Shared;
 use crate::state;
 use authority::ChatAuthority;
-use nacre_chat::Config;
+use nacre_chat::{Config, Rules};
 use nacre_chat_server::{Hub, Passwords, Store, join};
+use nacre_config::server::ChatOptions;
 use nacre_net::Ended;
 use nacre_net::privsep::EndedHow;
 use nacre_sys::account::Account;
 use nacre_sys::privileges;
+use nodes::Nodes;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,31 +53,78 @@ impl Passwords for Argon {
     }
 }
 
-/// Opens the chat that is kept in a folder, and joins it with its other nodes if there are any. To be
-/// called on the runtime that serves it.
-///
-/// # Errors
-/// The folder cannot be made, or its file not be opened.
-pub fn open(state: &Path, mut config: Config, nodes: Option<Nodes>) -> Result<Hub, Failure> {
-    state::prepare(state)?;
-    let operators = sockets::operators(state)?;
-    let sessions = sockets::sessions(state)?;
-    let name = nodes.as_ref().map(|nodes| nodes.name(state)).transpose()?;
-    if let Some(name) = &name {
-        config.node = Arc::from(name.as_str());
-        config.nodes = true;
+/// How a chat is to be run: all that its configuration says and names, read before it begins, while root is still root.
+pub struct Plan {
+    rules: Rules,
+    nodes: Option<Nodes>,
+}
+
+impl Plan {
+    /// From the configuration.
+    ///
+    /// # Errors
+    /// A value cannot be, or a file that one names cannot be read; with the place of the line.
+    pub fn of(options: &ChatOptions) -> Result<Self, Failure> {
+        Ok(Self { rules: policy::rules(options)?, nodes: Nodes::of(options)? })
     }
-    let store = Store::open(&state.join(FILE), name.as_deref());
-    let store = store.map_err(|error| Failure::new(format!("the chat cannot be opened: {error}")))?;
-    let hub = Hub::open(config, store, Box::new(Argon));
-    let own = privileges::effective_uid();
-    tokio::spawn(nacre_chat_server::admin::serve(hub.clone(), operators, own));
-    let name_of = |uid| Account::by_uid(uid).ok().flatten().map(|account| account.name);
-    tokio::spawn(join::serve(hub.clone(), sessions, own, name_of));
-    if let Some((nodes, name)) = nodes.zip(name) {
-        nodes.join(&hub, &name);
+}
+
+/// A chat that runs.
+pub struct Running {
+    hub: Hub,
+    nodes: Option<Nodes>,
+}
+
+impl Running {
+    /// Opens the chat that is kept in a folder, and joins it with its other nodes if there are any. To be
+    /// called on the runtime that serves it.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or its file not be opened.
+    pub fn open(state: &Path, plan: Plan) -> Result<Self, Failure> {
+        let Plan { rules, nodes } = plan;
+        state::prepare(state)?;
+        let operators = sockets::operators(state)?;
+        let sessions = sockets::sessions(state)?;
+        let name = nodes.as_ref().map(|nodes| nodes.name(state)).transpose()?;
+        let run = nacre_crypto::random_bytes::<8>().map_err(|error| Failure::new(format!("no randomness: {error}")))?;
+        let mut config = Config::new(name.as_deref().unwrap_or("local"), u64::from_be_bytes(run));
+        config.nodes = nodes.is_some();
+        config.rules = rules;
+        let store = Store::open(&state.join(FILE), name.as_deref());
+        let store = store.map_err(|error| Failure::new(format!("the chat cannot be opened: {error}")))?;
+        let hub = Hub::open(config, store, Box::new(Argon));
+        let own = privileges::effective_uid();
+        tokio::spawn(nacre_chat_server::admin::serve(hub.clone(), operators, own));
+        let name_of = |uid| Account::by_uid(uid).ok().flatten().map(|account| account.name);
+        tokio::spawn(join::serve(hub.clone(), sessions, own, name_of));
+        if let Some((nodes, name)) = nodes.as_ref().zip(name) {
+            nodes.join(&hub, &name);
+        }
+        Ok(Self { hub, nodes })
     }
-    Ok(hub)
+
+    /// Takes a new configuration; whoever is here stays.
+    ///
+    /// # Errors
+    /// As those of a start; then all is as before.
+    pub fn reload(&self, options: &ChatOptions) -> Result<(), Failure> {
+        let rules = policy::rules(options)?;
+        Nodes::check(options)?;
+        self.hub.set_rules(rules);
+        if let Some(nodes) = &self.nodes {
+            nodes.renew();
+        }
+        Ok(())
+    }
+
+    /// Serves one connection with the chat alone.
+    pub fn serving(&self, shared: Arc<Shared>, ends: Ends) -> Serving {
+        let authority = ChatAuthority::new(self.hub.clone(), shared, ends);
+        let progress = authority.progress();
+        let over = move |ended: &Ended| progress.ending(EndedHow::of(&ended.error));
+        Serving { authority: Box::new(authority), over: Box::new(over) }
+    }
 }
 
 /// The chat's folder of a server with that state folder, or the usual one.
@@ -102,12 +149,4 @@ pub fn socket(folder: &Path) -> PathBuf {
 /// The same for root's chat.
 pub fn root_socket() -> PathBuf {
     socket(&Path::new(ROOT_STATE).join(FOLDER))
-}
-
-/// Serves one connection with the chat alone.
-pub fn serving(hub: &Hub, shared: Arc<Shared>, ends: Ends) -> Serving {
-    let authority = ChatAuthority::new(hub.clone(), shared, ends);
-    let progress = authority.progress();
-    let over = move |ended: &Ended| progress.ending(EndedHow::of(&ended.error));
-    Serving { authority: Box::new(authority), over: Box::new(over) }
 }

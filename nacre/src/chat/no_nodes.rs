@@ -23,6 +23,19 @@ impl Nodes {
         }
     }
 
+    /// As at a start.
+    ///
+    /// # Errors
+    /// Other nodes are wanted.
+    pub fn check(options: &ChatOptions) -> Result<(), Failure> {
+        Self::of(options).map(drop)
+    }
+
+    /// Never asked.
+    pub fn renew(&self) {
+        match *self {}
+    }
+
     /// Never asked.
     ///
     /// # Errors
@@ -32,7 +45,7 @@ impl Nodes {
     }
 
     /// Never asked.
-    pub fn join(self, _hub: &Hub, _name: &str) {
-        match self {}
+    pub fn join(&self, _hub: &Hub, _name: &str) {
+        match *self {}
     }
 }

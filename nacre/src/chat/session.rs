@@ -37,6 +37,8 @@ pub(super) struct Who {
     pub(super) proof: Proof,
     pub(super) login: Vec<u8>,
     pub(super) address: IpAddr,
+    /// The client's identification.
+    pub(super) client: String,
 }
 
 /// What was asked for instead of a shell.
@@ -78,7 +80,7 @@ pub(super) fn start(hub: &Hub, who: Who, requests: SessionRequests) -> io::Resul
                 login: who.login,
                 rooms: wish.rooms,
                 address: Some(who.address),
-                client: Vec::new(),
+                client: who.client.into_bytes(),
                 term: requests.pty.as_ref().map(|pty| pty.term.clone()),
                 json: wish.json,
                 since: wish.since,

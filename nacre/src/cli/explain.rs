@@ -6,8 +6,8 @@ use super::getopt::{Operands, Words};
 use super::setting::{Setting, Settings};
 use super::{Early, printable, read};
 use crate::failure::{Failure, USAGE};
-use clap::{Arg, ArgMatches, Command};
-use std::ffi::OsString;
+use clap::{Arg, ArgMatches, Command, value_parser};
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// What a call of `nacre explain` asks for.
@@ -34,6 +34,17 @@ pub enum Source {
     Host(Destination),
     /// `--trace`: what `--json` wrote.
     Trace(PathBuf),
+    /// A command line of `ssh`, which is run and told.
+    Command(Vec<OsString>),
+    /// `--relay`: between that command and its server, whose host and port follow.
+    Relay {
+        /// What passes is written down here.
+        log: PathBuf,
+        /// The server's host.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
 }
 
 /// The files that are written about a connection.
@@ -63,7 +74,10 @@ pub(crate) fn command() -> Command {
         .after_help(
             "The story says what each side offers, why each algorithm wins, which values are mixed \
              into the keys, and who proves what. It logs in only where that needs nobody's help, and \
-             runs nothing but `true`. Keys, passwords and data are left out without --show-secrets.",
+             runs nothing but `true`. Keys, passwords and data are left out without --show-secrets.\n\n\
+             `nacre explain -- ssh -i key user@host` runs that command, says what each part of it means, and tells \
+             what passes between it and its server as anybody on the way can see it. What the command prints goes \
+             to standard error; the exit code is its own.",
         )
         .disable_help_flag(true)
         .arg(switch("json", "One JSON object a step"))
@@ -85,6 +99,16 @@ pub(crate) fn command() -> Command {
                 .conflicts_with("trace")
                 .help("host, user@host or ssh://user@host:port"),
         )
+        .arg(
+            Arg::new("command")
+                .value_name("SSH COMMAND")
+                .value_parser(value_parser!(OsString))
+                .num_args(1..)
+                .allow_hyphen_values(true)
+                .trailing_var_arg(true)
+                .help("Behind --: a whole command line of ssh"),
+        )
+        .arg(long_value("relay", "FILE", "").hide(true))
 }
 
 /// The flags of the page, which `nacre ssh` has too, under another name.
@@ -121,8 +145,10 @@ pub(crate) fn parse(name: &str, words: Vec<OsString>) -> Result<ExplainArgs, Ear
 
 fn build(words: &Words) -> Result<ExplainArgs, String> {
     let mut settings = Settings::default();
-    let source = match words.operands.first() {
-        Some(word) => {
+    let source = match words.operands.as_slice() {
+        [host, port] if let Some(log) = file_of(words, "--relay") => relay(log, host, port)?,
+        [_, _, ..] => Source::Command(words.operands.clone()),
+        [word] => {
             let destination = Destination::parse(word.to_str().ok_or("the destination is not UTF-8")?)?;
             if let Some(user) = &destination.user {
                 settings.value("user@", "User", user);
@@ -132,7 +158,7 @@ fn build(words: &Words) -> Result<ExplainArgs, String> {
             }
             Source::Host(destination)
         }
-        None => Source::Trace(file_of(words, "--trace").ok_or("a host, or --trace FILE")?),
+        [] => Source::Trace(file_of(words, "--trace").ok_or("a host, or --trace FILE")?),
     };
     let is = |flag: &str| words.options.iter().any(|option| option.flag == flag);
     let mut config_file = None;
@@ -164,10 +190,15 @@ fn build(words: &Words) -> Result<ExplainArgs, String> {
     if files.key_log.is_some() && !show_secrets {
         return Err("--keylog writes keys that open the whole connection: it needs --show-secrets".to_owned());
     }
-    if matches!(source, Source::Trace(_)) && (files.pcap.is_some() || files.key_log.is_some()) {
-        return Err("a trace has neither all bytes nor keys: --pcap and --keylog need a host".to_owned());
+    if !matches!(source, Source::Host(_)) && (files.pcap.is_some() || files.key_log.is_some()) {
+        return Err("a trace has neither all bytes nor keys, and another's connection not ours: --pcap and --keylog need a host".to_owned());
     }
     Ok(ExplainArgs { source, json: is("--json"), files, show_secrets, config_file, settings: settings.finish() })
+}
+
+fn relay(log: PathBuf, host: &OsStr, port: &OsStr) -> Result<Source, String> {
+    let port = port.to_str().and_then(parse_port).ok_or("--relay: bad port")?;
+    Ok(Source::Relay { log, host: host.to_str().ok_or("--relay: bad host")?.to_owned(), port })
 }
 
 /// The last value of a flag that names a file.

@@ -2,10 +2,11 @@
 
 use super::arg::switch;
 use crate::failure::{Failure, USAGE};
-use crate::lab::attack::ssh::Kind;
+use crate::lab::attack::ssh::{Kind, What};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use nacre_lab::attack::Card;
-use nacre_lab::{Fixes, Protocol, dh_chat, rsa_chat, toy_socket};
+use nacre_lab::challenge::Challenge;
+use nacre_lab::{Fix, Fixes, Protocol, dh_chat, rsa_chat, toy_socket};
 use std::path::PathBuf;
 
 /// What a call of `nacre lab` asks for.
@@ -24,8 +25,10 @@ pub enum LabArgs {
     },
     /// `nacre lab attack`.
     Attack(AttackArgs),
-    /// `nacre lab attack A19`: SSH itself.
+    /// `nacre lab attack A18` and `A19` on SSH as people use it.
     AttackSsh {
+        /// Which of the two.
+        what: What,
         /// `--on`: whose programs.
         kind: Kind,
         /// `--json`.
@@ -33,12 +36,23 @@ pub enum LabArgs {
     },
     /// `nacre lab attacks`.
     Attacks,
+    /// `nacre lab challenge`.
+    Challenge(ChallengeArgs),
+    /// `nacre lab verify`.
+    Verify {
+        /// Of which challenge.
+        number: u8,
+        /// What is taken for its flag.
+        flag: String,
+    },
     /// `nacre lab matrix`.
     Matrix,
     /// `nacre lab compare`.
     Compare {
         /// `--json`: one JSON object a row.
         json: bool,
+        /// `--tls`: with TLS beside them.
+        tls: bool,
     },
     /// `nacre lab join`.
     Join {
@@ -62,6 +76,19 @@ pub struct AttackArgs {
     pub seed: Option<u64>,
     /// `--json`: one JSON object in place of the story.
     pub json: bool,
+}
+
+/// A challenge that is to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChallengeArgs {
+    /// Which; without one they are listed.
+    pub number: Option<u8>,
+    /// `--hint`: one of its three hints, in place of it.
+    pub hint: Option<u8>,
+    /// `--port`: the first of its ports.
+    pub port: Option<u16>,
+    /// `--seed`: what decides the flag, and every random byte but SSH's.
+    pub seed: Option<u64>,
 }
 
 /// One end of a protocol.
@@ -123,7 +150,7 @@ pub(crate) fn command() -> Command {
         .about("Run the protocols that people learn from, and see why each falls")
         .after_help("`nacre lab` alone says what there is. None of these protocols is safe: that is what they are for.")
         .disable_help_subcommand(true)
-        .subcommands([serve(), join(), watch(), attack(), attacks(), matrix(), compare()])
+        .subcommands([serve(), join(), watch(), attack(), attacks(), challenge(), verify(), matrix(), compare()])
 }
 
 fn serve() -> Command {
@@ -151,11 +178,11 @@ fn watch() -> Command {
 }
 
 fn attack() -> Command {
-    let protocols = Protocol::ALL.iter().map(|protocol| protocol.name());
-    let names: Vec<&str> = protocols.chain(["ssh", "openssh"]).collect();
+    let protocols = Protocol::CLASSROOM.iter().map(|protocol| protocol.name());
+    let names: Vec<&str> = protocols.chain(["ssh", "nacre", "openssh"]).collect();
     Command::new("attack")
         .about("Attack a protocol on this machine, see why it works, and the same attack fail with the fix")
-        .after_help("The exit code is 0 when the attack succeeded and 1 when it did not. With --fix there is one run, with the fix.")
+        .after_help("The exit code is 0 when the attack succeeded, 1 when it did not and 3 when it could not be performed. With --fix there is one run, with the fix.")
         .arg(Arg::new("attack").value_name("NAME").required(true).help("The attack, such as A2; `nacre lab attacks` lists them"))
         .arg(number("on", "PROTOCOL", "The protocol that is attacked (the attack's first)").value_parser(names))
         .arg(number("fix", "FIXES", "Fixes that both ends have, such as F1,F3"))
@@ -167,6 +194,35 @@ fn attacks() -> Command {
     Command::new("attacks").about("List the attacks and the fixes")
 }
 
+/// The numbers of things that are counted from 1.
+fn counted(count: usize) -> clap::builder::RangedI64ValueParser<u8> {
+    value_parser!(u8).range(1..=i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn challenge() -> Command {
+    Command::new("challenge")
+        .about("Open a port with a flag behind it, for you to attack; without a number, list the ten of them")
+        .arg(which_challenge())
+        .arg(number("hint", "1..3", "Print one of its three hints").value_parser(counted(3)))
+        .arg(
+            number("port", "PORT", "The first of its ports (7000 and ten times N); 0 for any")
+                .value_parser(value_parser!(u16)),
+        )
+        .arg(number("seed", "N", "Draw the flag and the keys from this number").value_parser(value_parser!(u64)))
+}
+
+fn verify() -> Command {
+    Command::new("verify")
+        .about("Check the flag of a challenge, and see what would have stopped you")
+        .arg(which_challenge().required(true))
+        .arg(Arg::new("flag").value_name("FLAG").required(true).help("The flag, such as nacre{0123456789abcdef}"))
+}
+
+fn which_challenge() -> Arg {
+    let numbers = counted(Challenge::ALL.len());
+    Arg::new("number").value_name("N").value_parser(numbers).help("The challenge, 1 to 10")
+}
+
 fn matrix() -> Command {
     Command::new("matrix").about("Perform every attack on every protocol with every fix, and print which succeed")
 }
@@ -175,7 +231,7 @@ fn compare() -> Command {
     Command::new("compare")
         .about("Run the four protocols and SSH, and print what each does in the same seven rows")
         .arg(switch("json", "One JSON object a row"))
-        .arg(switch("tls", "With a real TLS handshake beside them; not there yet"))
+        .arg(switch("tls", "With a TLS 1.3 session beside them"))
 }
 
 fn trace() -> Arg {
@@ -190,7 +246,7 @@ fn seed() -> Arg {
 
 /// What both ends have.
 fn part(command: Command) -> Command {
-    let names: Vec<&str> = Protocol::ALL.iter().map(|protocol| protocol.name()).collect();
+    let names: Vec<&str> = Protocol::CLASSROOM.iter().map(|protocol| protocol.name()).collect();
     let most = i64::from(dh_chat::MAX_ITERATIONS);
     command
         .arg(Arg::new("name").value_name("NAME").required(true).value_parser(names).help("The protocol"))
@@ -225,21 +281,33 @@ fn number(long: &'static str, name: &'static str, help: &'static str) -> Arg {
 /// A flag that the protocol does not have.
 pub(crate) fn from_matches(matches: &ArgMatches) -> Result<LabArgs, Failure> {
     match matches.subcommand() {
-        Some(("serve", matches)) => Ok(LabArgs::Serve(part_from(matches, "port")?)),
+        Some(("serve", matches)) => {
+            Ok(LabArgs::Serve(checked_keys(part_from(matches, "port")?, &[Fix::F1], &[Fix::F7])?))
+        }
         Some(("watch", matches)) => {
-            Ok(LabArgs::Watch { json: matches.get_flag("json"), part: part_from(matches, "port")? })
+            let both = &[Fix::F1, Fix::F7];
+            let part = checked_keys(part_from(matches, "port")?, both, both)?;
+            Ok(LabArgs::Watch { json: matches.get_flag("json"), part })
         }
         Some(("attack", matches)) => attack_from(matches),
+        Some(("challenge", matches)) => Ok(LabArgs::Challenge(ChallengeArgs {
+            number: matches.get_one("number").copied(),
+            hint: matches.get_one("hint").copied(),
+            port: matches.get_one("port").copied(),
+            seed: matches.get_one("seed").copied(),
+        })),
+        Some(("verify", matches)) => Ok(LabArgs::Verify {
+            number: matches.get_one("number").copied().unwrap_or_default(),
+            flag: matches.get_one::<String>("flag").cloned().unwrap_or_default(),
+        }),
         Some(("matrix", _)) => Ok(LabArgs::Matrix),
-        Some(("compare", matches)) if matches.get_flag("tls") => Err(Failure::with_code(
-            USAGE,
-            "lab: compare --tls is not there yet; without it the five protocols are compared",
-        )),
-        Some(("compare", matches)) => Ok(LabArgs::Compare { json: matches.get_flag("json") }),
+        Some(("compare", matches)) => {
+            Ok(LabArgs::Compare { json: matches.get_flag("json"), tls: matches.get_flag("tls") })
+        }
         Some(("attacks", _)) => Ok(LabArgs::Attacks),
         Some(("join", matches)) => {
             let host = matches.get_one::<String>("host").cloned().unwrap_or_default();
-            Ok(LabArgs::Join { host, part: part_from(matches, "to")? })
+            Ok(LabArgs::Join { host, part: checked_keys(part_from(matches, "to")?, &[Fix::F7], &[Fix::F1])? })
         }
         _ => Ok(LabArgs::Overview),
     }
@@ -251,12 +319,11 @@ fn attack_from(matches: &ArgMatches) -> Result<LabArgs, Failure> {
     let (seed, json) = (matches.get_one("seed").copied(), matches.get_flag("json"));
     let on = matches.get_one::<String>("on").map(String::as_str);
     match (name.to_ascii_uppercase().as_str(), on) {
-        ("A18", _) => return Err(wrong("A18 (Terrapin) is not there yet".to_owned())),
-        ("A19", None | Some("ssh")) => return Ok(LabArgs::AttackSsh { kind: Kind::Nacre, json }),
-        ("A19", Some("openssh")) => return Ok(LabArgs::AttackSsh { kind: Kind::OpenSsh, json }),
+        ("A18", Some("nacre" | "openssh")) => return ssh(What::Terrapin, matches),
+        ("A19", None | Some("ssh" | "nacre" | "openssh")) => return ssh(What::Control, matches),
         ("A19", Some(other)) => return Err(wrong(format!("A19 is for ssh and openssh, not {other}"))),
-        (_, Some(other @ ("ssh" | "openssh"))) => {
-            return Err(wrong(format!("{name} cannot be tried on {other}")).hint("A19 does A2, A4 and A7 to SSH"));
+        (_, Some(other @ ("nacre" | "openssh"))) => {
+            return Err(wrong(format!("{name} cannot be tried on {other}")).hint("A18 and A19 can"));
         }
         _ => {}
     }
@@ -271,8 +338,23 @@ fn attack_from(matches: &ArgMatches) -> Result<LabArgs, Failure> {
         let message = format!("{} cannot be tried on {}", card.name, protocol.name());
         return Err(wrong(message).hint(format!("it can on {}", names.join(", "))));
     }
+    if protocol == Protocol::Ssh && seed.is_some() {
+        return Err(wrong("ssh has no --seed: its keys come from the system's generator".to_owned()));
+    }
     let fixes = fixes_from(matches, protocol)?;
     Ok(LabArgs::Attack(AttackArgs { card, protocol, fixes, seed, json }))
+}
+
+/// An attack on SSH as people use it. Nothing of it can be mended or repeated by a flag.
+fn ssh(what: What, matches: &ArgMatches) -> Result<LabArgs, Failure> {
+    for flag in ["fix", "seed"] {
+        if matches.value_source(flag) == Some(clap::parser::ValueSource::CommandLine) {
+            return Err(Failure::with_code(USAGE, format!("lab: there is no --{flag} for SSH as people use it")));
+        }
+    }
+    let on = matches.get_one::<String>("on").map(String::as_str);
+    let kind = if on == Some("openssh") { Kind::OpenSsh } else { Kind::Nacre };
+    Ok(LabArgs::AttackSsh { what, kind, json: matches.get_flag("json") })
 }
 
 fn fixes_from(matches: &ArgMatches, protocol: Protocol) -> Result<Fixes, Failure> {
@@ -313,6 +395,18 @@ fn part_from(matches: &ArgMatches, port: &str) -> Result<PartArgs, Failure> {
     })
 }
 
+/// A key of its own, or a trusted one of the other end, is of no use to an end without one of these fixes.
+fn checked_keys(part: PartArgs, key: &[Fix], trust: &[Fix]) -> Result<PartArgs, Failure> {
+    for (given, flag, wants) in [(part.key.is_some(), "key", key), (part.trust.is_some(), "trust", trust)] {
+        if given && !wants.iter().any(|fix| part.fixes.has(*fix)) {
+            let names: Vec<&str> = wants.iter().map(|fix| fix.name()).collect();
+            let message = format!("lab: --{flag} is of no use here without --fix {}", names.join(" or "));
+            return Err(Failure::with_code(USAGE, message));
+        }
+    }
+    Ok(part)
+}
+
 /// An end of a protocol as it is without a flag.
 ///
 /// # Errors
@@ -328,7 +422,7 @@ fn check_bits(protocol: Protocol, bits: Option<u32>) -> Result<(), Failure> {
         Protocol::DhChat => &dh_chat::SIZES,
         Protocol::RsaChat => &rsa_chat::SIZES,
         Protocol::ToySocket => &toy_socket::SIZES,
-        Protocol::MiniSsh => &[],
+        Protocol::MiniSsh | Protocol::Ssh => &[],
     };
     if bits.is_none_or(|bits| sizes.contains(&bits)) {
         return Ok(());

@@ -3,7 +3,7 @@
 use super::arg::{counted, flag, long_help, switch, value};
 use super::destination::{Destination, check_stops, check_user, parse_port};
 use super::explain::page_flags;
-use super::getopt::{Operands, Opt, Words};
+use super::getopt::{Operands, Opt, Spec, Words};
 use super::setting::{Setting, Settings, client_lines, quoted};
 use super::{Early, read};
 use crate::failure::{Failure, SSH};
@@ -254,6 +254,18 @@ fn quiet_values() -> impl Iterator<Item = Arg> {
         ('w', "tunnel"),
     ];
     VALUES.iter().map(|(letter, id)| value(*letter, id, "VALUE", "").hide(true))
+}
+
+/// Takes a command line of any `ssh` apart, whatever is wrong with it, and gives what says the meaning of a flag.
+pub(crate) fn words_of(words: impl IntoIterator<Item = OsString>) -> (Words, impl Fn(&str) -> Option<String>) {
+    let command = command();
+    let words = Spec::of(&command, Operands::ThenCommand).scan(words);
+    let help = move |flag: &str| {
+        let letter = flag.strip_prefix('-').and_then(|letters| letters.chars().next());
+        let arg = command.get_arguments().find(|arg| arg.get_short().is_some() && arg.get_short() == letter)?;
+        arg.get_help().map(ToString::to_string).filter(|help| !help.is_empty())
+    };
+    (words, help)
 }
 
 /// Reads the words after the program's or subcommand's name; `name` is what to call it in help

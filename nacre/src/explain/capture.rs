@@ -7,6 +7,9 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+/// Bytes of a connection that are kept.
+const MAX_CAPTURED: usize = 64 * 1024 * 1024;
+
 /// Bytes that passed at once.
 #[derive(Debug, Clone)]
 pub struct Segment {
@@ -25,6 +28,8 @@ pub struct Capture(Arc<Mutex<Captured>>);
 #[derive(Default)]
 struct Captured {
     segments: Vec<Segment>,
+    /// Their bytes.
+    size: usize,
     key_log: String,
 }
 
@@ -33,7 +38,7 @@ impl Capture {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What passed, in order.
+    /// The beginning of what passed, 64 MiB at most, in order.
     pub fn segments(&self) -> Vec<Segment> {
         self.lock().segments.clone()
     }
@@ -52,7 +57,11 @@ impl Observer for Capture {
     }
 
     fn dangerous_packet(&mut self, at: Instant, packet: &Packet<'_>) {
-        self.lock().segments.push(Segment { at, by: packet.by, bytes: packet.wire.to_vec() });
+        let mut captured = self.lock();
+        captured.size = captured.size.saturating_add(packet.wire.len());
+        if captured.size <= MAX_CAPTURED {
+            captured.segments.push(Segment { at, by: packet.by, bytes: packet.wire.to_vec() });
+        }
     }
 
     /// Wireshark 4.0 takes private values of X25519 and nothing else; shared secrets are read from 4.2 on.

@@ -11,12 +11,18 @@ const ED25519_DER: &str = "302A300506032B6570032100";
 #[derive(Debug, Clone, Default)]
 pub struct Checks {
     server: Option<(String, u16)>,
+    client: &'static str,
 }
 
 impl Checks {
-    /// For the server that answers here.
+    /// For the server that answers here, with ours as the client.
     pub fn new(host: &str, port: u16) -> Self {
-        Self { server: Some((quoted(host), port)) }
+        Self { server: Some((quoted(host), port)), client: "nacre ssh" }
+    }
+
+    /// With `ssh` as the client.
+    pub fn of_ssh(self) -> Self {
+        Self { client: "ssh", ..self }
     }
 
     /// The command for a record.
@@ -24,7 +30,7 @@ impl Checks {
         let (host, port) = self.server.as_ref()?;
         Some(match (name, who) {
             ("ident", Who::Server) => format!("nc {host} {port} </dev/null | head -n 1"),
-            ("ident", Who::Client) => "nacre ssh -V".to_owned(),
+            ("ident", Who::Client) => format!("{} -V", self.client),
             ("kexinit", Who::Client) => "ssh -Q kex; ssh -Q cipher; ssh -Q mac; ssh -Q HostKeyAlgorithms".to_owned(),
             ("kexinit", Who::Server) => {
                 format!("ssh -vv -o BatchMode=yes -p {port} {host} true 2>&1 | grep -A 10 'peer server KEXINIT'")

@@ -35,11 +35,14 @@ pub fn check(path: &Path, manner: Manner) -> Result<(), Failure> {
 /// # Errors
 /// It exists and is not to be replaced, or it cannot be written.
 pub fn write(path: &Path, contents: &[u8], manner: Manner) -> Result<(), Failure> {
-    let mode = if manner.secret { PRIVATE } else { PUBLIC };
-    let may_replace = manner.force || path.metadata().is_ok_and(|found| is_device(&found));
-    let written = match may_replace {
-        true => atomic::overwrite(path, contents, mode),
-        false => atomic::write(path, contents, mode, Existing::Keep),
+    let into_device = path.metadata().is_ok_and(|found| is_device(&found));
+    let written = match (manner.secret, manner.force) {
+        _ if into_device => atomic::overwrite(path, contents, PUBLIC),
+        // Nobody else may read it, whoever could read what was there or where a link leads.
+        (true, true) => atomic::write(path, contents, PRIVATE, Existing::Replace),
+        (true, false) => atomic::write(path, contents, PRIVATE, Existing::Keep),
+        (false, true) => atomic::overwrite(path, contents, PUBLIC),
+        (false, false) => atomic::write(path, contents, PUBLIC, Existing::Keep),
     };
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => exists(path),

@@ -5,13 +5,17 @@
 mod capture;
 mod check;
 mod classroom;
+mod clear;
 mod files;
 mod message;
 mod negotiation;
+mod outside;
 mod owner;
 mod page;
+mod parts;
 mod pcap;
 mod record;
+mod relay;
 mod session;
 mod several;
 mod story;
@@ -31,19 +35,22 @@ use capture::Capture;
 use check::Checks;
 pub use classroom::{record, tell_step};
 use files::Manner;
+pub use message::Teller;
 use message::detail;
 use nacre_config::client::{ClientOptions, LogLevel};
 use nacre_crypto::AwsLc;
 use nacre_net::Driver;
 use nacre_proto::algorithm::SignatureAlgorithm;
+use nacre_proto::observe::Observer;
 use nacre_proto::{ClientConfig, Connection, Error, TransportConfig};
 use nacre_wire::text::clean_line;
+pub use outside::overheard;
 use owner::Explainer;
 pub use record::Record;
 use record::{Recorder, Row, Who};
 pub use session::SessionTale;
 use several::Several;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -69,12 +76,18 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
     match &args.source {
         Source::Trace(path) => {
             let records = read_trace(path)?;
-            tell(args, &format!("The trace {}", path.display()), &records)?;
+            tell(args, manner, &format!("The trace {}", path.display()), &records)?;
             Ok(ExitCode::SUCCESS)
         }
+        Source::Command(words) => {
+            let seen = outside::watch(words)?;
+            tell(args, manner, "A connection of ssh, seen from outside", &seen.records)?;
+            Ok(seen.code)
+        }
+        Source::Relay { log, host, port } => relay::run(log, host, *port),
         Source::Host(destination) => {
             let told = live(args, destination.host.clone())?;
-            tell(args, &format!("A handshake with {}", destination.host), &told.recorder.records())?;
+            tell(args, manner, &format!("A handshake with {}", destination.host), &told.recorder.records())?;
             told.write_capture(&args.files, manner)?;
             Ok(exit_code(&told.error))
         }
@@ -82,14 +95,13 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Prints the story, or its data, and writes the page.
-fn tell(args: &ExplainArgs, title: &str, records: &[Record]) -> Result<(), Failure> {
+fn tell(args: &ExplainArgs, manner: Manner, title: &str, records: &[Record]) -> Result<(), Failure> {
     if let Some(path) = &args.files.html {
-        let manner = Manner { force: args.files.force, secret: args.show_secrets };
         files::write(path, page::page(&clean_line(title.as_bytes(), 200), records).as_bytes(), manner)?;
     }
     match args.json {
         true => output::print(&json(records)),
-        false => output::print(&story(records, Style { colour: colour_is_wanted() })),
+        false => output::print(&story(records, Style { colour: output::in_colour(&std::io::stdout()) })),
     }
 }
 
@@ -134,10 +146,6 @@ fn live(args: &ExplainArgs, host: String) -> Result<Told, Failure> {
     runtime.block_on(explain(&options, args, &log))
 }
 
-fn colour_is_wanted() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
 /// 0 when the handshake was completed, whether or not anybody logged in.
 fn exit_code(error: &Error) -> ExitCode {
     match error {
@@ -159,7 +167,10 @@ async fn explain(options: &ClientOptions, args: &ExplainArgs, log: &Log) -> Resu
     let capture = Capture::default();
     let checks = Checks::new(&options.host_name, options.port);
     let watching = Watching::new(recorder.clone(), checks, args.show_secrets);
-    let observers = Several(vec![Box::new(watching), Box::new(capture.clone())]);
+    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(watching)];
+    if args.files.pcap.is_some() || args.files.key_log.is_some() {
+        observers.push(Box::new(capture.clone()));
+    }
     let algorithms = options.pubkey_accepted_algorithms.iter();
     let algorithms = algorithms.filter_map(|name| SignatureAlgorithm::from_name(name)).collect();
     let candidates = identities::candidates(options, Vec::new(), log);
@@ -169,7 +180,7 @@ async fn explain(options: &ClientOptions, args: &ExplainArgs, log: &Log) -> Resu
         provider: Arc::new(AwsLc::new(usize::try_from(options.required_rsa_size).unwrap_or(usize::MAX))),
         user: options.user.clone(),
         login_timeout: Some(TIMEOUT),
-        observer: Some(Box::new(observers)),
+        observer: Some(Box::new(Several(observers))),
     };
     let connection = Connection::client(Instant::now(), config);
     let connection = connection.map_err(|error| Failure::with_code(SSH, error.to_string()))?;

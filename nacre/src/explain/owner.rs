@@ -12,8 +12,15 @@ use nacre_proto::{Event, HostKeyDecision};
 use nacre_wire::names;
 use nacre_wire::reason::disconnect;
 use nacre_wire::session::SessionRequest;
+use std::pin::Pin;
 use std::task::Context;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::{Sleep, sleep};
+
+/// How long a session may take that is opened only to be seen.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes that the server may say in it.
+const MAX_HEARD: usize = 1024 * 1024;
 
 /// What judges the host's key.
 pub type Judge = Box<dyn Fn(&[u8]) -> Verdict + Send>;
@@ -27,6 +34,9 @@ pub struct Explainer {
     present: Option<Candidate>,
     asked_none: bool,
     host_is_known: bool,
+    heard: usize,
+    /// Runs from the login on.
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl Explainer {
@@ -45,6 +55,8 @@ impl Explainer {
             present: None,
             asked_none: false,
             host_is_known: false,
+            heard: 0,
+            patience: None,
         }
     }
 
@@ -109,6 +121,12 @@ impl Explainer {
         }
     }
 
+    /// Leaves a session that goes on and on.
+    fn stop(&self, port: &mut Port<'_>, text: &str) {
+        self.recorder.add(port.now, (Row::Session, 8, Who::Client), "stop", text, Vec::new());
+        Self::leave(port);
+    }
+
     fn leave(port: &mut Port<'_>) {
         port.connection.disconnect(port.now, disconnect::BY_APPLICATION, "explained");
     }
@@ -133,9 +151,17 @@ impl Owner for Explainer {
             }
             Event::Prompts { pending, .. } => port.connection.answer(now, pending, None),
             Event::ChangePassword { pending, .. } => port.connection.answer(now, pending, None),
-            Event::Authenticated { .. } => port.connection.open_channel(now, names::CHANNEL_SESSION, b"").map(|_| ()),
+            Event::Authenticated { .. } => {
+                self.patience = Some(Box::pin(sleep(PATIENCE)));
+                port.connection.open_channel(now, names::CHANNEL_SESSION, b"").map(|_| ())
+            }
             Event::Opened { channel, .. } => match port.connection.channel(channel) {
-                Some(mut channel) => channel.request(now, &SessionRequest::Exec { command: b"true".to_vec() }, true),
+                Some(mut channel) => {
+                    let asked = channel.request(now, &SessionRequest::Exec { command: b"true".to_vec() }, true);
+                    // Where a command is forced, it may be one that reads.
+                    channel.eof();
+                    asked
+                }
                 None => Ok(()),
             },
             Event::OpenRequest { pending, .. } => {
@@ -145,7 +171,10 @@ impl Owner for Explainer {
             Event::Request { pending: Some(pending), .. } => port.connection.answer(now, pending, false),
             Event::Global { pending: Some(pending), .. } => port.connection.answer(now, pending, None),
             Event::Data { channel, data, .. } => {
-                if let Some(mut channel) = port.connection.channel(channel) {
+                self.heard = self.heard.saturating_add(data.len());
+                if self.heard > MAX_HEARD {
+                    self.stop(port, "leaves: the server says more than `true` ever would");
+                } else if let Some(mut channel) = port.connection.channel(channel) {
                     channel.consumed(data.len());
                 }
                 Ok(())
@@ -160,7 +189,12 @@ impl Owner for Explainer {
 
     fn on_pump(&mut self, _port: &mut Port<'_>, _event: PumpEvent) {}
 
-    fn poll(&mut self, _cx: &mut Context<'_>, _port: &mut Port<'_>) -> bool {
-        false
+    fn poll(&mut self, cx: &mut Context<'_>, port: &mut Port<'_>) -> bool {
+        let over = self.patience.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+        if over {
+            self.patience = None;
+            self.stop(port, "leaves: the session does not end by itself");
+        }
+        over
     }
 }

@@ -13,7 +13,6 @@ use crate::output;
 use crate::ssh::connect::Reached;
 use nacre_config::client::ClientOptions;
 use nacre_proto::observe::Observer;
-use std::io::IsTerminal;
 use std::time::Instant;
 
 /// The story of a session while it is being lived.
@@ -50,7 +49,7 @@ impl SessionTale {
     pub fn finish(&self, host: &str) -> Result<(), Failure> {
         let records = self.recorder.records();
         if self.wishes.story {
-            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let colour = output::in_colour(&std::io::stderr());
             output::complain(story(&records, Style { colour }).trim_end());
         }
         match &self.wishes.html {

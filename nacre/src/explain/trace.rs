@@ -147,6 +147,9 @@ fn record(line: &str) -> Result<Record, String> {
     if !(1..=9).contains(&line.step) {
         return Err("no such step".to_owned());
     }
+    if line.times == 0 {
+        return Err("a step that happened no times".to_owned());
+    }
     let clean = |text: Cow<'_, str>| clean(text.as_bytes(), MAX_TEXT);
     let details = line.details.0.iter().map(|(label, value)| (clean(label.into()), clean(value.into()))).collect();
     Ok(Record {
@@ -196,6 +199,7 @@ mod tests {
             (&good.replace("\"server\"", "\"nobody\""), "nobody"),
             (&good.replace("1.5", "-1.5"), "no such time"),
             (&good.replace("\"step\":2", "\"step\":10"), "no such step"),
+            (&good.replace("\"times\":3", "\"times\":0"), "no times"),
             (&good.replace("0102ff", "0102f"), "hexadecimal"),
             (&format!("{good}{{}}\n"), "line 2"),
         ] {

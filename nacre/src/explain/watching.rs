@@ -1,6 +1,7 @@
 //! An observer that makes a record of every message, and of what both ends work out between them.
 
 use super::check::Checks;
+use super::clear::IDENT;
 use super::message::{Teller, detail, hex, place, text};
 use super::negotiation::{Offer, Offers};
 use super::record::{Bytes, Record, Recorder, Row, Who};
@@ -8,9 +9,6 @@ use nacre_crypto::{PublicKey, fingerprint_sha256};
 use nacre_proto::observe::{KexSecret, Observer, Packet, Step};
 use nacre_wire::number;
 use std::time::Instant;
-
-/// What an identification line begins with.
-const IDENT: &[u8] = b"SSH-";
 
 /// Watches a connection.
 pub struct Watching {
@@ -124,14 +122,9 @@ impl Watching {
     }
 
     fn host_key(&mut self, now: Instant, algorithm: &str, public_key: &[u8], signature: &[u8]) {
-        let mut details = vec![
-            detail("algorithm", algorithm),
-            detail("fingerprint", fingerprint_sha256(public_key)),
-            detail("signature", format!("{} bytes, verified", signature.len())),
-        ];
-        if let Ok(key) = PublicKey::from_blob(public_key, "") {
-            details.insert(0, detail("host key", format!("{}, {} bits", key.type_label(), key.bits())));
-        }
+        let mut details = key_details(public_key);
+        details.push(detail("algorithm", algorithm));
+        details.push(detail("signature", format!("{} bytes, verified", signature.len())));
         let sentence = "the signature over the exchange hash is right: who answers holds this host key";
         let record = self.record(now, (Row::ServerProof, 5, Who::Server), "host_key_proof", sentence);
         self.recorder.push(record.details(details));
@@ -149,6 +142,13 @@ impl Watching {
         let check = self.proof.take().and_then(|(key, signature)| Checks::of_signature(hash, &key, &signature));
         self.recorder.push(Record { check, ..record });
     }
+}
+
+/// What a host key is, for who looks at it.
+pub fn key_details(public_key: &[u8]) -> Vec<(String, String)> {
+    let key = PublicKey::from_blob(public_key, "").ok();
+    let kind = key.map(|key| detail("host key", format!("{}, {} bits", key.type_label(), key.bits())));
+    kind.into_iter().chain([detail("fingerprint", fingerprint_sha256(public_key))]).collect()
 }
 
 /// Messages that come as often as there is data.

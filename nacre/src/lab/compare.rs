@@ -1,7 +1,7 @@
-//! `nacre lab compare`: the four protocols and SSH beside each other, in the same seven rows.
+//! `nacre lab compare`: the four protocols and SSH beside each other, in the same seven rows; with `--tls` TLS 1.3 too.
 //!
-//! Both ends of the four are in this process, as for `nacre lab watch`; SSH is `nacre serve` on 127.0.0.1 and
-//! `nacre explain`.
+//! Every column is a run: both ends of the four and of TLS are in this process with a socket between them, SSH is
+//! `nacre serve` on 127.0.0.1 and `nacre explain`.
 
 use super::attack::ssh::{Kind, Parties};
 use super::{failed, watch};
@@ -9,12 +9,21 @@ use crate::cli::lab::part_of;
 use crate::explain::{Record, read_json, steps_of};
 use crate::failure::Failure;
 use crate::output;
+use nacre_lab::tls::{CHOSEN, MESSAGE};
 use nacre_lab::{Protocol, Row, Who};
 use std::fmt::Write as _;
 
-/// Columns of each of the four, and of SSH, whose messages have long names.
+/// Columns of each of the four, and of SSH and TLS, whose messages have long names.
 const NARROW: usize = 17;
 const WIDE: usize = 30;
+
+/// What the columns are, for who reads them.
+const MEASURED: &str = "
+> the client says it, < the server, = both work it out, - the protocol has nothing of the kind
+Each column is one run, made now, and each cell a message that passed in it:
+  the four   our own client and server with a socket of 127.0.0.1 between them (nacre lab watch NAME)
+  ssh        `nacre serve` on 127.0.0.1, told by `nacre explain`
+";
 
 /// A protocol and what it did.
 struct Column {
@@ -24,12 +33,25 @@ struct Column {
 }
 
 impl Column {
-    /// What happened in a row: who, and the message's name; what comes again and again stands once.
+    /// What happened in a row: who, the message's name, and what it decided; what comes again and again stands once.
     fn cells(&self, row: Row) -> Vec<String> {
         let inside = self.records.iter().filter(|record| record.row == row);
         let mut cells: Vec<String> = inside.map(cell).collect();
         cells.dedup();
         cells
+    }
+
+    /// The same in lines that are no wider than the column.
+    fn lines(&self, row: Row) -> Vec<String> {
+        let cells = self.cells(row);
+        let split = |cell: &String| match cell.split_once(": ") {
+            Some((name, value)) if cell.len() >= self.width => vec![name.to_owned(), format!("  {value}")],
+            _ => vec![cell.clone()],
+        };
+        match cells.is_empty() {
+            true => vec!["-".to_owned()],
+            false => cells.iter().flat_map(split).collect(),
+        }
     }
 }
 
@@ -39,21 +61,30 @@ fn cell(record: &Record) -> String {
         Who::Server => '<',
         Who::Both => '=',
     };
-    format!("{arrow} {}", record.name.replace('_', " "))
+    let chosen = detail(record, CHOSEN).map(|value| format!(": {value}")).unwrap_or_default();
+    format!("{arrow} {}{chosen}", record.name.replace('_', " "))
 }
 
-/// Runs all five and prints the table.
+/// A value that a record unfolds to.
+fn detail<'a>(record: &'a Record, label: &str) -> Option<&'a str> {
+    record.details.iter().find(|(other, _)| other == label).map(|(_, value)| value.as_str())
+}
+
+/// Runs all of them and prints the table.
 ///
 /// # Errors
 /// A protocol does not run.
-pub fn run(as_json: bool) -> Result<(), Failure> {
+pub fn run(as_json: bool, with_tls: bool) -> Result<(), Failure> {
     let mut columns = Vec::new();
-    for protocol in Protocol::ALL {
+    for protocol in Protocol::CLASSROOM {
         let records = watch::rehearsed(&part_of(protocol)?)?;
         columns.push(Column { name: protocol.name(), width: NARROW, records });
     }
     columns.push(Column { name: "ssh", width: WIDE, records: ssh()? });
-    output::print(&if as_json { json(&columns) } else { table(&columns) })
+    if with_tls {
+        columns.push(Column { name: "tls", width: WIDE, records: tls()? });
+    }
+    output::print(&if as_json { json(&columns) } else { text(&columns) })
 }
 
 fn ssh() -> Result<Vec<Record>, Failure> {
@@ -62,28 +93,41 @@ fn ssh() -> Result<Vec<Record>, Failure> {
     read_json(&parties.explain(server.port)?).map_err(failed)
 }
 
+#[cfg(feature = "tls")]
+fn tls() -> Result<Vec<Record>, Failure> {
+    let steps = super::tls::session()?;
+    Ok(steps.iter().map(|step| crate::explain::record(std::time::Duration::ZERO, step, false)).collect())
+}
+
+#[cfg(not(feature = "tls"))]
+fn tls() -> Result<Vec<Record>, Failure> {
+    Err(failed("compare --tls: this program was built without TLS").hint("cargo build --release --features tls"))
+}
+
+fn text(columns: &[Column]) -> String {
+    let mut out = table(columns) + MEASURED;
+    let find = |name: &str| columns.iter().find(|column| column.name == name);
+    if let (Some(chat), Some(tls)) = (find(Protocol::RsaChat.name()), find("tls")) {
+        out +=
+            "  tls        TLS 1.3 as rustls speaks it, both ends here; a listener with the keys opened every record\n";
+        out += &beside_tls(&chat.records, &tls.records);
+    }
+    out
+}
+
 fn table(columns: &[Column]) -> String {
     let mut out = line(&columns.iter().map(|column| column.name.to_owned()).collect::<Vec<_>>(), columns);
     for (row, place) in Row::ALL.into_iter().zip(1..) {
         let inside: Vec<&Record> =
             columns.iter().flat_map(|column| &column.records).filter(|record| record.row == row).collect();
         let _ = writeln!(out, "\n{place}. {} {}: {}", row.title(), steps_of(&inside), row.purpose());
-        let cells: Vec<Vec<String>> = columns.iter().map(|column| column.cells(row)).collect();
+        let cells: Vec<Vec<String>> = columns.iter().map(|column| column.lines(row)).collect();
         for at in 0..cells.iter().map(Vec::len).max().unwrap_or_default() {
-            let cells: Vec<String> = cells.iter().map(|cells| shown(cells, at)).collect();
+            let cells: Vec<String> = cells.iter().map(|cells| cells.get(at).cloned().unwrap_or_default()).collect();
             out += &line(&cells, columns);
         }
     }
-    out += "\n> the client says it, < the server, = both work it out, - the protocol has nothing of the kind\n";
     out
-}
-
-fn shown(cells: &[String], at: usize) -> String {
-    match (cells.get(at), at) {
-        (Some(cell), _) => cell.clone(),
-        (None, 0) => "-".to_owned(),
-        (None, _) => String::new(),
-    }
 }
 
 /// One line of the table, without blanks at its end.
@@ -93,6 +137,37 @@ fn line(cells: &[String], columns: &[Column]) -> String {
         let _ = write!(out, "{cell:<width$}", width = column.width);
     }
     format!("{}\n", out.trim_end())
+}
+
+/// The features by which the description of `rsa-chat` sets itself beside TLS, as these two runs have them.
+fn beside_tls(chat: &[Record], tls: &[Record]) -> String {
+    let named = |name: &str, label: &str| {
+        let record = tls.iter().find(|record| record.name == name);
+        record.and_then(|record| detail(record, label)).unwrap_or("none").to_owned()
+    };
+    let (group, suite) = (named("key_share", CHOSEN), named("cipher_suite", CHOSEN));
+    let offered = named("cipher_suites", "offered").split(", ").count();
+    let sent = chat.iter().filter(|record| record.row < Row::Session && !record.wire.is_empty()).count();
+    let messages = || tls.iter().filter(|record| record.row < Row::Session && detail(record, MESSAGE).is_some());
+    let clear = messages().filter(|record| record.row == Row::Versions).count();
+    let rows = [
+        ("key exchange", "RSA: the client sends the key".to_owned(), format!("{group}: both send a half")),
+        ("cipher", "AES-256-CBC".to_owned(), suite),
+        ("integrity", "none: see A7".to_owned(), "the cipher's own (AEAD)".to_owned()),
+        ("certificate", "none: see A2".to_owned(), format!("X.509, {}", named("certificate_verify", CHOSEN))),
+        ("forward secrecy", "none: see A9".to_owned(), "yes: the halves are thrown away".to_owned()),
+        ("cipher suites", "one, fixed".to_owned(), format!("{offered} offered, one taken")),
+        (
+            "handshake",
+            format!("{sent} messages in the clear"),
+            format!("{} messages, {clear} in the clear", messages().count()),
+        ),
+    ];
+    let mut out = format!("\n{:<18}{:<34}tls\n", "", Protocol::RsaChat.name());
+    for (feature, chat, tls) in rows {
+        let _ = writeln!(out, "{feature:<18}{chat:<34}{tls}");
+    }
+    out
 }
 
 /// One JSON object a row.

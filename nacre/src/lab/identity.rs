@@ -52,7 +52,8 @@ fn stored(path: &Path, random: &mut Randomness) -> Result<[u8; KEY], Failure> {
     }
 }
 
-fn hex(key: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub fn hex(key: &[u8]) -> String {
     key.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

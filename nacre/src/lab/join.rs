@@ -40,6 +40,7 @@ pub fn console(host: &str, address: SocketAddr, part: &PartArgs) -> Result<Box<d
             Ok(Box::new(rsa_chat::Client::new(repairs, &random, &address.ip().to_string(), part.port)))
         }
         Protocol::MiniSsh => Ok(Box::new(mini_ssh::Client::new(repairs, &random, host, part.port).map_err(failed)?)),
+        Protocol::Ssh => Err(super::not_of_the_classroom()),
         Protocol::ToySocket => {
             let bits = part.bits.unwrap_or(toy_socket::BITS);
             let client = toy_socket::Client::new(bits, repairs, &random, &address.ip().to_string(), part.port);

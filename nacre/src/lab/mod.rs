@@ -3,6 +3,7 @@
 //! What they do is in `nacre_lab`; here are the sockets, the terminal and the clock.
 
 pub mod attack;
+mod challenge;
 mod clock;
 mod command;
 mod compare;
@@ -13,8 +14,11 @@ mod link;
 mod program;
 mod screen;
 mod serve;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod trace;
 mod watch;
+mod wire;
 
 use crate::cli::lab::{LabArgs, PartArgs};
 use crate::failure::Failure;
@@ -22,6 +26,9 @@ use crate::output;
 use nacre_lab::{Protocol, Randomness, dh_chat, mini_ssh};
 use std::fmt::Write as _;
 use std::process::ExitCode;
+
+/// Exit code of an attack that could not be performed.
+const UNDECIDED: u8 = 3;
 
 /// Does what is asked.
 ///
@@ -32,10 +39,12 @@ pub fn run(args: &LabArgs) -> Result<ExitCode, Failure> {
         LabArgs::Overview => output::print(&overview()).map(|()| ExitCode::SUCCESS),
         LabArgs::Serve(part) => within(serve::run(part)),
         LabArgs::Watch { json, part } => watch::run(part, *json).map(|()| ExitCode::SUCCESS),
-        LabArgs::Attack(args) => within(attack::run(args)),
-        LabArgs::Compare { json } => compare::run(*json).map(|()| ExitCode::SUCCESS),
+        LabArgs::Attack(args) => within(attack::run(args)).map_err(undecided),
+        LabArgs::Compare { json, tls } => compare::run(*json, *tls).map(|()| ExitCode::SUCCESS),
         LabArgs::Matrix => attack::matrix().map(|()| ExitCode::SUCCESS),
-        LabArgs::AttackSsh { kind, json } => attack::ssh::run(*kind, *json),
+        LabArgs::AttackSsh { what, kind, json } => attack::ssh::run(*what, *kind, *json).map_err(undecided),
+        LabArgs::Challenge(args) => challenge::run(args),
+        LabArgs::Verify { number, flag } => challenge::verify(*number, flag),
         LabArgs::Attacks => attack::list().map(|()| ExitCode::SUCCESS),
         LabArgs::Join { host, part } => within(join::run(host, part)),
     }
@@ -52,7 +61,7 @@ fn overview() -> String {
         "nacre lab - the protocols that people learn from, to run, to watch and to break\n\n\
          The protocols, each as its description has it:\n",
     );
-    for protocol in Protocol::ALL {
+    for protocol in Protocol::CLASSROOM {
         let _ = writeln!(out, "  {:<11} port {:<6} {}", protocol.name(), protocol.port(), protocol.about());
     }
     out.push_str(
@@ -60,6 +69,7 @@ fn overview() -> String {
          nacre lab watch dh-chat            both ends of it, and what each does step by step\n  \
          nacre lab attack A2 --on dh-chat   why that is not enough, and what mends it\n  \
          nacre lab attacks                  the other attacks, and the fixes\n\n\
+         Your turn, in any language: `nacre lab challenge` lists ten challenges.\n\
          To take part: `nacre lab serve dh-chat` in one terminal, `nacre lab join dh-chat` in another.\n\
          Everything stays on 127.0.0.1. None of these protocols is safe, and none is for use.\n",
     );
@@ -68,6 +78,19 @@ fn overview() -> String {
 
 fn failed(message: impl std::fmt::Display) -> Failure {
     Failure::new(format!("lab: {message}"))
+}
+
+/// An attack that could not be performed is not one that fails.
+fn undecided(failure: Failure) -> Failure {
+    match failure.exit_code() {
+        1 => failure.code(UNDECIDED),
+        _ => failure,
+    }
+}
+
+/// SSH is in the laboratory to be attacked; to be used it has commands of its own.
+fn not_of_the_classroom() -> Failure {
+    failed("SSH is served by `nacre serve` and joined by `nacre ssh`")
 }
 
 fn randomness(part: &PartArgs) -> Randomness {

@@ -3,25 +3,26 @@
 
 use super::clock::Clock;
 use super::command;
-use super::link::Link;
+use super::failed;
+use super::lines::Lines;
+use super::link::{self, Link};
 use super::screen::Screen;
 use super::trace::TraceFile;
-use super::{failed, lines};
 use crate::cli::lab::PartArgs;
 use crate::explain::{record, tell_step};
 use crate::failure::Failure;
 use crate::output;
+use crate::ssh::ask::{self, Answer, Echo, Interrupted};
 use nacre_lab::Step;
 use nacre_lab::console::{Address, ConnectionId, Console, Effect, Input, SERVER};
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Connections that are served at once.
 const MAX_LINKS: usize = 1000;
@@ -29,6 +30,8 @@ const MAX_LINKS: usize = 1000;
 const LEAVE: Duration = Duration::from_secs(2);
 /// How long connections wait when none can be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long a server may take until there is something to type, in seconds.
+const GREETING: u64 = 30;
 /// What a seed makes of a first client's port.
 pub const FIRST_PORT: u16 = 54321;
 
@@ -50,12 +53,18 @@ pub enum Side {
     Join(Vec<SocketAddr>),
 }
 
+/// A question that stands on the terminal.
+type Question = JoinHandle<Result<Answer, Interrupted>>;
+
 /// A running program.
 pub struct Program {
     console: Box<dyn Console>,
     side: Side,
     clock: Clock,
     screen: Screen,
+    lines: Lines,
+    /// A question whose answer is not shown.
+    hidden: Option<Question>,
     links: BTreeMap<ConnectionId, Link>,
     commands: BTreeMap<ConnectionId, JoinHandle<()>>,
     next: ConnectionId,
@@ -66,6 +75,10 @@ pub struct Program {
     steps: bool,
     secrets: bool,
     trace: Option<TraceFile>,
+    /// The end of the input was read.
+    input_over: bool,
+    /// When a server that has not come to talk is given up.
+    greeting: Option<Instant>,
     leave: Option<Instant>,
     ended: Option<bool>,
 }
@@ -82,40 +95,57 @@ impl Program {
             side,
             clock: Clock::new(part.seed),
             screen: Screen::new(),
+            lines: Lines::new(),
+            hidden: None,
             links: BTreeMap::new(),
             commands: BTreeMap::new(),
             next: SERVER + 1,
             happenings,
             seeded: part.seed.is_some(),
             start: Instant::now(),
-            colour: std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            colour: output::in_colour(&std::io::stderr()),
             steps: part.steps,
             secrets: part.show_secrets,
-            trace: part.trace.as_deref().map(|path| TraceFile::create(path, part.show_secrets)).transpose()?,
+            trace: part.trace.as_deref().map(|path| TraceFile::new(path, part.show_secrets)).transpose()?,
+            input_over: false,
+            greeting: None,
             leave: None,
             ended: None,
         };
-        program.handle(Input::Start).await?;
-        let mut typed = lines::typed();
-        while program.ended.is_none() {
-            program.turn(&mut happened, &mut typed).await?;
-        }
+        let played = program.play(&mut happened).await;
+        program.give_up().await;
+        played?;
         let good = program.ended == Some(true);
-        for (_, link) in std::mem::take(&mut program.links) {
-            link.close().await;
-        }
+        link::close(std::mem::take(&mut program.links).into_values()).await;
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
+    /// From the start to the end.
+    async fn play(&mut self, happened: &mut mpsc::Receiver<Happening>) -> Result<(), Failure> {
+        self.handle(Input::Start).await?;
+        while self.ended.is_none() {
+            self.turn(happened).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a question that still stands: the terminal is as it was before.
+    async fn give_up(&mut self) {
+        let Some(mut question) = self.hidden.take() else { return };
+        // It may not have begun yet.
+        while timeout(PAUSE, &mut question).await.is_err() {
+            ask::give_up();
+        }
+    }
+
     /// Waits for one thing and deals with it.
-    async fn turn(
-        &mut self,
-        happened: &mut mpsc::Receiver<Happening>,
-        typed: &mut mpsc::Receiver<Option<String>>,
-    ) -> Result<(), Failure> {
+    async fn turn(&mut self, happened: &mut mpsc::Receiver<Happening>) -> Result<(), Failure> {
         // A person at a server may say goodbye before anybody is there to hear it.
         let at_server = matches!(self.side, Side::Serve(_)) && self.screen.has_person();
-        let wants_line = self.leave.is_none() && (at_server || self.console.wants_line());
+        let console_wants = self.console.wants_line();
+        let wants_line = !self.input_over && self.leave.is_none() && (at_server || console_wants);
+        self.greeting = self.greeting.filter(|_| !console_wants);
+        let greeting = self.greeting.unwrap_or_else(Instant::now);
         let leave = self.leave.unwrap_or_else(Instant::now);
         tokio::select! {
             happening = happened.recv() => match happening {
@@ -135,14 +165,26 @@ impl Program {
                 Some((stream, peer)) => self.connected(stream, peer).await,
                 None => Ok(()),
             },
-            line = typed.recv(), if wants_line => {
-                let line = line.flatten();
+            line = self.lines.next(), if wants_line && self.hidden.is_none() => {
                 self.screen.typed(line.as_deref())?;
                 self.handle(Input::Line(line.as_deref())).await
             }
+            answer = answered(&mut self.hidden) => match answer {
+                Ok(answer) => {
+                    let line = answer.as_ref().map(|answer| String::from_utf8_lossy(answer));
+                    self.handle(Input::Line(line.as_deref())).await
+                }
+                Err(Interrupted) => {
+                    self.ended = Some(false);
+                    Ok(())
+                }
+            },
             () = sleep_until(leave), if self.leave.is_some() => {
                 self.ended = Some(true);
                 Ok(())
+            }
+            () = sleep_until(greeting), if self.greeting.is_some() && self.leave.is_none() => {
+                Err(failed(format!("the server has not come to talk within {GREETING} s")))
             }
         }
     }
@@ -167,6 +209,8 @@ impl Program {
 
     /// Tells the console what happened and does what it wants.
     async fn handle(&mut self, input: Input<'_>) -> Result<(), Failure> {
+        // It would be read again and again.
+        self.input_over |= matches!(input, Input::Line(None));
         self.console.handle(self.clock.now(), input);
         let mut out: BTreeMap<ConnectionId, Vec<u8>> = BTreeMap::new();
         while let Some(effect) = self.console.poll() {
@@ -178,6 +222,10 @@ impl Program {
                 }
                 Effect::Print(lines) => self.screen.print(&lines)?,
                 Effect::Prompt(text) => self.screen.prompt(&text)?,
+                Effect::PromptHidden(text) if self.screen.has_person() => {
+                    self.hidden = Some(tokio::spawn(ask::ask(text, Echo::Hidden)));
+                }
+                Effect::PromptHidden(text) => self.screen.prompt(&text)?,
                 Effect::Step { step, .. } => self.step(&step)?,
                 Effect::Run { id, command } => {
                     self.commands.insert(id, command::run(id, command, self.happenings.clone()));
@@ -228,8 +276,17 @@ impl Program {
             failed(format!("no server at {}: {error}", shown.join(", "))).hint("start one: nacre lab serve NAME")
         })?;
         let peer = stream.peer_addr().map_err(failed)?;
+        self.greeting = Some(Instant::now() + Duration::from_secs(GREETING));
         self.connected(stream, peer).await
     }
+}
+
+/// The answer to the question that stands; without one never.
+async fn answered(question: &mut Option<Question>) -> Result<Answer, Interrupted> {
+    let Some(standing) = question else { return std::future::pending().await };
+    let answer = standing.await.unwrap_or(Ok(None));
+    *question = None;
+    answer
 }
 
 /// The next connection that comes in; at a client never.

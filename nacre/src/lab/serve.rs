@@ -35,6 +35,7 @@ pub fn console(part: &PartArgs, port: u16) -> Result<Box<dyn Console>, Failure> 
             Ok(Box::new(rsa_chat::Server::new(bits, repairs, random, port).map_err(failed)?))
         }
         Protocol::MiniSsh => Ok(Box::new(mini_ssh::Server::new(mini_ssh_settings(part), repairs, random, port))),
+        Protocol::Ssh => Err(super::not_of_the_classroom()),
         Protocol::ToySocket => {
             let bits = part.bits.unwrap_or(toy_socket::BITS);
             Ok(Box::new(toy_socket::Server::new(bits, repairs, random, port)))

@@ -128,7 +128,7 @@ impl Authority for LocalAuthority {
         self.ask(hashes, KeyboardInteractiveVerdict::Reject, move |judge| judge.check_interactive(answers))
     }
 
-    fn logged_in(&mut self, _methods: &[String]) -> Permissions {
+    fn logged_in(&mut self, _methods: &[String], _client: &str) -> Permissions {
         self.judge.logged_in()
     }
 

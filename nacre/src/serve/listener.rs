@@ -7,7 +7,6 @@ use super::log;
 use super::login::Ends;
 use super::privsep::{self, Spawner};
 use super::shared::Shared;
-use crate::chat;
 use nacre_config::origin::Origin;
 use nacre_config::server::{Keyword, MatchContext, Overflow as ConfigOverflow, ServerOptions};
 use nacre_crypto::AwsLc;
@@ -276,7 +275,7 @@ pub async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     let Serving { authority, over } = match shared.chat.get() {
-        Some(hub) => chat::serving(hub, shared.clone(), ends),
+        Some(chat) => chat.serving(shared.clone(), ends),
         None => Serving::accounts(shared, ends),
     };
     let owner = ServerOwner::new(authority, watcher, settings.announced(), order, span.clone());

@@ -30,6 +30,7 @@ mod notify;
 mod passwords;
 pub mod privsep;
 mod rc;
+mod reload;
 mod revoked;
 mod security_key;
 pub mod shared;
@@ -90,10 +91,7 @@ fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     let mut told: Vec<String> = options.warnings.iter().map(ToString::to_string).collect();
     pam_can_be_used(&options, &place)?;
-    if args.chat {
-        chat::config(&options.chat)?;
-        chat::Nodes::of(&options.chat)?;
-    }
+    let chat = args.chat.then(|| chat::Plan::of(&options.chat)).transpose()?;
     let host_keys = load_host_keys(&options, &place, |line| told.push(line))?;
     let is_test = args.action == ServeAction::Test;
     // Where a client is on standard error, or nobody, the log tells.
@@ -102,7 +100,7 @@ fn prepare(args: &ServeArgs) -> Result<ExitCode, Failure> {
     }
     match is_test {
         true => Ok(ExitCode::SUCCESS),
-        false => start(args, place, options, host_keys, &told),
+        false => start(args, place, options, host_keys, chat, &told),
     }
 }
 
@@ -157,6 +155,7 @@ fn start(
     place: Place,
     options: nacre_config::server::ServerOptions,
     host_keys: HostKeys,
+    chat: Option<chat::Plan>,
     told: &[String],
 ) -> Result<ExitCode, Failure> {
     let style = style(args, &options);
@@ -208,10 +207,8 @@ fn start(
     };
     let runtime = runtime(apart.is_some())?;
     let result = runtime.block_on(async {
-        if args.chat {
-            let options = shared.options();
-            let (config, nodes) = (chat::config(&options.chat)?, chat::Nodes::of(&options.chat)?);
-            let _ = shared.chat.set(chat::open(&chat_folder, config, nodes)?);
+        if let Some(plan) = chat {
+            let _ = shared.chat.set(chat::Running::open(&chat_folder, plan)?);
         }
         let ready = move || {
             audit::write(&started);
@@ -317,7 +314,7 @@ async fn serve(
         if asked != Asked::Reload {
             break asked;
         }
-        reload(args, place, shared, &mut listener);
+        reload::reload(args, place, shared, &mut listener);
         if let Some(pid_file) = &pid_file {
             pid_file.write_again();
         }
@@ -339,25 +336,6 @@ async fn serve(
     }
     audit::write(&Event::ServerStopped { ran: began.elapsed() });
     Ok(())
-}
-
-/// SIGHUP: the log file is opened again, the configuration read again. A wrong one changes nothing.
-fn reload(args: &ServeArgs, place: &Place, shared: &Shared, listener: &mut Listener) {
-    notify::reloading();
-    log::reopen();
-    let read = configuration::read(args, place).and_then(|o| pam_can_be_used(&o, place).map(|()| o));
-    let event = match read {
-        Ok(options) => {
-            let log::Style { level, json, .. } = style(args, &options);
-            log::change(level, json);
-            shared.reload(options);
-            Event::ServerReloaded
-        }
-        Err(failure) => Event::ReloadFailed { reason: failure.message().to_owned() },
-    };
-    listener.reload();
-    audit::write(&event);
-    notify::ready(&event.line().text);
 }
 
 /// `-i`: one connection, in this process; as root this process is its monitor.

@@ -2,7 +2,7 @@
 
 use super::host_keys::HostKeys;
 use super::revoked::RevokedLists;
-use nacre_chat_server::Hub;
+use crate::chat::Running;
 use nacre_config::server::ServerOptions;
 use nacre_sys::account::Account;
 use nacre_sys::pam::Pam;
@@ -27,6 +27,8 @@ const HASHES_AT_ONCE: usize = 2;
 /// What all connections of a server share.
 pub struct Shared {
     options: RwLock<Arc<ServerOptions>>,
+    /// The configuration that it was started with.
+    pub started: Arc<ServerOptions>,
     /// The host keys.
     pub host_keys: HostKeys,
     /// Whom it serves.
@@ -40,7 +42,7 @@ pub struct Shared {
     /// The server was called as sshd.
     pub as_sshd: bool,
     /// Nothing but the chat is served.
-    pub chat: OnceLock<Hub>,
+    pub chat: OnceLock<Running>,
     verifier: OnceLock<Option<Verifier>>,
     pam: OnceLock<Option<Pam>>,
     /// Mixed into the delay of refusals, so that nobody can predict it.
@@ -50,8 +52,10 @@ pub struct Shared {
 impl Shared {
     /// Joins the parts.
     pub fn new(options: ServerOptions, host_keys: HostKeys, mode: Mode, state: PathBuf) -> Self {
+        let options = Arc::new(options);
         Self {
-            options: RwLock::new(Arc::new(options)),
+            options: RwLock::new(options.clone()),
+            started: options,
             host_keys,
             mode,
             state,

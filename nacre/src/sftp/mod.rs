@@ -23,6 +23,7 @@ mod words;
 use crate::cli::sftp::SftpArgs;
 use crate::failure::{Failure, SSH};
 use crate::output;
+use crate::signal::SIGINT;
 use crate::ssh_child::interrupts::{self, OnInterrupt};
 use crate::ssh_child::{self, Errand, Place, SshChild, SshOptions};
 use command::{Command, Transfer};
@@ -57,7 +58,7 @@ pub fn run(args: &SftpArgs) -> Result<ExitCode, Failure> {
     let ended = talk(args, remote, &mut input);
     farewell(child);
     match (ended, interrupts::came()) {
-        (_, Some(signal)) if signal != interrupts::SIGINT => Err(by_signal(signal)),
+        (_, Some(signal)) if signal != SIGINT => Err(by_signal(signal)),
         (Ok(()), _) => Ok(ExitCode::SUCCESS),
         (Err(Trouble::Gone(error)), _) => Err(lost(&error)),
         (Err(Trouble::Output(failure)), _) => Err(failure),
@@ -159,7 +160,7 @@ fn talk(args: &SftpArgs, mut remote: Remote, input: &mut Input) -> Result<(), Tr
             return Ok(());
         }
         match interrupts::came() {
-            Some(signal) if signal != interrupts::SIGINT => return Err(Trouble::Told),
+            Some(signal) if signal != SIGINT => return Err(Trouble::Told),
             _ => session.far.forget(),
         }
     }

@@ -3,16 +3,15 @@
 //! A thread takes the signals. It notes them, so that the work can end in order, and ends the children whose pipes the work may
 //! be waiting at. A second signal of the same kind ends the program at once.
 
+use crate::signal::{SIGHUP, SIGINT, SIGTERM};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// SIGHUP, SIGINT and SIGTERM.
-const ENDING: [i32; 3] = [1, 2, 15];
-/// Ctrl-C.
-pub const SIGINT: i32 = 2;
+/// What ends a transfer.
+const ENDING: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 /// A person who presses Ctrl-C so often in vain means the end of the connection.
 const PRESSES: u32 = 3;
 

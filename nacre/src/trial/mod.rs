@@ -1,7 +1,9 @@
 //! `nacre try`: one command that shows what Nacre does, for real: a server on 127.0.0.1, keys, and
 //! clients through it, each step with the command that does it by hand. Nothing stays behind.
 
+mod running;
 mod stage;
+mod talk;
 
 use crate::cli::explain::TryArgs;
 use crate::failure::Failure;
@@ -34,12 +36,15 @@ pub fn run(args: TryArgs) -> Result<ExitCode, Failure> {
     stage.tunnel()?;
     stage.title("9. A terminal", "a shell as you would type in it")?;
     stage.terminal()?;
-    stage.title("10. A stranger", "another key is refused, and a changed host key raises the alarm")?;
+    stage
+        .title("10. A chat", "a server with rooms instead of shells; one comes with this program, one with any ssh")?;
+    stage.chat()?;
+    stage.title("11. A stranger", "another key is refused, and a changed host key raises the alarm")?;
     stage.stranger()?;
-    stage.title("11. The end", "the server is told to stop")?;
+    stage.title("12. The end", "the server is told to stop")?;
     stage.stop()?;
     output::print(
-        "\nAll of it worked. Now for real:\n  nacre serve          # serve this account; prints the command that connects\n  nacre ssh user@host  # a shell on another machine\n  nacre scp FILE user@host:  # a file there; --resume goes on where a cut one stopped\n  nacre ssh -L 8080:127.0.0.1:80 user@host  # its port 80 at your 8080\n  nacre --help\n",
+        "\nAll of it worked. Now for real:\n  nacre serve          # serve this account; prints the command that connects\n  nacre ssh user@host  # a shell on another machine\n  nacre scp FILE user@host:  # a file there; --resume goes on where a cut one stopped\n  nacre ssh -L 8080:127.0.0.1:80 user@host  # its port 80 at your 8080\n  nacre chat serve     # rooms that every ssh can join\n  nacre --help\n",
     )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,15 +1,15 @@
 //! The tour's temporary folder, its server, and the programs it starts: all of them this program.
 
+use super::running::{Server, finish};
+use super::talk::Person;
 use crate::failure::Failure;
 use crate::output;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::time::Instant;
 
-/// How long any step may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How much data goes through the channel, in bytes.
 const DATA: usize = 8 * 1024 * 1024;
 
@@ -20,7 +20,7 @@ pub struct Stage {
     keep: bool,
     port: u16,
     user: String,
-    server: Option<Child>,
+    server: Option<Server>,
 }
 
 impl Stage {
@@ -30,9 +30,7 @@ impl Stage {
     /// It cannot be made, or the program cannot find itself.
     pub fn new(keep: bool) -> Result<Self, Failure> {
         let program = std::env::current_exe().map_err(|e| Failure::new(format!("cannot find this program: {e}")))?;
-        let name = format!("nacre-try-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        crate::state::prepare(&folder)?;
+        let folder = crate::state::temporary("nacre-try")?;
         let account = nacre_sys::account::Account::current();
         let user = account.map_err(|e| Failure::new(format!("cannot tell which account this is: {e}")))?.name;
         Ok(Self { program, folder, keep, port: free_port()?, user, server: None })
@@ -125,27 +123,32 @@ impl Stage {
         let none = self.path("sshd_config");
         std::fs::write(&none, "# nothing: every word keeps its default\n")
             .map_err(|error| Failure::new(format!("{none}: {error}")))?;
+        let words =
+            ["serve", "--user-mode", "--state", &state, "-f", &none, "-p", &port, "-o", &keys, "-o", "StrictModes=no"];
+        self.server = Some(self.start_server(&words)?);
+        Ok(())
+    }
+
+    /// Starts a server and prints what it greets with.
+    fn start_server(&self, words: &[&str]) -> Result<Server, Failure> {
         let mut child = Command::new(&self.program)
-            .args(["serve", "--user-mode", "--state", &state, "-f", &none, "-p", &port, "-o", &keys])
-            .args(["-o", "StrictModes=no"])
+            .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| Failure::new(format!("nacre serve: {error}")))?;
-        let stderr = child.stderr.take();
-        self.server = Some(child);
-        let Some(stderr) = stderr else { return Err(Failure::new("nacre serve: no output")) };
-        let mut lines = BufReader::new(stderr).lines();
-        for line in lines.by_ref().map_while(Result::ok) {
+            .map_err(|error| Failure::new(format!("the server: {error}")))?;
+        let mut lines = child.stderr.take().map(|stderr| BufReader::new(stderr).lines());
+        let server = Server(child);
+        for line in lines.iter_mut().flatten().map_while(Result::ok) {
             quote(&line)?;
             if line.trim_start().starts_with("stop") {
                 // The server's messages are read to the end, so that it never waits for a reader.
-                std::thread::spawn(move || lines.by_ref().for_each(drop));
-                return Ok(());
+                std::thread::spawn(move || lines.into_iter().flatten().for_each(drop));
+                return Ok(server);
             }
         }
-        Err(Failure::new("nacre serve ended before it listened"))
+        Err(Failure::new("the server ended before it listened"))
     }
 
     /// Step 3.
@@ -273,6 +276,45 @@ impl Stage {
     /// Step 10.
     ///
     /// # Errors
+    /// Somebody does not come in, or does not see what the other says.
+    pub fn chat(&self) -> Result<(), Failure> {
+        let port = free_port()?.to_string();
+        let (state, config, friend) = (self.path("chat"), self.path("sshd_config"), self.path("friend"));
+        let host = self.path("state/ssh_host_ed25519_key");
+        let made = self.run(&["keygen", "-q", "-N", "", "-f", &friend], "keygen -f friend", Stdio::null())?;
+        expect(made.status, 0, &made)?;
+        output::print("  $ nacre chat serve\n")?;
+        let listen = format!("127.0.0.1:{port}");
+        let words =
+            ["chat", "serve", "--user-mode", "--state", &state, "-f", &config, "-h", &host, "--listen", &listen];
+        let _server = self.start_server(&words)?;
+        output::print(&format!("  $ nacre chat join -p {port} ann@127.0.0.1\n"))?;
+        let mut own = Command::new(&self.program);
+        own.args(["chat", "join"]);
+        let mut ann = Person::comes("ann", self.in_the_chat(&mut own, &port, "id").arg("ann@127.0.0.1"))?;
+        let stock = Command::new("ssh").arg("-V").stderr(Stdio::null()).status().is_ok();
+        let mut other = Command::new(if stock { Path::new("ssh") } else { &self.program });
+        other.args(if stock { &[][..] } else { &["ssh"] });
+        output::print(&format!("  $ {} -t -p {port} bob@127.0.0.1\n", if stock { "ssh" } else { "nacre ssh" }))?;
+        let mut bob = Person::comes("bob", self.in_the_chat(&mut other, &port, "friend").arg("bob@127.0.0.1"))?;
+        ann.sees("bob joined")?;
+        bob.types("Hello from the ssh that everybody has!")?;
+        ann.sees("bob: Hello from")?;
+        ann.types("/pm bob And hello from nacre, for you alone.")?;
+        bob.sees("[PM from ann]")?;
+        bob.leaves()?;
+        ann.leaves()
+    }
+
+    /// The rest of a client's command, up to the destination: as with the others, with a key of this name and without a terminal.
+    fn in_the_chat<'a>(&self, command: &'a mut Command, port: &str, key: &str) -> &'a mut Command {
+        command.args(["-q", "-T", "-p", port, "-i", &self.path(key)]);
+        command.args(["-o", "StrictHostKeyChecking=accept-new"]).args(self.client_options())
+    }
+
+    /// Step 11.
+    ///
+    /// # Errors
     /// A wrong key is let in, or a changed host key is not noticed.
     pub fn stranger(&self) -> Result<(), Failure> {
         let stranger = self.path("stranger");
@@ -300,44 +342,28 @@ impl Stage {
         std::fs::write(self.path("known_hosts"), line).map_err(|e| Failure::new(e.to_string()))
     }
 
-    /// Step 11.
+    /// Step 12.
     ///
     /// # Errors
     /// The server does not end when told to.
     pub fn stop(&mut self) -> Result<(), Failure> {
-        let Some(mut server) = self.server.take() else { return Ok(()) };
-        terminate(&server);
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            match server.try_wait() {
-                Ok(Some(status)) if status.success() => return quote("the server ended with exit code 0"),
-                Ok(Some(status)) => return Err(Failure::new(format!("the server ended with {status}"))),
-                Ok(None) => std::thread::sleep(Duration::from_millis(20)),
-                Err(error) => return Err(Failure::new(format!("the server: {error}"))),
-            }
+        match self.server.take().map(Server::stop) {
+            None => Ok(()),
+            Some(Some(status)) if status.success() => quote("the server ended with exit code 0"),
+            Some(Some(status)) => Err(Failure::new(format!("the server ended with {status}"))),
+            Some(None) => Err(Failure::new("the server did not end when told to")),
         }
-        let _ = server.kill();
-        Err(Failure::new("the server did not end when told to"))
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            terminate(&server);
-            let _ = server.wait();
-        }
+        self.server = None;
         if self.keep {
             output::complain(&format!("the tour's files are in {}", self.folder.display()));
         } else {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
-    }
-}
-
-fn terminate(child: &Child) {
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
 }
 
@@ -348,7 +374,7 @@ fn free_port() -> Result<u16, Failure> {
 }
 
 /// Prints what a program said, indented.
-fn quote(text: &str) -> Result<(), Failure> {
+pub(super) fn quote(text: &str) -> Result<(), Failure> {
     let mut out = String::new();
     for line in text.lines() {
         out.push_str("  | ");
@@ -364,33 +390,4 @@ fn expect(status: ExitStatus, code: i32, out: &Output) -> Result<(), Failure> {
     }
     let said = String::from_utf8_lossy(&out.stderr);
     Err(Failure::new(format!("ended with {status} where {code} was expected")).hint(said.trim().to_owned()))
-}
-
-/// Collects output until the program ends; one that does not end is ended.
-fn finish(mut child: Child, shown: &str) -> Result<Output, Failure> {
-    let reader = |pipe: Option<Box<dyn Read + Send>>| {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            if let Some(mut pipe) = pipe {
-                let _ = pipe.read_to_end(&mut bytes);
-            }
-            bytes
-        })
-    };
-    let stdout = reader(child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
-    let stderr = reader(child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
-    let deadline = Instant::now() + PATIENCE;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-            _ => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(Failure::new(format!("nacre {shown}: did not end within a minute")));
-            }
-        }
-    };
-    let _ = std::io::stdout().flush();
-    Ok(Output { status, stdout: stdout.join().unwrap_or_default(), stderr: stderr.join().unwrap_or_default() })
 }

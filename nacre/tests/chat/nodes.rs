@@ -1,7 +1,7 @@
 //! Several nodes of one chat over Debian's nats-server, with people at OpenSSH's client.
 
 use crate::chats::Chat;
-use crate::nats::{Cable, Nats};
+use crate::nats::{Cable, Nats, SEED, USER};
 use crate::programs::Running;
 use crate::serve::{eventually, finish, make_key};
 use serde_json::Value;
@@ -284,10 +284,6 @@ fn nats_that_says_nothing_or_was_never_there_is_noticed() {
     alice.say("just us");
     bob.hears("alice: just us");
 }
-
-/// An nkey that everybody knows, and its public half.
-const SEED: &str = "SUAG433UEBQSA43FMNZGK5B2EBXW43DZEBTG64RAN52XEIDUMVZXI42PDE";
-const USER: &str = "UAIAG4J6YFFXJCXJICQVQFAZ43V7USYR3GHKCKETDT7LKAHI3UPIQM4S";
 
 #[test]
 fn nats_is_reached_by_tls_with_an_nkey_and_not_without() {

@@ -4,7 +4,7 @@
 use crate::common::{Scratch, nacre, program};
 use crate::programs::Running;
 use crate::screen::Screen;
-use crate::serve::{Done, finish, free_port, make_key};
+use crate::serve::{Done, eventually, finish, free_port, make_key, send};
 use std::process::Command;
 
 /// A chat with a folder of its own.
@@ -46,6 +46,19 @@ impl Chat {
         let server = Running::start(&mut command);
         server.complains("  stop  ");
         self.server = Some(server);
+    }
+
+    /// Writes another configuration and has the server read it (SIGHUP); waits until its log tells what came of it.
+    #[track_caller]
+    pub fn reload(&self, lines: &str) -> String {
+        self.place.write("config", lines);
+        let server = self.server.as_ref().unwrap();
+        let before = server.err().len();
+        send(server.id(), "HUP");
+        let told =
+            || server.err().get(before..)?.lines().find(|line| line.contains("configuration ")).map(str::to_owned);
+        eventually("the server reads its configuration again", || told().is_some());
+        told().unwrap()
     }
 
     /// Kills the server.

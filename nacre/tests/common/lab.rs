@@ -113,7 +113,7 @@ impl Running {
 
     /// The number that it printed after `marker`.
     #[track_caller]
-    fn number_after(&self, marker: &str) -> u16 {
+    pub fn number_after(&self, marker: &str) -> u16 {
         let end = Instant::now() + PATIENCE;
         loop {
             let out = self.out();

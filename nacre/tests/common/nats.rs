@@ -12,6 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// An nkey that everybody knows, and its public half.
+pub const SEED: &str = "SUAG433UEBQSA43FMNZGK5B2EBXW43DZEBTG64RAN52XEIDUMVZXI42PDE";
+pub const USER: &str = "UAIAG4J6YFFXJCXJICQVQFAZ43V7USYR3GHKCKETDT7LKAHI3UPIQM4S";
+
 /// A NATS with JetStream.
 pub struct Nats {
     place: Scratch,

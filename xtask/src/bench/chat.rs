@@ -6,20 +6,21 @@ use super::median;
 use super::memory::resident;
 use super::parties::{numbers, output};
 use super::report::{Better, Figure};
+use super::servers::Server;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 use std::time::Instant;
 
 /// What is asked of each crowd.
-struct Row {
+pub struct Row {
     /// In words.
-    name: &'static str,
+    pub name: &'static str,
     /// How many of a thousand have the full screen.
-    full: usize,
+    pub full: usize,
     /// How many of a thousand never read.
-    deaf: usize,
+    pub deaf: usize,
     /// Lines a second.
-    rate: usize,
+    pub rate: usize,
 }
 
 const ROWS: &[Row] = &[
@@ -42,15 +43,10 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>, String> {
     let mut figures = Vec::new();
     let mut joins = Figure::new("chat: members that come in", "1/s", Better::Higher);
     for row in ROWS {
-        let crowd = crowd(bench, row)?;
+        let members = if bench.quick { 200 } else { 1000 };
+        let crowd = crowd(bench, row, members, &[bench.serve_chat(None)?])?;
         joins.set(if joins.values.is_empty() { "nacre".to_owned() } else { row.name.to_owned() }, crowd.joins);
-        let mut times = crowd.times;
-        times.sort_by(f64::total_cmp);
-        let late = times.get((times.len() * 99).div_ceil(100).saturating_sub(1)).copied().unwrap_or(f64::NAN);
-        let mut last = Figure::new(format!("chat: {}", row.name), "ms", Better::Lower);
-        last.set("nacre", median(times));
-        last.set("p99", late);
-        last.set("server's MiB", crowd.memory);
+        let mut last = crowd.figure(format!("chat: {}", row.name));
         last.set("server's CPU %", crowd.server * 100.0);
         last.set("members' CPU %", crowd.members * 100.0);
         println!("  {}: {:?}", last.name, last.values);
@@ -62,26 +58,43 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>, String> {
 }
 
 /// What came of a crowd.
-struct Outcome {
+pub struct Outcome {
     /// Members a second.
-    joins: f64,
+    pub joins: f64,
     /// Milliseconds until the last one had each line.
     times: Vec<f64>,
-    /// MiB of the server.
-    memory: f64,
-    /// Processors that it took, and that its members took.
+    /// MiB of each server.
+    memory: Vec<f64>,
+    /// Processors that the first one took, and that the members took.
     server: f64,
     members: f64,
 }
 
-fn crowd(bench: &Bench, row: &Row) -> Result<Outcome, String> {
-    let members = if bench.quick { 200 } else { 1000 };
+impl Outcome {
+    /// The middle and the late times, and the memory.
+    pub fn figure(&self, name: String) -> Figure {
+        let mut times = self.times.clone();
+        times.sort_by(f64::total_cmp);
+        let late = times.get((times.len() * 99).div_ceil(100).saturating_sub(1)).copied().unwrap_or(f64::NAN);
+        let mut last = Figure::new(name, "ms", Better::Lower);
+        last.set("nacre", median(times));
+        last.set("p99", late);
+        for memory in &self.memory {
+            last.set("server's MiB", *memory);
+        }
+        last
+    }
+}
+
+/// Fills one server, or two that are nodes of one chat, with members, and has them talk.
+pub fn crowd(bench: &Bench, row: &Row, members: usize, servers: &[Server]) -> Result<Outcome, String> {
+    let (server, others) = servers.split_first().ok_or("no server")?;
     let seconds = if bench.quick { 10 } else { 60 };
-    let share = |of: usize| (of * members / 1000).to_string();
-    let server = bench.serve_chat(None)?;
-    let words = [&members.to_string(), &share(row.full), &share(row.deaf), &row.rate.to_string(), &seconds.to_string()];
-    let words: Vec<&str> = std::iter::once("crowd").chain(words.map(String::as_str)).collect();
-    let mut child = bench.library(&server, &words)?.stdin(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+    let numbers = [members, row.full * members / 1000, row.deaf * members / 1000, row.rate, seconds];
+    let ports = others.iter().map(|other| usize::from(other.port));
+    let words: Vec<String> = numbers.into_iter().chain(ports).map(|number| number.to_string()).collect();
+    let words: Vec<&str> = std::iter::once("crowd").chain(words.iter().map(String::as_str)).collect();
+    let mut child = bench.library(server, &words)?.stdin(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
     let (Some(mut input), Some(out)) = (child.stdin.take(), child.stdout.take()) else {
         return Err("the crowd has no pipes".to_owned());
     };
@@ -102,7 +115,7 @@ fn crowd(bench: &Bench, row: &Row) -> Result<Outcome, String> {
         }
     }
     let after = spent();
-    let memory = resident(server.pid());
+    let memory = servers.iter().map(|server| resident(server.pid())).collect();
     drop(input);
     let status = child.wait().map_err(|error| error.to_string())?;
     let (Some(joining), true) = (joining, status.success()) else {

@@ -4,6 +4,7 @@
 mod bulk;
 mod chart;
 mod chat;
+mod chat_nodes;
 mod connect;
 mod cpu;
 mod distance;
@@ -47,6 +48,9 @@ pub struct Bench {
     folder: TempDir,
     /// Less data and fewer runs.
     quick: bool,
+    /// The project, and whether the program was built from it just now.
+    root: PathBuf,
+    built: bool,
 }
 
 type Measurement = fn(&Bench) -> Result<Vec<Figure>, String>;
@@ -62,6 +66,11 @@ const MEASUREMENTS: &[(&str, &str, Measurement)] = &[
     ("memory", "memory of a server for each idle connection", memory::measure),
     ("machine", "as root, with processes for each connection: connect, memory, bulk", machine::measure),
     ("chat", "a thousand members in one room: until the last one has a line, coming in, memory, search", chat::measure),
+    (
+        "chat-nodes",
+        "the same on two nodes that NATS joins: until the last one on the other node has a line",
+        chat_nodes::measure,
+    ),
     ("echo", "from a keystroke to its echo, alone and beside bulk data", echo::measure),
 ];
 
@@ -74,14 +83,14 @@ pub fn help() -> String {
 /// Runs the measurements, prints the table, and writes `bench.json` and `bench.svg` into the
 /// target folder.
 pub fn run(root: &Path, options: Options) -> Result<bool, String> {
-    if let Some(name) = options.only.iter().find(|name| !MEASUREMENTS.iter().any(|(known, ..)| known == name)) {
+    if let Some(name) = options.only.iter().find(|only| !MEASUREMENTS.iter().any(|(name, ..)| is_meant(name, only))) {
         return Err(format!("no measurement is called {name}\n{}", help()));
     }
     let bench = prepare(root, &options)?;
     let mut report = Report::of_this_machine(&bench)?;
     let mut whole = true;
     for (name, what, measure) in MEASUREMENTS {
-        if !options.only.is_empty() && !options.only.iter().any(|only| only == name) {
+        if !options.only.is_empty() && !options.only.iter().any(|only| is_meant(name, only)) {
             continue;
         }
         println!("{name}: {what}");
@@ -105,6 +114,11 @@ pub fn run(root: &Path, options: Options) -> Result<bool, String> {
     Ok(whole)
 }
 
+/// Whether somebody who asks for one measurement means this one: `chat` is `chat-nodes` too.
+fn is_meant(name: &str, only: &str) -> bool {
+    name.strip_prefix(only).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 fn prepare(root: &Path, options: &Options) -> Result<Bench, String> {
     build(root, &["build", "--release", "--package", "xtask", "--example", "bench-peer"])?;
     let nacre = match &options.nacre {
@@ -117,7 +131,8 @@ fn prepare(root: &Path, options: &Options) -> Result<Bench, String> {
     servers::allow_many_files()?;
     let folder = tempfile::tempdir().map_err(|error| format!("a temporary folder: {error}"))?;
     let keys = Keys::make(folder.path())?;
-    Ok(Bench { nacre, peer: release(root, "examples/bench-peer"), keys, folder, quick: options.quick })
+    let (peer, built) = (release(root, "examples/bench-peer"), options.nacre.is_none());
+    Ok(Bench { nacre, peer, keys, folder, quick: options.quick, root: root.to_owned(), built })
 }
 
 fn build(root: &Path, arguments: &[&str]) -> Result<(), String> {

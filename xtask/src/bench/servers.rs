@@ -58,23 +58,46 @@ impl Drop for Server {
     }
 }
 
+/// Looks again and again, for as long as a server may take until it greets.
+pub fn wait_until(else_say: &str, mut there: impl FnMut() -> bool) -> Result<(), String> {
+    let deadline = Instant::now() + PATIENCE;
+    while !there() {
+        if Instant::now() > deadline {
+            return Err(else_say.to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
 impl Bench {
     /// Starts a server of that make; Nacre's for the running account.
     pub fn serve(&self, make: Make) -> Result<Server, String> {
-        self.start(make, &["serve", "--user-mode"], None)
+        self.start(make, &self.nacre, &["serve", "--user-mode"], None)
     }
 
     /// Starts Nacre's server for the machine's accounts, with processes for each connection.
     pub fn serve_machine(&self) -> Result<Server, String> {
-        self.start(Make::Nacre, &["serve"], None)
+        self.start(Make::Nacre, &self.nacre, &["serve"], None)
     }
 
     /// Starts Nacre's chat; with `history`, the file of what was said before, which is moved there.
     pub fn serve_chat(&self, history: Option<&Path>) -> Result<Server, String> {
-        self.start(Make::Nacre, &["chat", "serve"], history)
+        self.start(Make::Nacre, &self.nacre, &["chat", "serve"], history)
     }
 
-    fn start(&self, make: Make, words: &[&str], history: Option<&Path>) -> Result<Server, String> {
+    /// Starts a chat that is one node of several, with another program; returns when it has found the others.
+    pub fn serve_node(&self, program: &Path, name: &str, nats: u16) -> Result<Server, String> {
+        let (name, nats) = (format!("ChatNode={name}"), format!("ChatBackplane=nats://127.0.0.1:{nats}"));
+        let words = ["chat", "serve", "-o", "LogLevel=INFO", "-o", &name, "-o", &nats];
+        let server = self.start(Make::Nacre, program, &words, None)?;
+        wait_until("the other nodes are not reached", || {
+            fs::read_to_string(&server.log).is_ok_and(|log| log.contains("the other nodes are reached"))
+        })?;
+        Ok(server)
+    }
+
+    fn start(&self, make: Make, nacre: &Path, words: &[&str], history: Option<&Path>) -> Result<Server, String> {
         let problem = |error: std::io::Error| format!("the {} server: {error}", make.name());
         let listener = TcpListener::bind("127.0.0.1:0").map_err(problem)?;
         let port = listener.local_addr().map_err(problem)?.port();
@@ -88,7 +111,7 @@ impl Bench {
         let log = folder.join("log");
         let mut command = match make {
             Make::Nacre => {
-                let mut command = Command::new(&self.nacre);
+                let mut command = Command::new(nacre);
                 let state = folder.join("state");
                 if let Some(history) = history {
                     let moved = fs::DirBuilder::new().mode(0o700).create(&state);
@@ -138,18 +161,16 @@ impl Bench {
         let list = fs::read_to_string("/etc/passwd").map_err(|error| format!("/etc/passwd: {error}"))?;
         let lines = list.lines().map(|line| plain(line, &name, &self.folder.path().display().to_string()) + "\n");
         fs::write(&passwd, lines.collect::<String>()).map_err(|error| format!("{}: {error}", passwd.display()))?;
-        let mut wrapped = if probe.is_ok_and(|status| status.success()) {
+        // The kernel shares the processors out by sessions. A daemon has one of its own; in ours it would share it with the client.
+        let mut wrapped = Command::new("setsid");
+        if probe.is_ok_and(|status| status.success()) {
             // Whoever the session runs as reads this list.
             let open = |path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
             open(self.folder.path(), 0o755).and_then(|()| open(&passwd, 0o644)).map_err(|error| error.to_string())?;
-            let mut wrapped = Command::new("unshare");
             let script = "mount --bind \"$1\" /etc/passwd && shift && exec \"$@\"";
-            wrapped.args(["--mount", "sh", "-c", script, "sh"]).arg(&passwd).arg(command.get_program());
-            wrapped
-        } else {
-            Command::new(command.get_program())
-        };
-        wrapped.args(command.get_args());
+            wrapped.args(["unshare", "--mount", "sh", "-c", script, "sh"]).arg(&passwd);
+        }
+        wrapped.arg(command.get_program()).args(command.get_args());
         Ok(wrapped)
     }
 }

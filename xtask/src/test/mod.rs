@@ -42,7 +42,7 @@ pub fn run(root: &Path, options: Options) -> Result<bool, String> {
 
 /// With what a program has only when it is asked for.
 fn with_features(mut command: Command) -> Command {
-    command.args(["--features", "nacre/nats"]);
+    command.args(["--features", "nacre/nats,nacre/tls"]);
     command
 }
 

@@ -47,12 +47,18 @@ const PROGRAMS: &[Program] = &[
         package: "python3-pycryptodome",
         peer: "python",
     },
+    Program { name: "/usr/lib/python3/dist-packages/pip/__init__.py", package: "python3-pip", peer: "chromium" },
     Program { name: "nats-server", package: "nats-server", peer: "nats" },
     Program { name: "dropbear", package: "dropbear-bin", peer: "dropbear" },
     Program { name: "dbclient", package: "dropbear-bin", peer: "dropbear" },
     Program { name: "dropbearkey", package: "dropbear-bin", peer: "dropbear" },
     Program { name: "dropbearconvert", package: "dropbear-bin", peer: "dropbear" },
 ];
+
+/// axe-core, which says what keeps people from using a page, in the package for Python that carries it: Debian has none.
+const AXE: &str = "/usr/local/lib/nacre-tests/axe_playwright_python/axe.min.js";
+const AXE_FOLDER: &str = "/usr/local/lib/nacre-tests";
+const AXE_PACKAGE: &str = "axe-playwright-python==0.1.8";
 
 /// Where programs are, beyond `PATH`: servers are not on a user's.
 const MORE_FOLDERS: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -87,6 +93,14 @@ pub fn ready(without: bool) -> Result<Peers, String> {
         }
     }
     let mut missing: Vec<&str> = absent.iter().map(|program| program.peer).collect();
+    if let Err(problem) = bring_axe() {
+        let message = format!("the tests look at pages with axe-core, which cannot be had: {problem}");
+        if !without {
+            return Err(format!("{message}\n  or, to go on without: cargo xtask test --without-peers"));
+        }
+        println!("{message}");
+        missing.push("chromium");
+    }
     missing.dedup();
     Ok(Peers { missing })
 }
@@ -120,6 +134,20 @@ pub fn install(packages: &[&str]) -> Result<(), String> {
     }
     apt(&["update"])?;
     apt(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+/// Brings axe-core where the tests look for it.
+fn bring_axe() -> Result<(), String> {
+    if Path::new(AXE).is_file() {
+        return Ok(());
+    }
+    let mut pip = Command::new("/usr/bin/python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--target", AXE_FOLDER, AXE_PACKAGE]);
+    let status = pip.stdin(Stdio::null()).status().map_err(|error| format!("pip could not be started: {error}"))?;
+    match status.success() && Path::new(AXE).is_file() {
+        true => Ok(()),
+        false => Err(format!("pip install {AXE_PACKAGE}: {status}")),
+    }
 }
 
 fn apt(arguments: &[&str]) -> Result<(), String> {

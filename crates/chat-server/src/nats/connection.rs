@@ -1,10 +1,12 @@
 //! Where NATS is, and a connection to it that ends when anything is wrong with it.
 
+use super::credentials::Credentials;
 use super::link::{Broken, Link};
 use async_nats::{ConnectOptions, Event, ServerAddr};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -43,12 +45,12 @@ impl fmt::Display for Servers {
 }
 
 /// How NATS is reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Nats {
     /// Where it is.
     pub servers: Servers,
     /// A credentials file, or one with the seed of an nkey.
-    pub credentials: Option<PathBuf>,
+    pub credentials: Option<Arc<Credentials>>,
     /// Certificates of who may vouch for the servers, in place of those that the machine trusts.
     pub authorities: Option<PathBuf>,
 }
@@ -94,10 +96,11 @@ impl Nats {
 
     async fn options(&self) -> Result<ConnectOptions, Broken> {
         let mut options = ConnectOptions::new();
-        if let Some(path) = &self.credentials {
+        if let Some(credentials) = self.credentials.clone() {
+            let path = credentials.path().to_owned();
             // Read each time: they may have been renewed.
-            let text = tokio::fs::read_to_string(path).await;
-            let text = text.map_err(|error| Broken(format!("{}: {error}", path.display())))?;
+            let text = tokio::task::spawn_blocking(move || credentials.text()).await;
+            let text = text.map_err(|error| Broken(error.to_string()))?;
             options = match text.trim().starts_with('S') {
                 true => options.nkey(text.trim().to_owned()),
                 false => {

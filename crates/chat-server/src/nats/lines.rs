@@ -46,12 +46,13 @@ pub(super) async fn fill(node: &Node, link: &Link) -> Result<Infallible, Broken>
     }
 }
 
-/// The lines after a number, one by one. What cannot be read is left out.
+/// The lines after a number, one by one. What cannot be read is left out and does not count: whoever asks goes on from the
+/// last one that could be.
 async fn walk(link: &Link, job: &FillJob) -> Result<(Vec<(u64, Arc<Line>)>, bool), Broken> {
     let subjects = subjects(&job.feed);
     let mut lines = Vec::new();
     let mut after = job.after;
-    for _ in 0..job.limit {
+    while lines.len() < usize::try_from(job.limit).unwrap_or(usize::MAX) {
         let Some(stored) = link.next(CHAT, &subjects, after).await? else { return Ok((lines, false)) };
         after = stored.sequence;
         let line = stored.payload.as_deref().and_then(read_line).filter(|line| subject(&line.place) == stored.subject);

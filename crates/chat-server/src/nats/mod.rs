@@ -6,6 +6,7 @@
 //! The engine repeats what failed under the same ids.
 
 mod connection;
+mod credentials;
 mod desk;
 mod lines;
 mod link;
@@ -18,9 +19,11 @@ mod setup;
 pub mod text;
 
 pub use connection::{Nats, Servers};
+pub use credentials::Credentials;
 pub use names::is_node_name;
 
-use crate::hub::{BackPlane, Hub, WeakHub, now};
+use crate::clock::now;
+use crate::hub::{BackPlane, Hub, WeakHub};
 use desk::Desk;
 use link::{Broken, Link};
 use nacre_chat::{BackAnswer, BackNews, BackRequest, Input, RequestId};

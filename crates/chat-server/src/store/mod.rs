@@ -6,6 +6,7 @@
 //! survives a crash.
 
 mod archive;
+mod finder;
 mod lines;
 mod records;
 mod schema;
@@ -14,6 +15,7 @@ mod sweep;
 
 pub use archive::{Archive, line_as_json, record_as_json};
 
+use finder::Finder;
 use lines::Lines;
 use nacre_chat::{Loaded, StoreAnswer, StoreRequest};
 use rusqlite::Connection;
@@ -73,17 +75,20 @@ impl Store {
         let connection = Connection::open(path).map_err(|error| failed(&error))?;
         schema::prepare(&connection).map_err(|error| failed(&error))?;
         let loaded = load(&connection, node).map_err(|error| failed(&error))?;
+        let finder = Finder::start(path).map_err(|error| failed(&error))?;
         let (jobs, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new().name("chat-store".to_owned());
-        thread.spawn(move || work(connection, &inbox)).map_err(|error| failed(&error))?;
+        thread.spawn(move || work(connection, &finder, &inbox)).map_err(|error| failed(&error))?;
         Ok((Self { jobs }, loaded))
     }
 
-    /// Asks; the answer comes on the store's thread.
-    pub fn ask(&self, what: StoreRequest, done: impl FnOnce(StoreAnswer) + Send + 'static) {
-        if let Err(mpsc::SendError(Job::Ask { done, .. })) = self.jobs.send(Job::Ask { what, done: Box::new(done) }) {
-            done(StoreAnswer::Failed(Arc::from("the store has stopped")));
-        }
+    /// Asks; the answer comes on a thread of the store.
+    ///
+    /// # Errors
+    /// There is no store any more: the answer.
+    pub fn ask(&self, what: StoreRequest, done: impl FnOnce(StoreAnswer) + Send + 'static) -> Result<(), StoreAnswer> {
+        let asked = self.jobs.send(Job::Ask { what, done: Box::new(done) });
+        asked.map_err(|_| StoreAnswer::Failed(Arc::from("the store has stopped")))
     }
 
     /// How long lines are kept where a room does not say; for ever if none.
@@ -114,7 +119,7 @@ fn load(connection: &Connection, node: Option<&str>) -> rusqlite::Result<Loaded>
     Ok(Loaded { records, positions: lines.positions()?, unsent, recent: lines.recent()? })
 }
 
-fn work(connection: Connection, inbox: &mpsc::Receiver<Job>) {
+fn work(connection: Connection, finder: &Finder, inbox: &mpsc::Receiver<Job>) {
     let mut sweep = Sweep::new();
     loop {
         let jobs = match inbox.recv_timeout(sweep.wait()) {
@@ -125,8 +130,10 @@ fn work(connection: Connection, inbox: &mpsc::Receiver<Job>) {
         let answers = if jobs.is_empty() { Vec::new() } else { transact(&connection, &jobs) };
         for (job, answer) in jobs.into_iter().zip(answers) {
             match job {
+                // By now what was said before is there to be found.
+                Job::Ask { what: StoreRequest::Search(query), done } => finder.ask(finder::Job::Search { query, done }),
                 Job::Ask { done, .. } => done(answer),
-                Job::Settle(sender) => drop(sender.send(())),
+                Job::Settle(sender) => finder.ask(finder::Job::Settle(sender)),
                 Job::Keep(usual) => sweep.set_usual(usual),
             }
         }
@@ -166,7 +173,8 @@ fn answer(connection: &Connection, what: &StoreRequest) -> rusqlite::Result<Stor
         StoreRequest::Put(record) => records::put(connection, record)?,
         StoreRequest::Delete(key) => records::delete(connection, key)?,
         StoreRequest::History(query) => return lines.history(query),
-        StoreRequest::Search(query) => return search::search(connection, query),
+        // The finder's.
+        StoreRequest::Search(_) => {}
         StoreRequest::Count { place, after, not_before, not_by } => {
             return lines.count(place, *after, *not_before, *not_by);
         }
@@ -181,7 +189,7 @@ mod tests {
     use super::*;
     use nacre_chat::{AccountId, Author, Line, LineId, LineKind, Place, RoomName, Standing, Time};
 
-    fn line(id: u128, node: &str) -> Arc<Line> {
+    pub(super) fn line(id: u128, node: &str) -> Arc<Line> {
         Arc::new(Line {
             id: LineId(id),
             node: Arc::from(node),
@@ -204,9 +212,9 @@ mod tests {
         assert!(loaded.recent.is_empty() && loaded.unsent.is_empty());
         for (id, node, sequence) in [(1, "a", Some(7)), (3, "a", None), (2, "a", None), (4, "b", None), (5, "a", None)]
         {
-            store.ask(StoreRequest::Append { line: line(id, node), sequence }, drop);
+            store.ask(StoreRequest::Append { line: line(id, node), sequence }, drop).unwrap();
         }
-        store.ask(StoreRequest::Number { line: LineId(5), sequence: 8 }, drop);
+        store.ask(StoreRequest::Number { line: LineId(5), sequence: 8 }, drop).unwrap();
         store.settled().await;
         let unsent = |node| -> Vec<u128> {
             let (_store, loaded) = Store::open(&path, node).unwrap();

@@ -1,7 +1,7 @@
 //! Accounts, rooms and bans, each whole as one JSON text: they are read all at once at the start
 //! and written one at a time, so columns would serve nobody but an operator with `sqlite3`.
 
-use crate::hub::now;
+use crate::clock::now;
 use crate::json_text::record::{read, write};
 use nacre_chat::{LineId, Record, RecordKey};
 use rusqlite::{Connection, params};
@@ -62,9 +62,10 @@ pub(super) fn forgotten(connection: &Connection) -> rusqlite::Result<Vec<(String
     rows.filter_map(|row| row.map(read).transpose()).collect()
 }
 
-/// A place's lines are gone.
-pub(super) fn not_forgotten(connection: &Connection, place: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM records WHERE kind = 'forgotten' AND key = ?1")?.execute([place]).map(drop)
+/// A place's lines of before that line are gone. What was noted since then stays noted.
+pub(super) fn not_forgotten(connection: &Connection, place: &str, stays: LineId) -> rusqlite::Result<()> {
+    let text = "DELETE FROM records WHERE kind = 'forgotten' AND key = ?1 AND value = ?2";
+    connection.prepare_cached(text)?.execute(params![place, stays.to_string()]).map(drop)
 }
 
 fn key(of: &RecordKey) -> (&'static str, String) {

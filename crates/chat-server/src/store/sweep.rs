@@ -2,7 +2,7 @@
 
 use super::lines::blob;
 use super::records;
-use crate::hub::now;
+use crate::clock::now;
 use nacre_chat::LineId;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
@@ -42,8 +42,9 @@ impl Sweep {
         Self { usual: None, round: None, next: Instant::now() }
     }
 
+    /// Another rule, which is followed at once.
     pub(super) fn set_usual(&mut self, keep: Option<Duration>) {
-        self.usual = keep;
+        *self = Self { usual: keep, ..Self::new() };
     }
 
     /// How long until the next step.
@@ -78,7 +79,7 @@ impl Sweep {
                 round.named.push((place, stays));
                 return Ok(true);
             }
-            records::not_forgotten(connection, &place)?;
+            records::not_forgotten(connection, &place, stays)?;
         }
         Ok(true)
     }

@@ -137,12 +137,7 @@ impl Engine {
         if text.is_empty() || text.len() > BODY_BYTES {
             return Err(format!("an announcement has 1 to {BODY_BYTES} bytes"));
         }
-        let mut sessions: Vec<SessionId> = self.state.sessions.keys().copied().collect();
-        sessions.sort_unstable();
-        let event = Arc::new(Event::Notice { place: None, text: text.into(), at: self.now });
-        let to = crate::effect::Audience::Many { sessions: sessions.into(), except: self.state.nobody() };
-        let ring = self.state.nobody();
-        self.out.push(Effect::Show { to, event, ring });
+        self.tell_all(&Event::Notice { place: None, text: text.into(), at: self.now });
         self.admin_audit("announce", "all", "");
         Ok(())
     }

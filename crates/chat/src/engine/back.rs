@@ -128,7 +128,8 @@ impl Engine {
         self.state.streams.values_mut().for_each(|stream| stream.filling = None);
     }
 
-    fn tell_all(&mut self, event: &Event) {
+    /// Shows to all sessions of this node.
+    pub(super) fn tell_all(&mut self, event: &Event) {
         let mut sessions: Vec<_> = self.state.sessions.keys().copied().collect();
         sessions.sort_unstable();
         let to = crate::effect::Audience::Many { sessions: sessions.into(), except: self.state.nobody() };

@@ -14,7 +14,7 @@ impl Engine {
         match command {
             Command::Say(text) => self.say(session, LineKind::Message, &text),
             Command::Me(text) => self.say(session, LineKind::Action, &text),
-            Command::Direct { to, text } => self.say_to(session, &to, &text),
+            Command::Direct { to, text } | Command::SayIn { to, text } => self.say_where(session, &to, &text),
             Command::List => self.list(session),
             Command::Quit(reason) => self.quit(session, &reason),
             Command::Help(about) => self.help(session, about.as_deref()),
@@ -22,7 +22,6 @@ impl Engine {
             Command::Part { room, reason } => self.part_room(session, room.as_deref(), &reason),
             Command::Names(room) => self.names(session, room.as_deref()),
             Command::Nick(nick) => self.rename(session, &nick),
-            Command::SayIn { to, text } => self.say_where(session, &to, &text),
             Command::Query(nick) => self.query(session, &nick),
             Command::Go(to) => self.go(session, &to),
             Command::Rooms => self.rooms(session),
@@ -55,7 +54,7 @@ impl Engine {
         let reason = self.phrase(reason);
         let at = self.now;
         self.show(session, Event::Bye { reason: reason.clone(), at });
-        self.disconnect(session, &reason);
+        self.disconnect(session);
         self.out.push(Effect::Close { session, reason });
     }
 

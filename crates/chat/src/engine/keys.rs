@@ -14,6 +14,9 @@ use std::time::Duration;
 /// How long an offer to a key waits.
 const OFFER: Duration = Duration::from_secs(3600);
 
+/// What the sessions of a key hear that is its account's no more.
+pub(super) const KEY_TAKEN_OUT: &str = "Your key was taken out of its account";
+
 /// An account that a key may join.
 #[derive(Debug, Clone, Copy)]
 pub struct Offer {
@@ -130,7 +133,7 @@ impl Engine {
         self.audit(session, "key-remove", key, "");
         self.take_key(account, key);
         self.notice(session, format!("{key} is not yours any more"));
-        self.end_sessions_of_key(key, "Your key was taken out of its account");
+        self.end_sessions_of_key(key, KEY_TAKEN_OUT);
     }
 
     /// Takes a key out of an account; an account that nobody can log in to any more goes.
@@ -143,7 +146,7 @@ impl Engine {
         }
     }
 
-    fn end_sessions_of_key(&mut self, key: &Arc<str>, why: &str) {
+    pub(super) fn end_sessions_of_key(&mut self, key: &Arc<str>, why: &str) {
         let mut sessions: Vec<SessionId> =
             self.state.sessions.iter().filter(|(_, s)| s.key.as_ref() == Some(key)).map(|(id, _)| *id).collect();
         sessions.sort_unstable();

@@ -57,6 +57,7 @@ impl Engine {
         // In the author's name, so that stores and other nodes need not know who had the right.
         let change = Line {
             id: self.line_id(),
+            node: Arc::clone(&self.config.node),
             kind: LineKind::Delete(line.id),
             at: self.now,
             body: Arc::from(""),
@@ -90,7 +91,7 @@ impl Engine {
         let talk = self.state.talks.get(&place);
         let found = talk.map_or(Err(NotFound::None), |talk| talk.named(word, |line| fold(&line.from.nick) == nick));
         match found {
-            Ok(line) if since.is_none_or(|since| line.at >= since) => Ok(Arc::clone(line)),
+            Ok(line) if since.is_none_or(|since| line.at >= since) && !self.is_over(line) => Ok(Arc::clone(line)),
             Err(NotFound::Several) => Err(format!("Several recent lines are called {word}: name it by its whole id")),
             _ => Err(format!("No recent line here is called {}: /reply alone shows their names", self.phrase(word))),
         }
@@ -105,9 +106,9 @@ impl Engine {
         let Ok(place) = self.place_of(session) else { return self.problem(session, "You are in no room: /join #room") };
         let since =
             self.account_of(session).and_then(|me| place.room().and_then(|room| self.state.sees_since(me, room)));
-        let talk = self.state.talk(&place);
-        let lines: Vec<_> =
-            talk.visible().rev().filter(|line| since.is_none_or(|since| line.at >= since)).take(NAMED).collect();
+        let seen = |line: &&Arc<Line>| since.is_none_or(|since| line.at >= since) && !self.is_over(line);
+        let talk = self.state.talks.get(&place);
+        let lines: Vec<_> = talk.into_iter().flat_map(|talk| talk.visible().rev()).filter(seen).take(NAMED).collect();
         let mut text = String::from("/reply NAME MESSAGE answers one of these:");
         for line in lines.iter().rev() {
             let start: String = line.body.chars().take(50).map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -141,14 +142,14 @@ impl Engine {
         }
     }
 
-    /// A program says something somewhere.
+    /// Says something in a room, or to somebody.
     pub(super) fn say_where(&mut self, session: SessionId, to: &str, text: &str) {
         if !to.starts_with('#') {
             return self.say_to(session, to, text);
         }
         match self.room_meant(session, Some(to)) {
             Ok(name) => self.say_in(session, Place::Room(name), LineKind::Message, text, None),
-            Err(why) => self.problem(session, why),
+            Err(why) => self.problem_with(session, why, Some(text.into())),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::effect::{BackRequest, Effect, StoreRequest};
 use crate::event::{Event, Leaving};
 use crate::id::{AccountId, SessionId};
 use crate::input::{Connect, Proof};
-use crate::limits::{ACCOUNTS, PHRASE_BYTES, SESSIONS_PER_ACCOUNT};
+use crate::limits::{ACCOUNTS, PHRASE_BYTES, ROOMS_PER_ACCOUNT, SESSIONS_PER_ACCOUNT};
 use crate::line::Author;
 use crate::name::{Nick, RoomName};
 use crate::record::{AccountRecord, BanKind, Record, Settings};
@@ -44,13 +44,13 @@ impl Engine {
             self.seat(connect, account, false);
             return;
         }
-        let member = match connect.proof {
-            Proof::Key(_) => self.config.registration,
+        let member = match &connect.proof {
+            Proof::Key(key) => self.config.rules.registration || self.config.rules.names.contains_key(key),
             Proof::Login => true,
             Proof::Guest => false,
         };
         let offered = matches!(&connect.proof, Proof::Key(key) if self.state.offers.contains_key(key));
-        if !member && !self.config.guests && !offered {
+        if !member && !self.config.rules.guests && !offered {
             self.turn_away(
                 connect.session,
                 "Only people with an account may come in here; ask an operator to add your key",
@@ -95,7 +95,7 @@ impl Engine {
             Proof::Key(key) => self.state.keys.get(key).copied(),
             Proof::Login => {
                 let login = clean_line(&connect.login, PHRASE_BYTES);
-                self.state.logins.get(LoginName::parse(&login).nick).copied()
+                self.state.logins.get(&*login).copied()
             }
             Proof::Guest => None,
         }
@@ -103,11 +103,7 @@ impl Engine {
 
     fn shut_out(&self, connect: &Connect) -> Option<String> {
         let account = self.known(connect);
-        let key = match &connect.proof {
-            Proof::Key(key) => Some(key),
-            _ => None,
-        };
-        let ban = self.state.banned(self.now, BanKind::Out, None, account, key, connect.address)?;
+        let ban = self.state.banned(self.now, BanKind::Out, None, account, connect.proof.key(), connect.address)?;
         Some(ban.describe(self.now))
     }
 
@@ -117,12 +113,20 @@ impl Engine {
         self.out.push(Effect::Close { session, reason: why.into() });
     }
 
-    /// The nick wished for, or the nearest that is free.
+    /// Whether the server's own list gives a nick, or one that looks like it, to none of these keys.
+    pub(super) fn is_kept<K: AsRef<str>>(&self, nick: &Nick, keys: &[K]) -> bool {
+        let own = |key: &str| keys.iter().any(|own| own.as_ref() == key);
+        nick.keys().both().any(|look| self.state.kept.get(look).is_some_and(|key| !own(key)))
+    }
+
+    /// The nick that is kept for the key, else the one wished for, else the nearest that is free.
     fn free_nick(&self, connect: &Connect) -> Nick {
-        let login = clean_line(&connect.login, PHRASE_BYTES);
-        let wish = connect.assigned.as_deref().unwrap_or_else(|| LoginName::parse(&login).nick);
-        let wish = Nick::parse(wish).unwrap_or_else(|_| Nick::guest());
-        let free = |nick: &Nick| self.state.owner(&nick.keys()).is_none();
+        let key = connect.proof.key();
+        let wish = key.and_then(|key| self.config.rules.names.get(key)).cloned().unwrap_or_else(|| {
+            let login = clean_line(&connect.login, PHRASE_BYTES);
+            Nick::parse(LoginName::parse(&login).nick).unwrap_or_else(|_| Nick::guest())
+        });
+        let free = |nick: &Nick| self.state.owner(&nick.keys()).is_none() && !self.is_kept(nick, key.as_slice());
         if free(&wish) {
             return wish;
         }
@@ -131,12 +135,9 @@ impl Engine {
     }
 
     fn new_account(&mut self, connect: &Connect, nick: Nick, member: bool) -> AccountRecord {
-        let key = match &connect.proof {
-            Proof::Key(key) if member => vec![Arc::clone(key)],
-            _ => Vec::new(),
-        };
+        let key = connect.proof.key().filter(|_| member).cloned().into_iter().collect();
         let login = clean_line(&connect.login, PHRASE_BYTES);
-        let login = (member && connect.proof == Proof::Login).then(|| Arc::from(LoginName::parse(&login).nick));
+        let login = (member && connect.proof == Proof::Login).then(|| Arc::from(login));
         self.empty_account(nick, key, login)
     }
 
@@ -167,21 +168,17 @@ impl Engine {
             self.turn_away(session, &format!("You are here {sessions} times already; end one of them first"));
             return;
         }
-        let key = match &connect.proof {
-            Proof::Key(key) => Some(Arc::clone(key)),
-            _ => None,
-        };
+        let key = connect.proof.key().cloned();
         let login = clean_line(&connect.login, PHRASE_BYTES);
         let name = LoginName::parse(&login);
-        let device =
-            name.device.map_or_else(|| clean_line(&connect.client, 60), |device| clean_line(device.as_bytes(), 60));
         let author = Author { account, nick: record.nick.shared(), verified: !guest, key: key.clone() };
         let new = Session {
             account,
             face: connect.face,
             key,
             address: connect.address,
-            device: device.into(),
+            device: name.device.map(|device| clean_line(device.as_bytes(), PHRASE_BYTES).into()),
+            client: clean_line(&connect.client, PHRASE_BYTES).into(),
             at: None,
             rate: crate::rate::Rate::default(),
             late: std::collections::VecDeque::new(),
@@ -199,11 +196,16 @@ impl Engine {
             last_typed: self.now,
         });
         here.sessions.push(session);
-        let (greeting, settings, at) = (Arc::clone(&self.config.greeting), record.settings.clone(), self.now);
+        let (greeting, settings, at) = (Arc::clone(&self.config.rules.greeting), record.settings.clone(), self.now);
         self.show(session, Event::Welcome { you: author, greeting, settings, at });
         self.tell_about_nick(session, &connect, &record);
-        let wished: Vec<String> =
-            name.room.into_iter().chain(connect.rooms.iter().map(|room| &**room)).map(str::to_owned).collect();
+        let wished: Vec<String> = name
+            .room
+            .into_iter()
+            .chain(connect.rooms.iter().map(|room| &**room))
+            .take(ROOMS_PER_ACCOUNT)
+            .map(str::to_owned)
+            .collect();
         self.enter_rooms(session, account, first, &wished);
         self.after_seating(session, account, &connect);
         if self.config.nodes && !self.state.linked {
@@ -212,14 +214,19 @@ impl Engine {
         self.tell_presence(account);
     }
 
+    /// Whether a nick, or one that looks like it, belongs to or is kept for somebody else than the holder of an account.
+    pub(super) fn is_anothers(&self, nick: &Nick, record: &AccountRecord) -> bool {
+        let owner = self.state.owner(&nick.keys());
+        owner.is_some_and(|owner| owner != record.id) || self.is_kept(nick, &record.keys)
+    }
+
     /// Says so when the nick is not the one wished for.
     fn tell_about_nick(&mut self, session: SessionId, connect: &Connect, record: &AccountRecord) {
         let login = clean_line(&connect.login, PHRASE_BYTES);
-        let wish = connect.assigned.as_deref().unwrap_or_else(|| LoginName::parse(&login).nick);
         let nick = &record.nick;
-        let text = match Nick::parse(wish) {
+        let text = match Nick::parse(LoginName::parse(&login).nick) {
             Ok(wish) if wish.keys().clashes(&nick.keys()) => return,
-            Ok(wish) if self.state.owner(&wish.keys()).is_some_and(|owner| owner != record.id) => {
+            Ok(wish) if self.is_anothers(&wish, record) => {
                 format!("{wish} belongs to somebody else; you are {nick}. /nick NAME chooses another name")
             }
             Ok(_) => format!("You are {nick}: that is the name of your account. /nick NAME changes it"),
@@ -236,7 +243,7 @@ impl Engine {
             self.come_back(session, account, room, first);
         }
         if rooms.is_empty() || !wished.is_empty() {
-            let lobby = self.config.lobby.clone();
+            let lobby = self.config.rules.lobby.clone();
             if wished.is_empty() {
                 self.join_room(session, lobby.as_str(), None);
             }
@@ -246,14 +253,14 @@ impl Engine {
         }
         let at = self.state.sessions.get(&session).and_then(|s| s.at.clone());
         if at.is_none() {
-            let lobby = self.config.lobby.clone();
+            let lobby = self.config.rules.lobby.clone();
             let room = rooms.iter().find(|room| **room == lobby).or(rooms.first()).cloned();
             self.focus(session, room.map(crate::line::Place::Room));
         }
     }
 
     /// A session is over.
-    pub(super) fn disconnect(&mut self, session: SessionId, _reason: &str) {
+    pub(super) fn disconnect(&mut self, session: SessionId) {
         self.leave_place(session);
         let Some(gone) = self.state.sessions.remove(&session) else {
             self.state.early.remove(&session);

@@ -19,7 +19,7 @@ mod speak;
 mod state;
 mod stream;
 
-pub use state::Config;
+pub use state::{Config, Rules};
 
 use crate::effect::{Audience, Audit, BackRequest, Effect, PasswordRequest, StoreRequest};
 use crate::event::Event;
@@ -47,7 +47,9 @@ impl Engine {
     /// An engine that holds nothing yet.
     pub fn new(config: Config) -> Self {
         let ids = IdSource::new(config.run);
-        Self { config, now: Time(0), ids, next_request: 0, out: Vec::new(), state: State::default() }
+        let mut state = State::default();
+        state.kept = config.rules.looks();
+        Self { config, now: Time(0), ids, next_request: 0, out: Vec::new(), state }
     }
 
     /// Something happened at `now`: returns what is to be done, in order. Time that runs backwards
@@ -60,7 +62,7 @@ impl Engine {
             Input::Typed { session, bytes } => self.typed(session, bytes),
             Input::Command { session, command } => self.ordered(session, command),
             Input::Read { session, place, line } => self.has_read(session, &place, line),
-            Input::Disconnect { session, reason } => self.disconnect(session, &reason),
+            Input::Disconnect(session) => self.disconnect(session),
             Input::Tick => self.tick(),
             Input::Stored { request, answer } => self.stored(request, answer),
             Input::Password { request, answer } => self.password(request, answer),
@@ -70,6 +72,10 @@ impl Engine {
                 }
             }
             Input::Back(news) => self.news(news),
+            Input::Rules(rules) => {
+                self.state.kept = rules.looks();
+                self.config.rules = *rules;
+            }
             Input::Admin { ticket, request } => self.admin(ticket, request),
         }
         std::mem::take(&mut self.out)
@@ -214,7 +220,13 @@ impl Engine {
 
     fn has_read(&mut self, session: SessionId, place: &Place, line: LineId) {
         let Some(account) = self.state.sessions.get(&session).map(|s| s.account) else { return };
-        self.mark_read(account, place, line);
+        let own = match place {
+            Place::Room(name) => self.state.is_member(account, name),
+            Place::Direct(pair) => pair.other(account).is_some(),
+        };
+        if own {
+            self.mark_read(account, place, line);
+        }
     }
 
     fn ask_back(&mut self, what: BackRequest, waiting: Option<Waiting>) {

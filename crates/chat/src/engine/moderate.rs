@@ -5,7 +5,7 @@ use super::state::Waiting;
 use crate::command::BanOrder;
 use crate::effect::{BackRequest, Effect, StoreRequest};
 use crate::event::{Event, Leaving};
-use crate::id::{AccountId, SessionId};
+use crate::id::{AccountId, LineId, SessionId};
 use crate::limits::{BANS, ROOM_LIST};
 use crate::name::RoomName;
 use crate::record::{Ban, BanKind, BanTarget, Record, RecordKey, Role};
@@ -59,7 +59,7 @@ impl Engine {
     /// The rank of an account, which any of its keys may have.
     fn rank_of(&self, account: AccountId, room: Option<&RoomName>) -> Rank {
         let keys = self.state.accounts.get(&account).map(|record| record.keys.as_slice()).unwrap_or_default();
-        if keys.iter().any(|key| self.config.operators.contains(key)) {
+        if keys.iter().any(|key| self.config.rules.operators.contains(key)) {
             return Rank::Server;
         }
         room.and_then(|room| self.state.role(account, room)).into()
@@ -144,11 +144,20 @@ impl Engine {
         by: Arc<str>,
     ) -> Result<Made, &'static str> {
         self.drop_old_bans();
-        if self.state.bans.len() >= BANS {
-            return Err("This server keeps no more bans; lift old ones first");
-        }
         let (kind, what, done) =
             if order.mute { (BanKind::Mute, "mute", "muted") } else { (BanKind::Out, "ban", "banned") };
+        // A new word on the same takes the place of the old one.
+        for id in self.bans_of(room.as_ref(), kind, &target) {
+            self.forget_ban(id);
+        }
+        let of_room = self.state.bans.values().filter(|ban| ban.room.is_some() && ban.room == room).count();
+        if of_room >= ROOM_LIST {
+            return Err("This room keeps no more bans; lift old ones first");
+        }
+        // Operators of the server can always ban.
+        if room.is_some() && self.state.bans.len() >= BANS {
+            return Err("This server keeps no more bans of rooms");
+        }
         let until = order.time.map(|time| self.now.after(time));
         let reason = self.phrase(&order.reason);
         let ban = Ban { id: self.line_id(), room: room.clone(), target, kind, until, by, reason };
@@ -216,7 +225,7 @@ impl Engine {
     pub(super) fn end_session(&mut self, session: SessionId, why: &str) {
         let at = self.now;
         self.show(session, Event::Bye { reason: why.into(), at });
-        self.disconnect(session, why);
+        self.disconnect(session);
         self.out.push(Effect::Close { session, reason: why.into() });
     }
 
@@ -247,7 +256,7 @@ impl Engine {
     fn outranked(&self, session: SessionId, room: Option<&RoomName>, target: &BanTarget) -> Option<String> {
         let account = match target {
             BanTarget::Account(account) => *account,
-            BanTarget::Key(key) if self.config.operators.contains(key) => {
+            BanTarget::Key(key) if self.config.rules.operators.contains(key) => {
                 return Some("That key is an operator's".to_owned());
             }
             BanTarget::Key(key) => *self.state.keys.get(key)?,
@@ -263,9 +272,21 @@ impl Engine {
         let mut old: Vec<_> = self.state.bans.values().filter(|ban| over(ban)).map(|ban| ban.id).collect();
         old.sort_unstable();
         for id in old {
-            self.state.bans.remove(&id);
-            self.erase(RecordKey::Ban(id));
+            self.forget_ban(id);
         }
+    }
+
+    fn forget_ban(&mut self, id: LineId) {
+        self.state.bans.remove(&id);
+        self.erase(RecordKey::Ban(id));
+    }
+
+    /// The bans that say the same.
+    fn bans_of(&self, room: Option<&RoomName>, kind: BanKind, target: &BanTarget) -> Vec<LineId> {
+        let same = |ban: &&Arc<Ban>| ban.room.as_ref() == room && ban.kind == kind && ban.target == *target;
+        let mut found: Vec<_> = self.state.bans.values().filter(same).map(|ban| ban.id).collect();
+        found.sort_unstable();
+        found
     }
 
     /// Deletes a record in the store and, where there are other nodes, there.
@@ -293,16 +314,13 @@ impl Engine {
     /// Takes somebody off the list; who it is in words, if that was not on it.
     pub(super) fn lift_ban(&mut self, room: Option<&RoomName>, target: &BanTarget, mute: bool) -> Result<Made, String> {
         let (kind, what) = if mute { (BanKind::Mute, "unmute") } else { (BanKind::Out, "unban") };
-        let same = |ban: &&Arc<Ban>| ban.room.as_ref() == room && ban.kind == kind && ban.target == *target;
-        let mut found: Vec<_> = self.state.bans.values().filter(same).map(|ban| ban.id).collect();
-        found.sort_unstable();
+        let found = self.bans_of(room, kind, target);
         let shown = self.describe_target(target);
         if found.is_empty() {
             return Err(shown);
         }
         for id in found {
-            self.state.bans.remove(&id);
-            self.erase(RecordKey::Ban(id));
+            self.forget_ban(id);
         }
         let detail = room.map(ToString::to_string).unwrap_or_default();
         Ok(Made { what, detail, text: format!("{shown} is off the list"), target: shown })
@@ -346,6 +364,10 @@ impl Engine {
         let own = self.rank(session, &name);
         let before = self.rank_of(account, Some(&name));
         let oneself = self.account_of(session) == Some(account);
+        // Or whoever makes rooms would own as many as it likes.
+        if oneself && own == Rank::Owner {
+            return self.problem(session, format!("{name} is yours, and stays so"));
+        }
         if own <= Rank::from(role) || (before >= own && !oneself) {
             return self.problem(session, "Your rights do not reach that far");
         }

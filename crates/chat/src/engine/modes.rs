@@ -23,14 +23,18 @@ impl Engine {
             };
             return self.notice(session, text);
         };
-        let lobby = name == self.config.lobby;
+        let lobby = name == self.config.rules.lobby;
         if (record.modes.topic_locked || lobby) && !self.is_moderator(session, &name) {
             return self.problem(session, format!("Only operators of {name} may set its topic"));
+        }
+        let place = Place::Room(name.clone());
+        if let Err(why) = self.may_speak(session, &place) {
+            return self.problem(session, why);
         }
         let topic = if text == "-" { Arc::from("") } else { self.phrase(text) };
         let kept = Arc::clone(&topic);
         self.change_room(&name, |record| record.topic = kept);
-        self.say_in(session, Place::Room(name), LineKind::Topic, &topic, None);
+        self.say_in(session, place, LineKind::Topic, &topic, None);
     }
 
     /// `/mode`: shows, or changes one after the other.

@@ -1,7 +1,7 @@
 //! People: who somebody is and what rights hang on it.
 
 use super::Engine;
-use super::state::State;
+use super::state::{Session, State};
 use crate::event::{Event, Person, RoomSummary};
 use crate::id::{AccountId, SessionId};
 use crate::input::Presence;
@@ -40,7 +40,7 @@ impl Engine {
     /// Whether a session has every right: its key is an operator's (threat U6).
     pub(super) fn is_operator(&self, session: SessionId) -> bool {
         let key = self.state.sessions.get(&session).and_then(|s| s.key.as_ref());
-        key.is_some_and(|key| self.config.operators.contains(key))
+        key.is_some_and(|key| self.config.rules.operators.contains(key))
     }
 
     /// Whether a session may moderate a room.
@@ -114,6 +114,7 @@ impl Engine {
         let here = self.state.here.get(&other);
         text.push_str(match here {
             Some(here) if here.guest => " is a guest: nobody owns that name",
+            _ if record.keys.is_empty() => " owns that name by login",
             _ => " owns that name by key",
         });
         for key in &record.keys {
@@ -139,18 +140,24 @@ impl Engine {
             },
         }
         // Devices and addresses are for oneself and the operators.
-        if own == other || self.is_operator(session) {
-            for id in self.sessions_of(other) {
-                let Some(s) = self.state.sessions.get(id) else { continue };
-                let address = s.address.map_or_else(|| "-".to_owned(), |address| address.to_string());
-                text.push_str(&format!(
-                    "\nsession from {address} with {} for {}",
-                    s.device,
-                    Span(self.now.since(s.since))
-                ));
-            }
+        let closely = own == other || self.is_operator(session);
+        for described in self.sessions_of(other).iter().filter_map(|id| self.state.sessions.get(id)) {
+            text.push_str(&self.describe(described, closely));
         }
         self.notice(session, text);
+    }
+
+    /// A line on one of somebody's sessions.
+    fn describe(&self, session: &Session, closely: bool) -> String {
+        let mut line = format!("\nsession for {}", Span(self.now.since(session.since)));
+        if !session.client.is_empty() {
+            line.push_str(&format!(", client {}", session.client));
+        }
+        if closely {
+            let device = session.device.iter().map(|device| format!(", device {device}"));
+            line.extend(device.chain(session.address.map(|address| format!(", from {address}"))));
+        }
+        line
     }
 
     /// Whether a session may know of a room: rooms by invitation are known to their people only.
@@ -168,7 +175,7 @@ impl Engine {
             Err(why) => return self.problem(session, format!("That cannot be your name: {why}")),
         };
         let Some(account) = self.account_of(session) else { return };
-        if self.state.owner(&nick.keys()).is_some_and(|owner| owner != account) {
+        if self.state.accounts.get(&account).is_none_or(|record| self.is_anothers(&nick, record)) {
             return self.problem(session, format!("{nick} is somebody's name, or looks like one"));
         }
         if !self.config.nodes || self.state.here.get(&account).is_some_and(|here| here.guest) {
@@ -234,11 +241,12 @@ impl State {
         self.rooms.get(room)?.record.roles.get(&account).copied()
     }
 
-    /// Since when an account may see a room's past; all of it if none.
+    /// Since when an account may see a room's past; all of it if none. What was said in another room of that name, which
+    /// is no more, is nobody's.
     pub fn sees_since(&self, account: AccountId, room: &RoomName) -> Option<Time> {
-        let hidden = self.rooms.get(room)?.record.modes.history == HistoryMode::SinceJoined;
-        if !hidden {
-            return None;
+        let record = &self.rooms.get(room)?.record;
+        if record.modes.history != HistoryMode::SinceJoined {
+            return Some(record.made);
         }
         let joined = self.accounts.get(&account).and_then(|record| record.rooms.get(room)).copied();
         Some(joined.unwrap_or(Time(u64::MAX)))

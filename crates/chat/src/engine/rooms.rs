@@ -69,7 +69,7 @@ impl Engine {
         if let Some(other) = name.keys().both().find_map(|key| self.state.room_keys.get(key)) {
             return Err(format!("{name} looks like {other}, which is there already"));
         }
-        let lobby = *name == self.config.lobby;
+        let lobby = *name == self.config.rules.lobby;
         if self.state.rooms.len() >= ROOMS && !lobby {
             return Err("This server takes no more rooms".to_owned());
         }
@@ -79,7 +79,7 @@ impl Engine {
                 "There is no {name}, and only people with a key make rooms. /rooms shows those there are"
             ));
         }
-        if !lobby && !self.config.open_rooms && !self.is_operator(session) {
+        if !lobby && !self.config.rules.open_rooms && !self.is_operator(session) {
             return Err(format!("There is no {name}, and only operators make rooms. /rooms shows those there are"));
         }
         let owns = |room: &&super::state::Room| room.record.roles.get(&account) == Some(&Role::Owner);
@@ -110,12 +110,14 @@ impl Engine {
             return Ok(());
         }
         let Some(who) = self.state.sessions.get(&session) else { return Ok(()) };
+        let role = self.state.role(account, name);
         let ban = self.state.banned(self.now, BanKind::Out, Some(name), Some(account), who.key.as_ref(), who.address);
-        if let Some(ban) = ban {
+        // Who moderates a room cannot be shut out of it by the address.
+        if let Some(ban) = ban.filter(|_| role < Some(Role::Operator)) {
             return Err(ban.describe(self.now));
         }
         let invite = self.state.rooms.get(name).is_some_and(|room| room.record.modes.invite);
-        let welcome = self.state.is_invited(account, name) || self.state.role(account, name).is_some();
+        let welcome = self.state.is_member(account, name) || self.state.is_invited(account, name) || role.is_some();
         if invite && !welcome {
             return Err(format!("{name} is by invitation: somebody in it must /invite you"));
         }
@@ -149,10 +151,7 @@ impl Engine {
             return;
         }
         if let Err(why) = self.may_enter(session, account, name) {
-            let room = name.clone();
-            self.change_account(account, move |record, _| {
-                record.rooms.remove(&room);
-            });
+            self.put_out(account, name, Leaving::Parted(Arc::from("")));
             return self.problem(session, why);
         }
         if first {
@@ -194,11 +193,15 @@ impl Engine {
         self.drop_if_unused(&name);
     }
 
-    /// A room that has no members, topic or lines goes when its last member parts.
+    /// A room that has no members, topic or lines goes when its last member parts. With other nodes it stays: what was said
+    /// in it may be known there alone.
     fn drop_if_unused(&mut self, name: &RoomName) {
+        if self.config.nodes {
+            return;
+        }
         let Some(room) = self.state.rooms.get(name) else { return };
         let said = self.state.talks.get(&Place::Room(name.clone())).is_some_and(|talk| talk.last().is_some());
-        let kept = said || !room.record.topic.is_empty() || *name == self.config.lobby;
+        let kept = said || !room.record.topic.is_empty() || *name == self.config.rules.lobby;
         if kept || self.state.accounts.values().any(|account| account.rooms.contains_key(name)) {
             return;
         }
@@ -211,6 +214,7 @@ impl Engine {
         let room = name.clone();
         self.change_account(account, move |record, _| {
             record.rooms.remove(&room);
+            record.read.remove(&room);
         });
         let Some(here) = self.state.here.get(&account) else { return };
         let who = here.author.clone();
@@ -312,8 +316,9 @@ impl Engine {
         let talk = self.state.talk(&place);
         let may =
             |line: &Line| since.is_none_or(|since| line.at >= since) && !record.ignored.contains(&line.from.account);
-        let seen: Vec<_> = talk.visible().filter(|line| may(line)).cloned().collect();
+        let mut seen: Vec<_> = talk.visible().filter(|line| may(line)).cloned().collect();
         let whole = talk.is_whole();
+        seen.retain(|line| !self.is_over(line));
         if let Some(read) = read {
             let missed = seen.iter().filter(|line| line.id > read && line.from.account != account).count();
             let known = whole || seen.first().is_some_and(|line| line.id <= read);
@@ -373,7 +378,7 @@ impl Engine {
         let Some(record) = self.state.accounts.get_mut(&account) else { return };
         let own = Arc::make_mut(record);
         change(own, self.now);
-        own.stamp = self.now;
+        own.stamp = own.stamp.newer(self.now);
         let record = Arc::clone(record);
         let guest = self.state.here.get(&account).is_some_and(|here| here.guest);
         if !guest {
@@ -386,7 +391,7 @@ impl Engine {
         let Some(room) = self.state.rooms.get_mut(name) else { return };
         let own = Arc::make_mut(&mut room.record);
         change(own);
-        own.stamp = self.now;
+        own.stamp = own.stamp.newer(self.now);
         let record = Arc::clone(&room.record);
         self.write(Record::Room(record));
     }

@@ -1,6 +1,7 @@
 //! What the nodes know together: records, and whose a nick is.
 
 use super::Engine;
+use super::keys::KEY_TAKEN_OUT;
 use super::state::Waiting;
 use crate::effect::{BackRequest, StoreRequest};
 use crate::event::{Event, Leaving};
@@ -44,7 +45,11 @@ impl Engine {
         let id = account.id;
         let before = self.state.rooms_of(id);
         let nick = account.nick.shared();
+        let keys = self.state.accounts.get(&id).map(|old| old.keys.clone()).unwrap_or_default();
         self.state.put_account(Arc::clone(&account));
+        for key in keys.iter().filter(|key| !account.keys.contains(key)) {
+            self.end_sessions_of_key(key, KEY_TAKEN_OUT);
+        }
         let Some(here) = self.state.here.get_mut(&id) else { return };
         here.author.nick = nick;
         let (who, sessions) = (here.author.clone(), here.sessions.clone());
@@ -102,8 +107,10 @@ impl Engine {
     }
 
     fn claimed(&mut self, connect: Connect, account: AccountRecord) {
-        // The same key may have made its account on another node, or this session may be over.
-        let known = account.keys.iter().find_map(|key| self.state.keys.get(key)).copied();
+        // The same key or login may have made its account meanwhile, or this session may be over.
+        let by_key = account.keys.iter().find_map(|key| self.state.keys.get(key));
+        let by_login = || account.login.as_ref().and_then(|login| self.state.logins.get(login));
+        let known = by_key.or_else(by_login).copied();
         let Some(early) = self.state.early.remove(&connect.session) else {
             return self.ask_back(BackRequest::ReleaseNick { keys: account.nick.keys(), account: account.id }, None);
         };

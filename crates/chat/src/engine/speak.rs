@@ -261,7 +261,7 @@ impl Engine {
     }
 
     /// Whether a session may speak somewhere; why not.
-    fn may_speak(&self, session: SessionId, place: &Place) -> Result<(), String> {
+    pub(super) fn may_speak(&self, session: SessionId, place: &Place) -> Result<(), String> {
         let Some(who) = self.state.sessions.get(&session) else { return Ok(()) };
         if self.is_operator(session) {
             return Ok(());
@@ -293,7 +293,7 @@ impl Engine {
     pub(super) fn say_to(&mut self, session: SessionId, nick: &str, text: &str) {
         let Some(account) = self.account_of(session) else { return };
         match self.person(nick) {
-            Err(why) => self.problem_with(session, why, None),
+            Err(why) => self.problem_with(session, why, Some(text.into())),
             Ok(other) => {
                 let place = Place::Direct(Pair::new(account, other));
                 self.say_in(session, place, LineKind::Message, text, None);

@@ -17,13 +17,29 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How a server is run.
+/// How a server is run, from its start to its end.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// This node's name among the nodes.
     pub node: Arc<str>,
     /// 64 bits from the embedder's randomness, new at each start: ids are made with them.
     pub run: u64,
+    /// Whether there is a back plane to other nodes.
+    pub nodes: bool,
+    /// The house rules at the start; [`Input::Rules`](crate::Input::Rules) brings others.
+    pub rules: Rules,
+}
+
+impl Config {
+    /// One node, open to everybody with a key, with the lobby `#lobby`.
+    pub fn new(node: &str, run: u64) -> Self {
+        Self { node: node.into(), run, nodes: false, rules: Rules::default() }
+    }
+}
+
+/// What may change while a server runs.
+#[derive(Debug, Clone)]
+pub struct Rules {
     /// Whether people without a key or password may come in.
     pub guests: bool,
     /// Whether an unknown key makes an account; else who is unknown is a guest. A proven login always has one.
@@ -34,27 +50,36 @@ pub struct Config {
     pub lobby: RoomName,
     /// Shown to all who come; several lines, may be empty.
     pub greeting: Arc<str>,
+    /// Nicks kept for keys, by fingerprint: who comes with one first has the nick, also where unknown keys make no
+    /// accounts.
+    pub names: BTreeMap<Arc<str>, Nick>,
     /// Fingerprints whose holders have every right on the server (threat U6: never a nick).
     pub operators: BTreeSet<Arc<str>>,
-    /// Whether there is a back plane to other nodes.
-    pub nodes: bool,
     /// How long lines are kept where a room does not say; for the store.
     pub keep: Option<Duration>,
 }
 
-impl Config {
-    /// One node, open to everybody with a key, with the lobby `#lobby`.
-    pub fn new(node: &str, run: u64) -> Self {
+impl Rules {
+    /// The keys for whom nicks are kept, by both keys of the nicks.
+    pub(super) fn looks(&self) -> HashMap<Arc<str>, Arc<str>> {
+        let looks = |(key, nick): (&Arc<str>, &Nick)| {
+            let looks = nick.keys();
+            [looks.folded, looks.drawn].map(|look| (look, Arc::clone(key)))
+        };
+        self.names.iter().flat_map(looks).collect()
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Self {
         Self {
-            node: node.into(),
-            run,
             guests: false,
             registration: true,
             open_rooms: true,
             lobby: RoomName::lobby(),
             greeting: Arc::from(""),
+            names: BTreeMap::new(),
             operators: BTreeSet::new(),
-            nodes: false,
             keep: None,
         }
     }
@@ -68,8 +93,10 @@ pub struct Session {
     /// The key it proved; its rights hang on it.
     pub key: Option<Arc<str>>,
     pub address: Option<IpAddr>,
-    /// The device it named, or the client's version string; clean.
-    pub device: Arc<str>,
+    /// The device it named; clean.
+    pub device: Option<Arc<str>>,
+    /// The client's version string, empty where none is known; clean.
+    pub client: Arc<str>,
     /// Where what is typed goes.
     pub at: Option<Place>,
     pub rate: Rate,
@@ -147,6 +174,8 @@ pub struct State {
     pub logins: HashMap<Arc<str>, AccountId>,
     /// Accounts by both keys of their nicks.
     pub nicks: HashMap<Arc<str>, AccountId>,
+    /// The keys for whom nicks are kept, by both keys of the nicks.
+    pub kept: HashMap<Arc<str>, Arc<str>>,
     /// Accounts by folded nick, for mentions and commands.
     pub names: HashMap<String, AccountId>,
     /// Who ignores an account.

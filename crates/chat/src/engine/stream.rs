@@ -177,12 +177,17 @@ impl Engine {
         if line.node == self.config.node {
             self.confirmed(line, Some(sequence));
         }
+        if let Place::Direct(pair) = place
+            && !pair.both().iter().any(|account| self.state.here.contains_key(account))
+        {
+            self.state.talk(place).forget();
+        }
     }
 
     /// Whether a line would not be kept any more: the stream may keep it longer than this chat does.
-    fn is_over(&self, line: &Line) -> bool {
+    pub(super) fn is_over(&self, line: &Line) -> bool {
         let room = line.place.room().and_then(|name| self.state.rooms.get(name));
-        let keep = room.and_then(|room| room.record.modes.keep).or(self.config.keep);
+        let keep = room.and_then(|room| room.record.modes.keep).or(self.config.rules.keep);
         keep.is_some_and(|keep| line.at.after(keep) < self.now)
     }
 

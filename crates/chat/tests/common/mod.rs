@@ -1,6 +1,8 @@
 //! A chat in memory: an engine whose effects are done at once, with a store that is a list.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod net;
+
 use nacre_chat::{
     AdminAnswer, Audit, BackRequest, Config, Connect, Effect, Engine, Event, Face, Input, Line, LineId, PasswordAnswer,
     PasswordRequest, Place, Proof, Range, Record, RecordKey, RequestId, SessionId, Settings, Standing, StoreAnswer,
@@ -208,7 +210,6 @@ impl Chat {
             session,
             proof,
             login: login.as_bytes().into(),
-            assigned: None,
             rooms: Vec::new(),
             address: Some("192.0.2.1".parse().unwrap()),
             client: b"SSH-2.0-Test"[..].into(),
@@ -221,7 +222,7 @@ impl Chat {
     }
 
     pub fn leave(&mut self, session: SessionId) {
-        self.input(Input::Disconnect { session, reason: "".into() });
+        self.input(Input::Disconnect(session));
     }
 
     /// Types a line, slowly enough never to be delayed.

@@ -23,6 +23,8 @@ pub struct ChatOptions {
     pub lobby: (String, Origin),
     /// The file that all who come are shown.
     pub motd: Option<(String, Origin)>,
+    /// The file of keys with the nicks that are kept for them.
+    pub names: Option<(String, Origin)>,
     /// Who has every right: fingerprints and files of keys.
     pub operators: Vec<(String, Origin)>,
     /// How long lines are kept where a room does not say; `None` for ever.
@@ -30,7 +32,7 @@ pub struct ChatOptions {
     /// Where the NATS is that joins this chat with others, as URLs with commas between.
     pub back_plane: Option<(String, Origin)>,
     /// The file that shows NATS who this node is.
-    pub back_plane_credentials: Option<String>,
+    pub back_plane_credentials: Option<(String, Origin)>,
     /// The file of certificates that vouch for NATS.
     pub back_plane_authorities: Option<String>,
     /// What this node is called among the others.
@@ -39,8 +41,8 @@ pub struct ChatOptions {
 
 impl ChatOptions {
     pub(super) fn of(s: &Settings<Keyword>) -> Self {
-        let named = s.all(Keyword::ChatOperators).iter();
-        let operators = named.flat_map(|setting| match &setting.value {
+        let named = |keyword| s.text_or_none(keyword).map(|value| (value, s.origin(keyword)));
+        let operators = s.all(Keyword::ChatOperators).iter().flat_map(|setting| match &setting.value {
             Value::List(words) => words.iter().map(|word| (word.clone(), setting.origin.clone())).collect(),
             _ => Vec::new(),
         });
@@ -49,13 +51,14 @@ impl ChatOptions {
             registration: s.text(Keyword::ChatRegistration) == "open",
             rooms: s.text(Keyword::ChatRooms) == "open",
             lobby: (s.text(Keyword::ChatLobby), s.origin(Keyword::ChatLobby)),
-            motd: s.text_or_none(Keyword::ChatMotd).map(|path| (path, s.origin(Keyword::ChatMotd))),
+            motd: named(Keyword::ChatMotd),
+            names: named(Keyword::ChatNames),
             operators: operators.collect(),
             keep: Some(span(s, Keyword::ChatKeep)).filter(|keep| !keep.is_zero()),
-            back_plane: s.text_or_none(Keyword::ChatBackplane).map(|url| (url, s.origin(Keyword::ChatBackplane))),
-            back_plane_credentials: s.text_or_none(Keyword::ChatBackplaneCredentials),
+            back_plane: named(Keyword::ChatBackplane),
+            back_plane_credentials: named(Keyword::ChatBackplaneCredentials),
             back_plane_authorities: s.text_or_none(Keyword::ChatBackplaneAuthorities),
-            node: s.text_or_none(Keyword::ChatNode).map(|name| (name, s.origin(Keyword::ChatNode))),
+            node: named(Keyword::ChatNode),
         }
     }
 }

@@ -160,6 +160,7 @@ keywords! {
         ChatRooms = Row::new(Kind::Word(OPEN)).default("open"),
         ChatLobby = Row::new(Kind::Custom(read_lobby)).default("lobby"),
         ChatMotd = text("none"),
+        ChatNames = text("none"),
         ChatOperators = Row::new(Kind::Custom(read_operators)).append(),
         ChatKeep = Row::new(Kind::SecondsOrNone).default("none"),
         ChatBackplane = text("none"),

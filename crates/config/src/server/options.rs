@@ -153,6 +153,14 @@ impl ServerOptions {
         self.parsed.global.origin(keyword)
     }
 
+    /// Whether the global section says something else of a keyword than `other` does.
+    pub fn differs(&self, other: &Self, keyword: Keyword) -> bool {
+        let values = |options: &Self| -> Vec<Value> {
+            options.parsed.global.all(keyword).iter().map(|setting| setting.value.clone()).collect()
+        };
+        values(self) != values(other)
+    }
+
     /// True when the source never gets a penalty (PerSourcePenaltyExemptList).
     pub fn is_exempt(&self, address: IpAddr) -> bool {
         cidr::matches_list(Some(address), &self.exempt) == Ok(ListMatch::Yes)

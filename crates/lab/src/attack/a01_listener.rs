@@ -3,7 +3,7 @@
 use super::play::{Cue, Person, Play, Sign};
 use super::reader::split_toy;
 use super::tap::{Hand, Meddler, Path};
-use super::{Card, Scene, everywhere};
+use super::{Card, Scene};
 use crate::fix::Fixes;
 use crate::{Fault, Fix, Protocol};
 use data_encoding::{BASE64, BASE64URL};
@@ -16,7 +16,13 @@ pub(super) const CARD: Card = Card {
     idea: "Mallory passes everything on as it is, and looks at the sizes.",
     why: "She cannot read a word, and still sees who talks to whom, when, and how long each text is, to within one \
           block of the cipher. A short answer after a long question is often enough.",
-    falls: &everywhere(None),
+    falls: &[
+        (Protocol::DhChat, None),
+        (Protocol::RsaChat, None),
+        (Protocol::MiniSsh, None),
+        (Protocol::ToySocket, None),
+        (Protocol::Ssh, None),
+    ],
     holds: &[],
     mended: "",
     in_ssh: "There is no complete fix, in SSH neither: sizes and times of packets can be seen. IGNORE messages and \
@@ -31,14 +37,13 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     let mut cues = scene.enter(Person::Alice);
     cues.push(Cue::Whisper("now"));
     let mut signs = Vec::new();
-    for text in [LONG, SHORT] {
+    for (text, times) in [(LONG, 1), (SHORT, 2)] {
         let line = scene.line(text);
-        let counted = scene.fixes.has(Fix::F3) && !scene.fixes.has(Fix::F2);
-        let (least, most) = room(scene.protocol, scene.fixes, line.len() + if counted { 8 } else { 0 });
+        let (least, most) = room(scene, line.len());
         signs.push(Sign::of(Person::Mallory, told(least, most)));
         cues.push(Cue::Type(Person::Alice, line));
+        cues.push(Cue::Until(vec![Sign { times, ..Sign::of(Person::Mallory, TOLD) }]));
     }
-    cues.push(Cue::Until(vec![Sign { times: 2, ..Sign::of(Person::Mallory, TOLD) }]));
     cues.push(Cue::Until(vec![Sign::of(Person::Server, SHORT)]));
     scene.alone(Listener { protocol: scene.protocol, fixes: scene.fixes, armed: false }, cues, move |heard| {
         signs.iter().all(|sign| heard.has(sign))
@@ -48,19 +53,36 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
 const TOLD: &str = "hears a text of";
 
 fn told(least: usize, most: usize) -> String {
-    format!("{TOLD} {least} to {most} bytes")
+    format!("{TOLD} {least} to {most} bytes, and can read none of them")
 }
 
 /// Bytes of a block of the cipher.
 fn block(protocol: Protocol, fixes: Fixes) -> usize {
-    if protocol == Protocol::ToySocket && !fixes.has(Fix::F6) { 4 } else { 16 }
+    match protocol {
+        Protocol::ToySocket if !fixes.has(Fix::F6) => 4,
+        Protocol::Ssh => 8,
+        _ => 16,
+    }
 }
 
-/// The sizes of texts that are as long, encrypted, as one of `length` bytes.
-fn room(protocol: Protocol, fixes: Fixes, length: usize) -> (usize, usize) {
-    let block = block(protocol, fixes);
-    (length / block * block, length / block * block + block - 1)
+/// The sizes of texts that are as long, encrypted, as a line of `length` bytes.
+fn room(scene: &Scene, length: usize) -> (usize, usize) {
+    let block = block(scene.protocol, scene.fixes);
+    let least = match scene.protocol {
+        // With its line's end, and with what is around it.
+        Protocol::Ssh => (length + 1 + AROUND).next_multiple_of(block) - AROUND - (block - 1),
+        _ if scene.fixes.has(Fix::F3) && !scene.fixes.has(Fix::F2) => (length + NUMBER) / block * block,
+        _ => length / block * block,
+    };
+    (least, least + block - 1)
 }
+
+/// Bytes of the number that F3 puts before a text.
+const NUMBER: usize = 8;
+/// In a packet of SSH with CHANNEL_DATA: the padding's length, the message's number, channel and length, the least padding.
+const AROUND: usize = 1 + 1 + 4 + 4 + 4;
+/// RFC 4253 §6 and chacha20-poly1305@openssh.com: a packet's length, and its seal.
+const LENGTH_AND_TAG: usize = 4 + 16;
 
 struct Listener {
     protocol: Protocol,
@@ -79,6 +101,8 @@ impl Listener {
             Protocol::MiniSsh => BASE64URL.decode(body).ok()?.len().checked_sub(1 + 8 + 16 + 32),
             Protocol::ToySocket if self.fixes.has(Fix::F6) => split_toy(body)?.0.len().checked_sub(16),
             Protocol::ToySocket => Some(split_toy(body)?.0.len()),
+            // One more than the longest text for which there is room.
+            Protocol::Ssh => (body.len() + 1).checked_sub(LENGTH_AND_TAG + AROUND),
         }
     }
 }

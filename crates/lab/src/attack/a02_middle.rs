@@ -1,7 +1,7 @@
 //! A2: somebody in the middle, who has one secure connection with each side.
 
 use super::play::{Attacker, Cue, Deeds, LinkId, Person, Play, Seen, Sign};
-use super::{Card, Scene, everywhere};
+use super::{Card, NOT_ON_SSH, Scene, everywhere};
 use crate::end::{End, Gist};
 use crate::rsa_chat::{self, ServerKey};
 use crate::{Fault, Fix, Moment, Protocol, dh_chat, mini_ssh, toy_socket};
@@ -69,6 +69,7 @@ fn mallory(scene: &Scene) -> Result<Box<dyn Attacker>, Fault> {
             let to_server = toy_socket::Session::new(Role::Client, toy_socket::BITS, &repairs, there)?;
             Middle::boxed(to_client, to_server)
         }
+        Protocol::Ssh => return Err(NOT_ON_SSH),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::play::{Cue, Person, Play, Sign};
 use super::reader::{self, Reader};
 use super::tap::{Hand, Meddler, Path};
-use super::{Card, Scene};
+use super::{Card, NOT_ON_SSH, Scene};
 use crate::{Fault, Fix, Protocol};
 use data_encoding::BASE64;
 use nacre_wire::Role;
@@ -61,6 +61,7 @@ impl Fixer {
             Protocol::MiniSsh | Protocol::RsaChat => {
                 (vec![0; 32], reader::with_key(scene.protocol, scene.fixes, [0; 32]))
             }
+            Protocol::Ssh => return Err(NOT_ON_SSH),
         };
         Ok(Self { protocol: scene.protocol, value, reader, seen: [0; 2] })
     }

@@ -2,7 +2,7 @@
 
 use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Meddler, Path};
-use super::{Card, Scene, everywhere};
+use super::{Card, NOT_ON_SSH, Scene, everywhere};
 use crate::{Fault, Fix, Protocol};
 use nacre_wire::Role;
 
@@ -26,6 +26,7 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     match scene.protocol {
         Protocol::DhChat | Protocol::RsaChat => shuffled(scene),
         Protocol::MiniSsh | Protocol::ToySocket => pretended(scene),
+        Protocol::Ssh => Err(NOT_ON_SSH),
     }
 }
 

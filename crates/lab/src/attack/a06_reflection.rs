@@ -26,7 +26,7 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     cues.push(Cue::Whisper("now"));
     cues.extend(scene.says(Person::Alice, SAID));
     let heard = match scene.protocol {
-        Protocol::DhChat => format!("[Server]: {SAID}"),
+        Protocol::DhChat | Protocol::Ssh => format!("[Server]: {SAID}"),
         Protocol::ToySocket => format!("Authenticated: {SAID}"),
         Protocol::MiniSsh | Protocol::RsaChat => scene.line(SAID),
     };
@@ -34,7 +34,7 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     let (then, sign) = match scene.protocol {
         Protocol::DhChat => (Some((Person::Server, "I am")), "I am"),
         Protocol::RsaChat => (Some((Person::Alice, "/list")), "Online: "),
-        Protocol::MiniSsh | Protocol::ToySocket => (None, SAID),
+        Protocol::MiniSsh | Protocol::ToySocket | Protocol::Ssh => (None, SAID),
     };
     cues.extend(then.map(|(who, line)| Cue::Type(who, line.to_owned())));
     cues.push(Cue::Until(vec![Sign::of(Person::Alice, sign), Sign::of(Person::Alice, "not genuine")]));

@@ -1,7 +1,7 @@
 //! A14: somebody who says to be Alice.
 
 use super::play::{Attacker, Cue, Deeds, LinkId, Person, Play, Seen, Sign};
-use super::{Card, Scene, everywhere};
+use super::{Card, NOT_ON_SSH, Scene, everywhere};
 use crate::end::{End, Gist};
 use crate::{Fault, Fix, Moment, Protocol, dh_chat, mini_ssh, rsa_chat, toy_socket};
 use nacre_wire::Role;
@@ -29,7 +29,7 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     let believed = match scene.protocol {
         Protocol::RsaChat => Sign::of(Person::Bob, format!("Alice: {SAID}")),
         Protocol::MiniSsh => Sign::of(Person::Server, format!("echo {SAID}")),
-        Protocol::DhChat | Protocol::ToySocket => Sign::of(Person::Server, SAID),
+        Protocol::DhChat | Protocol::ToySocket | Protocol::Ssh => Sign::of(Person::Server, SAID),
     };
     cues.push(Cue::Whisper("come"));
     cues.push(Cue::Until(vec![believed.clone(), Sign::of(Person::Mallory, TURNED_AWAY)]));
@@ -60,6 +60,7 @@ fn mallory(scene: &Scene) -> Result<Box<dyn Attacker>, Fault> {
             let end = toy_socket::Session::new(Role::Client, toy_socket::BITS, &repairs, random)?;
             Impostor::boxed(end, &[], &[SAID])
         }
+        Protocol::Ssh => return Err(NOT_ON_SSH),
     })
 }
 

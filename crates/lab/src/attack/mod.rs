@@ -18,18 +18,24 @@ mod a14_impostor;
 mod a15_strangers;
 mod a16_length;
 mod a17_logs;
+mod a18_terrapin;
 mod a20_curious;
+mod packets;
 mod play;
 mod reader;
 mod scene;
 mod tap;
 mod toy;
 
+pub use a18_terrapin::{CARD as TERRAPIN, terrapin};
 pub use play::{Attacker, Cue, Deed, Deeds, Heard, LinkId, Person, Play, Seen, Sign};
 pub use scene::Scene;
 
 use crate::{Fault, Fix, Protocol};
 use std::fmt;
+
+/// What an attack comes to that cannot be tried on SSH.
+const NOT_ON_SSH: Fault = Fault::Refused { what: "ssh", why: "A1, A18 and A19 are the attacks on it" };
 
 /// An attack, as it is told.
 pub struct Card {
@@ -54,7 +60,7 @@ pub struct Card {
     play: fn(&Scene) -> Result<Play, Fault>,
 }
 
-/// All protocols fall, and this fix stops it everywhere.
+/// All protocols of the classroom fall, and this fix stops it everywhere.
 const fn everywhere(fix: Option<Fix>) -> [(Protocol, Option<Fix>); 4] {
     [(Protocol::DhChat, fix), (Protocol::RsaChat, fix), (Protocol::MiniSsh, fix), (Protocol::ToySocket, fix)]
 }
@@ -94,6 +100,7 @@ impl Card {
         a15_strangers::CARD,
         a16_length::CARD,
         a17_logs::CARD,
+        a18_terrapin::CARD,
         a20_curious::CARD,
     ];
 

@@ -4,8 +4,9 @@ use super::play::{Cue, Heard, Person, Play, Sign};
 use super::tap::{Meddler, Tapped};
 use crate::console::Console;
 use crate::rsa_chat::ServerKey;
-use crate::{Fault, Fixes, Identity, Protocol, Randomness, Repairs, dh_chat, mini_ssh, rsa_chat, toy_socket};
+use crate::{Fault, Fix, Fixes, Identity, Protocol, Randomness, Repairs, dh_chat, mini_ssh, rsa_chat, ssh, toy_socket};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The address of every server and client of a play.
 const HOST: &str = "127.0.0.1";
@@ -22,21 +23,24 @@ pub struct Scene {
     pub(super) checks: bool,
     server: Arc<Identity>,
     user: Arc<Identity>,
+    /// What SSH has in place of both, and when it is.
+    ssh: ssh::Settings,
 }
 
 impl Scene {
-    /// A scene whose random bytes come from `random`.
+    /// A scene whose random bytes come from `random`, all but those of SSH; it plays now.
     ///
     /// # Errors
     /// The system's generator failed.
-    pub fn new(protocol: Protocol, fixes: Fixes, random: Randomness) -> Result<Self, Fault> {
+    pub fn new(protocol: Protocol, fixes: Fixes, random: Randomness, now: Instant) -> Result<Self, Fault> {
         let identity = |who| Identity::generate(&mut random.part(who)).map(Arc::new);
         let (server, user) = (identity("server identity")?, identity("user identity")?);
         let server_key = match protocol {
             Protocol::RsaChat => Some(ServerKey::generate(rsa_chat::BITS, &mut random.part("server's RSA key"))?),
             _ => None,
         };
-        Ok(Self { protocol, fixes, random, server_key, checks: true, server, user })
+        let ssh = ssh::Settings::new(now)?;
+        Ok(Self { protocol, fixes, random, server_key, checks: true, server, user, ssh })
     }
 
     /// The same with other fixes.
@@ -50,6 +54,7 @@ impl Scene {
             checks: self.checks,
             server: self.server.clone(),
             user: self.user.clone(),
+            ssh: self.ssh.clone(),
         }
     }
 
@@ -73,8 +78,12 @@ impl Scene {
         dh_chat::Settings { checks: self.checks, ..dh_chat::Settings::default() }
     }
 
+    fn ssh_settings(&self) -> ssh::Settings {
+        self.ssh.with_strict(self.fixes.has(Fix::F9))
+    }
+
     /// The server.
-    pub(super) fn server(&self) -> Result<Box<dyn Console>, Fault> {
+    pub(crate) fn server(&self) -> Result<Box<dyn Console>, Fault> {
         let (repairs, random, port) =
             (self.repairs(&self.server, &self.user), self.random.part("server"), self.protocol.port());
         Ok(match self.protocol {
@@ -85,11 +94,12 @@ impl Scene {
                 let key = self.server_key.clone().ok_or(Fault::Cryptography)?;
                 Box::new(rsa_chat::Server::with_key(key, repairs, random, port))
             }
+            Protocol::Ssh => Box::new(ssh::Server::new(&self.ssh_settings())),
         })
     }
 
     /// A client of somebody who knows the server's key.
-    pub(super) fn client(&self, who: Person) -> Result<(Person, Box<dyn Console>), Fault> {
+    pub(crate) fn client(&self, who: Person) -> Result<(Person, Box<dyn Console>), Fault> {
         let (repairs, port) = (&self.repairs(&self.user, &self.server), self.protocol.port());
         let random = &self.random.part(&who.to_string());
         let console: Box<dyn Console> = match self.protocol {
@@ -97,6 +107,7 @@ impl Scene {
             Protocol::RsaChat => Box::new(rsa_chat::Client::new(repairs, random, HOST, port)),
             Protocol::MiniSsh => Box::new(mini_ssh::Client::new(repairs, random, HOST, port)?),
             Protocol::ToySocket => Box::new(toy_socket::Client::new(toy_socket::BITS, repairs, random, HOST, port)?),
+            Protocol::Ssh => Box::new(ssh::Client::new(&self.ssh_settings(), HOST)?),
         };
         Ok((who, console))
     }
@@ -124,7 +135,7 @@ impl Scene {
         let lines: &[&str] = match self.protocol {
             Protocol::RsaChat => &[&who.to_string()],
             Protocol::MiniSsh => &["user", "pass123"],
-            Protocol::DhChat | Protocol::ToySocket => &[],
+            Protocol::DhChat | Protocol::ToySocket | Protocol::Ssh => &[],
         };
         cues.extend(lines.iter().map(|line| Cue::Type(who, (*line).to_owned())));
         cues.push(Cue::Until(vec![self.is_in(who)]));
@@ -134,6 +145,7 @@ impl Scene {
             Protocol::DhChat => "Secure connection established".to_owned(),
             Protocol::MiniSsh => "authenticated".to_owned(),
             Protocol::ToySocket => "Shared secret and RSA keys exchanged".to_owned(),
+            Protocol::Ssh => "logged in with a key".to_owned(),
         };
         cues.push(Cue::Until(vec![Sign::of(Person::Server, at_server)]));
         cues
@@ -144,7 +156,7 @@ impl Scene {
         Sign::of(
             who,
             match self.protocol {
-                Protocol::DhChat => "Secure connection established!",
+                Protocol::DhChat | Protocol::Ssh => "Secure connection established!",
                 Protocol::RsaChat => "✓ Secure connection established!",
                 Protocol::MiniSsh => "Authentication successful",
                 Protocol::ToySocket => "Shared secret and RSA keys exchanged",

@@ -1,5 +1,6 @@
 //! Mallory's view of a connection: messages in place of bytes. What nobody touches goes on as it came.
 
+use super::packets::Packets;
 use super::play::{Attacker, Deeds, LinkId, Seen};
 use crate::frame::{Blobs, Frames, blob, framed};
 use crate::{Moment, Protocol};
@@ -21,6 +22,7 @@ impl Framing {
             Protocol::DhChat | Protocol::MiniSsh => framed(body),
             Protocol::RsaChat => blob(body),
             Protocol::ToySocket => [body, b"\n"].concat(),
+            Protocol::Ssh => body.to_vec(),
         }
     }
 
@@ -29,6 +31,7 @@ impl Framing {
             Protocol::DhChat | Protocol::MiniSsh => Splitter::Frames(Frames::default()),
             Protocol::RsaChat => Splitter::Blobs(Blobs::default()),
             Protocol::ToySocket => Splitter::Lines(Vec::new()),
+            Protocol::Ssh => Splitter::Packets(Packets::default()),
         }
     }
 }
@@ -38,6 +41,7 @@ enum Splitter {
     Frames(Frames),
     Blobs(Blobs),
     Lines(Vec<u8>),
+    Packets(Packets),
 }
 
 impl Splitter {
@@ -46,6 +50,7 @@ impl Splitter {
             Self::Frames(frames) => frames.push(bytes),
             Self::Blobs(blobs) => blobs.push(bytes),
             Self::Lines(waiting) => waiting.extend_from_slice(bytes),
+            Self::Packets(packets) => packets.push(bytes),
         }
     }
 
@@ -60,6 +65,7 @@ impl Splitter {
                 line.pop();
                 Some(line)
             }
+            Self::Packets(packets) => packets.next(),
         }
     }
 }

@@ -51,9 +51,7 @@ impl Client {
 
     fn stop(&mut self, line: &str, good: bool) {
         self.over = true;
-        self.effects.print(line);
-        self.effects.push(Effect::Close { id: SERVER });
-        self.effects.push(Effect::Stop { good });
+        self.effects.end(line, good);
     }
 
     fn leave(&mut self) {

@@ -42,10 +42,8 @@ impl Server {
 
     fn connected(&mut self, id: ConnectionId, peer: Address) {
         self.effects.print(format!("[*] New connection from {peer}"));
-        let strangers = self.clients.values().filter(|client| client.stranger).count();
-        if self.repairs.has(Fix::F10) && strangers >= MAX_STRANGERS {
-            self.effects.print(format!("[!] {peer} closed: {strangers} clients have said nothing yet"));
-            return self.effects.push(Effect::Close { id });
+        if self.repairs.has(Fix::F10) {
+            self.make_room();
         }
         let random = self.random.part(&format!("{} server {id}", Protocol::DhChat.name()));
         match Session::server(self.settings, &self.repairs, random) {
@@ -58,6 +56,18 @@ impl Server {
                 self.effects.push(Effect::Close { id });
             }
         }
+    }
+
+    /// The stranger who has been silent for longest goes when there are too many: who came first must not keep everybody
+    /// else out.
+    fn make_room(&mut self) {
+        let strangers = self.clients.iter().filter(|(_, client)| client.stranger).map(|(id, _)| *id);
+        let strangers: Vec<ConnectionId> = strangers.collect();
+        let Some(id) = strangers.first().filter(|_| strangers.len() >= MAX_STRANGERS) else { return };
+        let Some((id, client)) = self.clients.remove_entry(id) else { return };
+        let count = strangers.len();
+        self.effects.print(format!("[!] {} closed: {count} clients have said nothing yet", client.peer));
+        self.effects.push(Effect::Close { id });
     }
 
     /// Does what a client's session has come to.
@@ -138,5 +148,28 @@ impl Console for Server {
 
     fn poll(&mut self) -> Option<Effect> {
         self.effects.next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Fixes;
+
+    #[test]
+    fn lab_dh_chat_with_f10_idle_strangers_make_room_for_newcomers() {
+        let repairs = Repairs { fixes: Fixes::from(Fix::F10), ..Repairs::NONE };
+        let mut server = Server::new(Settings::default(), repairs, Randomness::new(Some(1)), 1);
+        for id in 1..=12 {
+            let peer = Address { host: "127.0.0.1".to_owned(), port: 1 };
+            server.handle(Moment::FIXED, Input::Connected { id, peer });
+        }
+        let effects: Vec<Effect> = std::iter::from_fn(|| server.poll()).collect();
+        let closed = effects.iter().filter_map(|effect| match effect {
+            Effect::Close { id } => Some(*id),
+            _ => None,
+        });
+        assert_eq!(closed.collect::<Vec<_>>(), [1, 2]);
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Send { to: 12, .. })));
     }
 }

@@ -83,6 +83,8 @@ impl Fix {
 
     const fn place(self, protocol: Protocol) -> Place {
         match (protocol, self) {
+            (Protocol::Ssh, Self::F9) => Place::Switch,
+            (Protocol::Ssh, _) => Place::Already,
             (_, Self::F1 | Self::F3 | Self::F7)
             | (Protocol::DhChat | Protocol::RsaChat, Self::F2 | Self::F8 | Self::F10)
             | (Protocol::DhChat | Protocol::RsaChat | Protocol::MiniSsh, Self::F4)

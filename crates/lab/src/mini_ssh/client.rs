@@ -1,6 +1,6 @@
 //! The client: shows what the server asks, and what its commands print.
 
-use super::server::{BYE, EXIT, FAILED, OK};
+use super::server::{ASK_NAME, BYE, EXIT, FAILED, OK};
 use super::session::{Event, Session};
 use crate::console::{Console, Effect, Effects, Input, SERVER};
 use crate::fix::Repairs;
@@ -79,7 +79,8 @@ impl Client {
             }
             Stage::Login | Stage::Answer => {
                 self.stage = Stage::Answer;
-                self.effects.push(Effect::Prompt(clean_line(text, MAX_FRAME)));
+                let prompt = if text == ASK_NAME.as_bytes() { Effect::Prompt } else { Effect::PromptHidden };
+                self.effects.push(prompt(clean_line(text, MAX_FRAME)));
             }
             Stage::Bye if text == BYE.as_bytes() => self.stop(BYE, true),
             _ => {

@@ -15,7 +15,7 @@ pub use server::Server;
 pub use session::{Event, Session};
 
 /// Bytes of output that an answer holds.
-pub const MAX_OUTPUT: usize = 700_000;
+pub const MAX_OUTPUT: usize = crate::frame::MAX_PASSED_ON;
 /// What the server says to somebody whose name and password are right.
 pub(crate) const LOGGED_IN: &str = server::OK;
 /// What the session key is for.

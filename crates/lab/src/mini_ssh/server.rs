@@ -1,9 +1,10 @@
 //! The server: asks who is there, and runs commands.
 
 use super::session::{Event, Session};
-use super::{MAX_OUTPUT, Settings, TRIES, commands};
+use super::{Settings, TRIES, commands};
 use crate::console::{Address, ConnectionId, Console, Effect, Effects, Input};
 use crate::fix::Repairs;
+use crate::frame::start_of;
 use crate::{MAX_FRAME, Moment, Protocol, Randomness};
 use nacre_wire::Role;
 use nacre_wire::text::clean_line;
@@ -148,11 +149,7 @@ impl Server {
 
     /// Sends what a command printed: UTF-8, cut where a character ends.
     fn output(&mut self, id: ConnectionId, now: Moment, output: &[u8]) {
-        let text = String::from_utf8_lossy(output);
-        // No character is longer than four bytes.
-        let whole = (MAX_OUTPUT.saturating_sub(3)..=MAX_OUTPUT).rev().find_map(|end| text.get(..end));
-        let cut = if text.len() > MAX_OUTPUT { whole.unwrap_or_default() } else { &text };
-        self.say(id, now, cut.as_bytes());
+        self.say(id, now, start_of(&String::from_utf8_lossy(output)).as_bytes());
     }
 
     fn log(&mut self, id: ConnectionId, mark: char, line: &str) {

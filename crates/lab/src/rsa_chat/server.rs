@@ -5,6 +5,7 @@ use super::members::{Members, Outcome};
 use super::session::{Event, Session};
 use crate::console::{Address, ConnectionId, Console, Effect, Effects, Input};
 use crate::fix::Repairs;
+use crate::frame::start_of;
 use crate::{Fault, MAX_FRAME, Moment, Protocol, Randomness};
 use nacre_wire::text::clean_line;
 use std::collections::BTreeMap;
@@ -145,9 +146,12 @@ impl Server {
     fn say_all(&mut self, lines: Vec<(ConnectionId, String)>) {
         for (to, line) in lines {
             let Some(client) = self.clients.get_mut(&to) else { continue };
-            client.session.say(&line);
+            client.session.say(start_of(&line));
+            // A member who only listens has no event of its own with which this would come out.
+            while let Some(step) = client.session.poll_step() {
+                self.effects.step(to, step);
+            }
             self.flush(to);
-            // What a watcher may want to know of it comes out with the member's own next event.
         }
     }
 
@@ -195,3 +199,7 @@ impl Console for Server {
         self.effects.next()
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -171,6 +171,17 @@ impl Session {
         self.events.pop_front()
     }
 
+    /// A step, if that comes next.
+    pub(super) fn poll_step(&mut self) -> Option<Step> {
+        match self.events.pop_front()? {
+            Event::Step(step) => Some(*step),
+            other => {
+                self.events.push_front(other);
+                None
+            }
+        }
+    }
+
     fn blob(&mut self, blob: &[u8]) -> Result<(), Fault> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::AwaitPublicKey => self.send_key(blob),

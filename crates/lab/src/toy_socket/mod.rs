@@ -21,5 +21,5 @@ pub const BITS: u32 = 9;
 pub const SIZES: [u32; 4] = [9, 10, 11, 12];
 /// Bytes of a line, its end not counted.
 pub const MAX_LINE: usize = 64 * 1024;
-/// Bytes of a text whose line is within [`MAX_LINE`].
-pub const MAX_TEXT: usize = 48 * 1024;
+/// Bytes of a text whose line, and that of the answer with the text in it, is within [`MAX_LINE`] with any fixes.
+pub const MAX_TEXT: usize = 48_000;

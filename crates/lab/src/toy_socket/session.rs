@@ -96,7 +96,8 @@ impl Session {
         while let Some(rest) = waiting.get(start..).filter(|_| !matches!(self.state, State::Over)) {
             let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
                 self.waiting = rest.to_vec();
-                if rest.len() > MAX_LINE {
+                // Its end may have come in part.
+                if rest.strip_suffix(b"\r").unwrap_or(rest).len() > MAX_LINE {
                     self.broken(Fault::TooLong {
                         announced: u64::try_from(rest.len()).unwrap_or(u64::MAX),
                         most: MAX_LINE,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::end::testing::{events, talk};
+use crate::{Fix, Fixes};
 
 fn session(role: Role) -> Session {
     let part = if role == Role::Client { "client" } else { "server" };
@@ -70,6 +71,33 @@ fn lab_toy_socket_closes_on_what_is_not_as_stated() {
     let mut server = session(Role::Server);
     server.receive(&vec![b'1'; MAX_LINE + 1]);
     assert_eq!(server.take_output(), b"");
+    assert!(matches!(&events(&mut server)[..], [Event::Broken(Fault::TooLong { .. })]));
+}
+
+/// The longest text comes back in an answer, whatever the fixes add to a line.
+#[test]
+fn lab_toy_socket_answers_the_longest_text() {
+    for fixes in [Fixes::NONE, Fix::F3.into(), Fix::F6.into(), Fixes::from(Fix::F3).with(Fix::F6)] {
+        let repairs = Repairs { fixes, ..Repairs::NONE };
+        let [mut server, mut client] = [Role::Server, Role::Client]
+            .map(|role| Session::new(role, super::super::BITS, &repairs, Randomness::new(Some(1))).unwrap());
+        talk(&mut server, &mut client);
+        events(&mut server);
+        events(&mut client);
+        let answer = [b"Server received: ".as_slice(), &vec![b'x'; super::super::MAX_TEXT]].concat();
+        server.say(&answer);
+        talk(&mut server, &mut client);
+        assert_eq!(events(&mut client), [Event::Text(answer)], "{fixes}");
+    }
+}
+
+/// The longest line, with its end in two pieces.
+#[test]
+fn lab_toy_socket_takes_a_longest_line_whose_end_comes_in_pieces() {
+    let mut server = session(Role::Server);
+    server.receive(&[vec![b'0'; MAX_LINE].as_slice(), b"\r"].concat());
+    assert_eq!(events(&mut server), []);
+    server.receive(b"\r");
     assert!(matches!(&events(&mut server)[..], [Event::Broken(Fault::TooLong { .. })]));
 }
 

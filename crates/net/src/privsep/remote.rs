@@ -207,7 +207,7 @@ impl Authority for RemoteAuthority {
     }
 
     /// The monitor said what is allowed when it granted the last method; `none` is granted without a question.
-    fn logged_in(&mut self, methods: &[String]) -> Permissions {
+    fn logged_in(&mut self, methods: &[String], _client: &str) -> Permissions {
         if methods.iter().any(|method| method == names::AUTH_NONE) {
             let _ = self.0.tell(&ToMonitor::NoneSucceeded {});
         }

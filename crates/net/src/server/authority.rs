@@ -253,8 +253,9 @@ pub trait Authority: Send {
     /// Goes one step through keyboard-interactive.
     fn check_interactive(&mut self, answers: Option<Vec<SecretBytes>>) -> Answer<KeyboardInteractiveVerdict>;
 
-    /// The login is complete, by these methods in this order.
-    fn logged_in(&mut self, methods: &[String]) -> Permissions;
+    /// The login is complete, by these methods in this order. `client` is the client's identification, without control
+    /// characters.
+    fn logged_in(&mut self, methods: &[String], client: &str) -> Permissions;
 
     /// Starts a session.
     fn start(&mut self, requests: SessionRequests) -> Answer<io::Result<StartedSession>>;

@@ -161,7 +161,7 @@ impl ServerOwner {
     }
 
     fn on_authenticated(&mut self, port: &mut Port<'_>, methods: &[String]) {
-        let permissions = self.authority.logged_in(methods);
+        let permissions = self.authority.logged_in(methods, &port.connection.peer_ident().unwrap_or_default());
         if let Some(limits) = permissions.limits {
             port.connection.set_limits(port.now, limits);
         }

@@ -55,6 +55,21 @@ fn t01_under_strict_exchange_nothing_may_come_between_at_any_step() {
     }
 }
 
+/// Somebody on the way may be behind it, so the reason is named.
+#[test]
+fn t01_the_error_names_strict_exchange() {
+    for role in ROLES {
+        for message in [sample::ignore(), sample::debug(), sample::unimplemented()] {
+            for before in 0..STEPS.len() {
+                let error = interrupted(role, true, before, &message).end.error.unwrap().to_string();
+                assert!(error.contains("strict key exchange"), "{role:?} {before}: {error}");
+            }
+        }
+        let error = interrupted(role, true, 1, &sample::ext_info()).end.error.unwrap().to_string();
+        assert!(error.contains("EXT_INFO") && !error.contains("strict"), "{error}");
+    }
+}
+
 #[test]
 fn t01_without_the_marker_the_harmless_three_may_come_between() {
     for role in ROLES {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 /// A place in the table: the row, and the fix, if any.
 type Place = (usize, Option<Fix>);
@@ -26,7 +27,7 @@ pub fn table() -> Result<String, Failure> {
 
 /// Performs everything, on as many threads as there are processors.
 fn performed(rows: &[(&Card, Protocol)]) -> Result<BTreeMap<Place, bool>, Failure> {
-    let scenes = Protocol::ALL.map(|protocol| Scene::new(protocol, Fixes::NONE, Randomness::new(None)));
+    let scenes = Protocol::ALL.map(|protocol| Scene::new(protocol, Fixes::NONE, Randomness::new(None), Instant::now()));
     let scenes = scenes.into_iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
     let waiting = Mutex::new(places(rows));
     let done = Mutex::new(BTreeMap::new());

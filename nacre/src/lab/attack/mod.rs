@@ -3,18 +3,19 @@
 mod matrix;
 pub mod ssh;
 mod stage;
-mod tell;
+pub mod tell;
 
 use super::clock::Clock;
 use super::failed;
 use crate::cli::lab::AttackArgs;
 use crate::failure::Failure;
 use crate::output;
-use nacre_lab::attack::{Card, Scene};
+use nacre_lab::attack::{Card, Scene, TERRAPIN};
 use nacre_lab::{Fix, Fixes, Randomness};
 use stage::{Ending, perform};
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// Does an attack and tells it: 0 says that it succeeded, 1 that it did not.
 ///
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 /// It cannot be performed.
 pub async fn run(args: &AttackArgs) -> Result<ExitCode, Failure> {
     let (card, protocol) = (args.card, args.protocol);
-    let scene = Scene::new(protocol, args.fixes, Randomness::new(args.seed)).map_err(failed)?;
+    let scene = Scene::new(protocol, args.fixes, Randomness::new(args.seed), Instant::now()).map_err(failed)?;
     let mut runs = vec![(args.fixes, performed(card, &scene, args.seed).await?)];
     let fix = card.fix(protocol).filter(|_| args.fixes == Fixes::NONE);
     if let Some(fix) = fix {
@@ -47,12 +48,12 @@ fn told(args: &AttackArgs, runs: &[(Fixes, Ending)], fix: Option<Fix>) -> String
             out += &tell::run(ending, *fixes);
             out += &match *fixes == Fixes::NONE {
                 true => tell::verdict(card, protocol, ending.succeeded),
-                false => tell::mended(card, ending.succeeded),
+                false => tell::mended(card, protocol, *fixes, ending.succeeded),
             };
         } else {
             out += &fix.map(tell::fix).unwrap_or_default();
             out += &tell::run(ending, *fixes);
-            out += &tell::mended(card, ending.succeeded);
+            out += &tell::mended(card, protocol, *fixes, ending.succeeded);
         }
     }
     out + &tell::end(card)
@@ -73,10 +74,14 @@ pub fn matrix() -> Result<(), Failure> {
 pub fn list() -> Result<(), Failure> {
     let mut out = String::from("Attacks (nacre lab attack NAME --on PROTOCOL):\n");
     for card in Card::ALL {
-        let names: Vec<&str> = card.protocols().map(nacre_lab::Protocol::name).collect();
+        let mut names: Vec<&str> = card.protocols().map(nacre_lab::Protocol::name).collect();
+        if *card == TERRAPIN {
+            names.extend(["nacre", "openssh"]);
+        }
         let _ = writeln!(out, "  {:<4} {:<34} {}", card.name, card.title, names.join(", "));
     }
-    let _ = writeln!(out, "  A19  {:<34} ssh, openssh", "the same against SSH itself");
+    let _ = writeln!(out, "  A19  {:<34} nacre, openssh", "the same against SSH itself");
+    out.push_str("ssh is SSH as it was before 2024; nacre and openssh are the programs of this machine.\n");
     out.push_str("\nFixes (--fix F1,F2 of serve, join, watch and attack):\n");
     for fix in Fix::ALL {
         let _ = writeln!(out, "  {:<4} {}", fix.name(), fix.about());

@@ -330,7 +330,7 @@ impl Stage {
                     actor.over = true;
                 }
             }
-            Effect::Prompt(_) | Effect::Run { .. } => {}
+            Effect::Prompt(_) | Effect::PromptHidden(_) | Effect::Run { .. } => {}
         }
         Ok(())
     }

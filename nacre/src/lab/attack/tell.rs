@@ -68,7 +68,8 @@ pub fn run(ending: &Ending, fixes: Fixes) -> String {
     out
 }
 
-fn act_told(out: &mut String, who: Person, act: &Act) {
+/// One act.
+pub fn act_told(out: &mut String, who: Person, act: &Act) {
     match act {
         Act::Types(line) => {
             let _ = writeln!(out, "  {who:<8}> {line}");
@@ -117,11 +118,20 @@ pub fn verdict(card: &Card, protocol: Protocol, succeeded: bool) -> String {
     format!("\n{}", paragraph("VERDICT", &text))
 }
 
-/// What a run came to, with fixes.
-pub fn mended(card: &Card, succeeded: bool) -> String {
-    let text = match succeeded {
-        true => "the attack SUCCEEDS all the same.".to_owned(),
-        false => format!("the attack FAILS. {}", card.mended),
+/// What a run came to, with fixes. The card explains only the one that it names.
+pub fn mended(card: &Card, protocol: Protocol, fixes: Fixes, succeeded: bool) -> String {
+    let held = card.holds.iter().find(|(other, _)| *other == protocol);
+    let text = match (succeeded, card.fix(protocol), held) {
+        (true, _, _) => "the attack SUCCEEDS all the same.".to_owned(),
+        (false, Some(fix), _) if fixes.has(fix) => format!("the attack FAILS. {}", card.mended),
+        (false, Some(fix), _) => {
+            let name = fix.name();
+            format!("the attack FAILS. With {fixes} this Mallory comes to nothing; the fix to learn from is {name}.")
+        }
+        (false, None, Some((_, reason))) => {
+            format!("the attack FAILS: {} holds even without {fixes}, for {reason}.", protocol.name())
+        }
+        (false, None, None) => "the attack FAILS.".to_owned(),
     };
     format!("\n{}", paragraph("VERDICT", &text))
 }
@@ -153,7 +163,8 @@ pub fn json(card: &Card, protocol: Protocol, runs: &[(Fixes, Ending)]) -> String
     format!("{object}\n")
 }
 
-fn told_json(who: Person, act: &Act) -> serde_json::Value {
+/// One act as a JSON object.
+pub fn told_json(who: Person, act: &Act) -> serde_json::Value {
     let who = who.to_string();
     match act {
         Act::Types(text) => serde_json::json!({ "who": who, "types": text }),

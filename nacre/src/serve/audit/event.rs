@@ -24,7 +24,10 @@ pub enum Event {
         passed: bool,
     },
     /// A new configuration counts.
-    ServerReloaded,
+    ServerReloaded {
+        /// Keywords that changed and are not taken in before the next start.
+        fixed: Vec<&'static str>,
+    },
     /// A new configuration was refused; the old one stays.
     ReloadFailed {
         /// What is wrong with it.
@@ -212,9 +215,12 @@ impl Event {
     pub fn line(&self) -> Line {
         match self {
             Self::ServerStarted { mode, addresses, passed } => server_started(mode, addresses, *passed),
-            Self::ServerReloaded => {
-                let text = "configuration reloaded; connections that stand keep theirs";
-                line(Level::INFO, "server_reloaded", text.to_owned(), Vec::new())
+            Self::ServerReloaded { fixed } => {
+                let mut text = "configuration reloaded; connections that stand keep theirs".to_owned();
+                if !fixed.is_empty() {
+                    let _ = write!(text, "; only a new start takes in {}", fixed.join(", "));
+                }
+                line(Level::INFO, "server_reloaded", text, vec![("needs_new_start", json!(fixed))])
             }
             Self::ReloadFailed { reason } => {
                 let text = format!("configuration not reloaded, the old one stays: {reason}");

@@ -7,6 +7,7 @@
 mod bars;
 mod brush;
 mod item;
+mod marks;
 mod menu;
 mod pane;
 mod panes;

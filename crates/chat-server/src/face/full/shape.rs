@@ -2,6 +2,7 @@
 
 use super::super::emoji::in_words;
 use super::item::{Fate, Item, Note, Said};
+use super::marks;
 use super::theme::{Look, Shape};
 use super::wrap::wrap;
 use nacre_chat::render::{self, CONTINUED, View};
@@ -80,12 +81,13 @@ fn set(said: &Said, width: u16, look: &Look) -> Vec<Line<'static>> {
     let indent = if look.times { 8 } else { 2 };
     let taken_back = line.standing == Standing::Deleted;
     let mut texts = line.body.lines().filter(|_| !taken_back);
-    head.push(Span::styled(once_more(texts.next().unwrap_or_default(), look), style));
+    let spoken = |text: &str| marks::spans(&once_more(text, look), style, theme);
+    head.extend(spoken(texts.next().unwrap_or_default()));
     let edited = line.standing == Standing::Edited || matches!(line.kind, LineKind::Edit(_));
     let tail = if taken_back { "(taken back)" } else { " (edited)" };
     let mut lines = vec![head];
     let margin = " ".repeat(usize::from(indent));
-    lines.extend(texts.map(|text| vec![Span::raw(margin.clone()), Span::styled(once_more(text, look), style)]));
+    lines.extend(texts.map(|text| std::iter::once(Span::raw(margin.clone())).chain(spoken(text)).collect()));
     if (edited || taken_back)
         && let Some(last) = lines.last_mut()
     {

@@ -61,10 +61,9 @@ impl Parties {
     /// They cannot be made.
     pub fn new(kind: Kind) -> Result<Self, Failure> {
         let program = std::env::current_exe().map_err(|error| failed(format!("cannot find this program: {error}")))?;
-        let folder = std::env::temp_dir().join(format!("nacre-lab-{}", std::process::id()));
-        crate::state::prepare(&folder)?;
         let account = nacre_sys::account::Account::current();
         let user = account.map_err(|error| failed(format!("cannot tell which account this is: {error}")))?.name;
+        let folder = crate::state::temporary("nacre-lab")?;
         let parties = Self { kind, program, folder, user };
         for name in ["alice", "server", "mallory"] {
             let file = parties.path(name);
@@ -158,11 +157,11 @@ impl Parties {
         }
     }
 
-    /// Starts Alice's client to a port where she expects the server. What she types goes to a file.
+    /// Starts Alice's client, with these options, to a port where she expects the server. What she types goes to a file.
     ///
     /// # Errors
     /// It does not start.
-    pub fn client(&self, port: u16) -> Result<Client, Failure> {
+    pub fn client(&self, port: u16, options: &[&str]) -> Result<Client, Failure> {
         let mut command = match self.kind {
             Kind::Nacre => {
                 let mut command = Command::new(&self.program);
@@ -172,7 +171,7 @@ impl Parties {
             Kind::OpenSsh => Command::new("ssh"),
         };
         let script = format!("echo {READY}; exec cat >> '{}'", self.path("application").display());
-        command.args(self.words(port)?).arg(script);
+        command.args(options.iter().flat_map(|option| ["-o", option])).args(self.words(port)?).arg(script);
         Client::start(&mut command)
     }
 
@@ -253,6 +252,11 @@ impl Client {
         if let Some(input) = &mut self.child.stdin {
             let _ = input.write_all(line.as_bytes());
         }
+    }
+
+    /// There is nothing more to type.
+    pub fn hang_up(&mut self) {
+        self.child.stdin = None;
     }
 
     /// Waits for its end: the exit code, and what it complained of.
