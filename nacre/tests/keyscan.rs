@@ -181,7 +181,7 @@ fn hostile_hosts_keep_nobody() {
         let begin = Instant::now();
         let out = ours(&["-T", "2", "-p", &port, "127.0.0.1"]).output().unwrap();
         assert_eq!((out.status.code(), out.stdout.len()), (Some(1), 0));
-        assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
         let err = out.stderr;
         assert!(err.len() < 4096 && !err.contains(&0x1b), "{}", text(err));
         assert!(text(err).contains("127.0.0.1"));

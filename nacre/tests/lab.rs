@@ -188,3 +188,31 @@ fn lab_traces_of_both_ends_become_pages() {
     let (code, _, err) = run(&["join", "dh-chat", "localhost", &port, "--trace", ours.to_str().unwrap()]);
     assert!(code == 1 && err.contains("exists"), "{err}");
 }
+
+/// What was searched takes twice as long with each bit; what takes too long is reckoned and says so.
+#[test]
+fn cost_grows_with_every_bit() {
+    let cost = |words: &[&str]| run(&[&["cost"], words].concat());
+    let (code, out, err) = cost(&["--bits", "12,20,40,2048", "--seconds", "1", "--seed", "7"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let rows: Vec<&str> = out.lines().skip(1).take(4).collect();
+    assert_eq!(
+        rows.iter().map(|row| row.split_whitespace().next().unwrap()).collect::<Vec<_>>(),
+        ["12", "20", "40", "2048"]
+    );
+    assert_eq!(rows.iter().map(|row| row.matches('~').count()).collect::<Vec<_>>(), [0, 0, 1, 2], "{out}");
+    assert!(rows[3].contains("2^2047 tries ~10^"), "{out}");
+    let (_, out, _) = cost(&["--bits", "12,16", "--seed", "7", "--json"]);
+    let tries: Vec<f64> = out
+        .lines()
+        .map(|row| serde_json::from_str::<serde_json::Value>(row).unwrap())
+        .inspect(|row| assert_eq!(row["private_number"]["measured"], true))
+        .map(|row| row["private_number"]["tries_log2"].as_f64().unwrap())
+        .collect();
+    assert!((10.0..11.0).contains(&tries[0]) && (14.0..15.0).contains(&tries[1]), "{out}");
+    for wrong in [&["--bits", "7"][..], &["--bits", "9,x"], &["--bits", "20000"], &["--seconds", "0"]] {
+        let (code, out, err) = cost(wrong);
+        assert_eq!((code, out.as_str()), (2, ""), "{wrong:?}");
+        assert!(err.contains("bad value"), "{err}");
+    }
+}

@@ -5,6 +5,8 @@ mod common;
 
 use common::{nacre, text};
 use serde_json::Value;
+use std::io::Write as _;
+use std::process::Stdio;
 
 /// `nacre lab attack` with these words: exit code and output.
 fn attack(words: &[&str]) -> (i32, String) {
@@ -235,7 +237,8 @@ fn lab_a02_is_told_to_its_end() {
     assert_eq!(code, 0, "{out}");
     let again = attack(&["A2", "--on", "dh-chat", "--seed", "1"]).1;
     assert_eq!(lines_of_the_attack(&again), lines_of_the_attack(&out));
-    let headings = ["CLAIM", "IDEA", "PEOPLE", "RUN", "VERDICT", "THE FIX", "RUN with F1", "VERDICT", "IN SSH"];
+    let headings =
+        ["CLAIM", "IDEA", "PEOPLE", "RUN", "VERDICT", "THE FIX", "RUN with F1", "VERDICT", "IN SSH", "KNOWN AS"];
     let mut rest = out.as_str();
     for heading in headings {
         let place = rest.find(&format!("\n{heading}")).unwrap_or_else(|| panic!("{heading}:\n{out}"));
@@ -252,4 +255,37 @@ fn lab_a02_is_told_to_its_end() {
     }
     assert_eq!(out.matches("Secure connection established!").count(), 1, "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 120), "{out}");
+}
+
+/// `--ask`: a question before each run, its answer after it, and no guess is needed.
+#[test]
+fn lab_a02_asks_before_it_tells() {
+    let asked = |typed: &str| {
+        let mut asking = nacre();
+        asking.args(["lab", "attack", "A2", "--on", "dh-chat", "--ask"]);
+        let mut asking = asking.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        asking.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        let done = asking.wait_with_output().unwrap();
+        assert_eq!((done.status.code(), text(done.stderr)), (Some(0), String::new()));
+        text(done.stdout)
+    };
+    let out = asked("z\n C \nb\n");
+    let mut rest = out.as_str();
+    for part in
+        ["PREDICT", "c) What it always says", "for none): \nYour guess", "RUN", "VERDICT", "ANSWER    c, as you said. "]
+    {
+        rest = &rest[rest.find(part).unwrap_or_else(|| panic!("{part}:\n{out}"))..];
+    }
+    for part in ["THE FIX", "PREDICT", "RUN with F1", "VERDICT", "ANSWER    not b but a: ", "IN SSH"] {
+        rest = &rest[rest.find(part).unwrap_or_else(|| panic!("{part}:\n{out}"))..];
+    }
+    for typed in ["", "\n\n", "\n"] {
+        let out = asked(typed);
+        assert_eq!((out.matches("ANSWER    ").count(), out.matches("you said").count()), (2, 0), "{out}");
+    }
+    assert_eq!(asked(&"x".repeat(5000)).matches("Your guess").count(), 7, "a long line is no guess");
+    let told = attack(&["A2", "--on", "dh-chat"]).1;
+    assert!(!told.contains("PREDICT") && !told.contains("ANSWER"), "{told}");
+    let told: Value = serde_json::from_str(&attack(&["A20", "--json"]).1).unwrap();
+    assert_eq!(told["questions"].as_array().unwrap().len(), 1);
 }

@@ -168,7 +168,7 @@ fn a11_idle_connections_are_cheap_and_keep_nobody_out() {
     let each = shares / count as u64;
     println!("{count} idle: {taken:?} to take them, {each} KiB each, then a login in {login:?}");
     assert!(each < 2500, "{each} KiB for an idle connection");
-    assert!(login.as_secs() < 10, "a login took {login:?}");
+    assert!(login.as_secs() < 60, "a login took {login:?}");
     drop(idle);
     server.settles(0);
     assert_eq!(status(server.pid(), "Threads"), "1");

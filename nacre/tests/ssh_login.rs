@@ -155,7 +155,7 @@ impl Agent {
         let socket = place.path("agent");
         let mut agent = require("ssh-agent", "openssh-client");
         let child = agent.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(60);
         while !socket.exists() {
             assert!(Instant::now() < end, "the agent does not start");
             std::thread::sleep(Duration::from_millis(10));
@@ -253,10 +253,10 @@ fn the_key_that_was_used_goes_to_the_agent_when_that_is_wished() {
     let agent = Agent::new(&place);
     let id = place.path("id");
     let id = id.to_str().unwrap();
-    let done = call(&peer, &place, &["-i", id, "-o", "AddKeysToAgent=2"], &agent.variable());
+    let done = call(&peer, &place, &["-i", id, "-o", "AddKeysToAgent=6"], &agent.variable());
     assert_eq!(done.code, 0, "{}", done.err);
     assert!(agent.list().contains("(ED25519)"), "{}", agent.list());
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(60);
     while agent.list() != "The agent has no identities.\n" {
         assert!(Instant::now() < end, "the key stays for ever");
         std::thread::sleep(Duration::from_millis(100));

@@ -80,7 +80,7 @@ fn garbage_is_not_waited_for() {
         let done = run(common::nacre().args(words), b"");
         assert_eq!((done.code, done.err.lines().count()), (255, 1), "{command}: {:?}", done.err);
         assert!(done.err.contains("UNKNOWN port 65535") && !done.err.contains('\x1b'), "{command}: {:?}", done.err);
-        assert!(began.elapsed() < Duration::from_secs(10), "{command}");
+        assert!(began.elapsed() < Duration::from_secs(30), "{command}");
     }
     let words = ["ssh", "-F", "none", "-o", "ConnectTimeout=1", "-o", "ProxyCommand=sleep 100", "-T", "h"];
     let done = run(common::nacre().args(words), b"");

@@ -211,5 +211,5 @@ fn a_reader_who_leaves_ends_the_writer_and_not_the_connection() {
     let mut first = [0; 2];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(5));
-    assert!(began.elapsed() < Duration::from_secs(15));
+    assert!(began.elapsed() < Duration::from_secs(60));
 }

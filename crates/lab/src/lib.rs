@@ -12,6 +12,7 @@ pub mod attack;
 mod cbc;
 pub mod challenge;
 pub mod console;
+pub mod cost;
 pub mod dh_chat;
 mod end;
 mod fault;

@@ -60,7 +60,7 @@ fn all() {
 }
 
 fn await_file(path: &Path) -> String {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(60);
     loop {
         if let Ok(text) = std::fs::read_to_string(path) {
             return text;

@@ -54,6 +54,8 @@ pub enum LabArgs {
         /// `--tls`: with TLS beside them.
         tls: bool,
     },
+    /// `nacre lab cost`.
+    Cost(CostArgs),
     /// `nacre lab join`.
     Join {
         /// The server's host.
@@ -75,6 +77,21 @@ pub struct AttackArgs {
     /// `--seed`: what decides every random byte, and stops the clock.
     pub seed: Option<u64>,
     /// `--json`: one JSON object in place of the story.
+    pub json: bool,
+    /// `--ask`: questions before each part of it, answered after.
+    pub ask: bool,
+}
+
+/// Searches that are to be measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CostArgs {
+    /// `--bits`: the sizes.
+    pub bits: Vec<u32>,
+    /// `--seconds`: what takes longer is reckoned from what was measured.
+    pub seconds: u32,
+    /// `--seed`: what decides the numbers that are searched.
+    pub seed: Option<u64>,
+    /// `--json`: one JSON object a row.
     pub json: bool,
 }
 
@@ -150,7 +167,18 @@ pub(crate) fn command() -> Command {
         .about("Run the protocols that people learn from, and see why each falls")
         .after_help("`nacre lab` alone says what there is. None of these protocols is safe: that is what they are for.")
         .disable_help_subcommand(true)
-        .subcommands([serve(), join(), watch(), attack(), attacks(), challenge(), verify(), matrix(), compare()])
+        .subcommands([
+            serve(),
+            join(),
+            watch(),
+            attack(),
+            attacks(),
+            challenge(),
+            verify(),
+            matrix(),
+            compare(),
+            cost(),
+        ])
 }
 
 fn serve() -> Command {
@@ -188,6 +216,7 @@ fn attack() -> Command {
         .arg(number("fix", "FIXES", "Fixes that both ends have, such as F1,F3"))
         .arg(seed())
         .arg(switch("json", "One JSON object"))
+        .arg(switch("ask", "Ask what will happen before each part, and answer after it").conflicts_with("json"))
 }
 
 fn attacks() -> Command {
@@ -232,6 +261,24 @@ fn compare() -> Command {
         .about("Run the four protocols and SSH, and print what each does in the same seven rows")
         .arg(switch("json", "One JSON object a row"))
         .arg(switch("tls", "With a TLS 1.3 session beside them"))
+}
+
+fn cost() -> Command {
+    Command::new("cost")
+        .about("Find secrets by trying, and see how the time grows with every bit")
+        .arg(
+            number("bits", "BITS", "Sizes of the numbers, 8 to 16384")
+                .value_parser(value_parser!(u32).range(8..=16384))
+                .value_delimiter(',')
+                .default_value("9,12,16,20,24,28,32,40,64,128,256,2048"),
+        )
+        .arg(
+            number("seconds", "S", "Measure what takes at most so long, 1 to 3600; reckon the rest")
+                .value_parser(value_parser!(u32).range(1..=3600))
+                .default_value("2"),
+        )
+        .arg(number("seed", "N", "Draw the numbers from this one").value_parser(value_parser!(u64)))
+        .arg(switch("json", "One JSON object a row"))
 }
 
 fn trace() -> Arg {
@@ -305,6 +352,12 @@ pub(crate) fn from_matches(matches: &ArgMatches) -> Result<LabArgs, Failure> {
             Ok(LabArgs::Compare { json: matches.get_flag("json"), tls: matches.get_flag("tls") })
         }
         Some(("attacks", _)) => Ok(LabArgs::Attacks),
+        Some(("cost", matches)) => Ok(LabArgs::Cost(CostArgs {
+            bits: matches.get_many("bits").into_iter().flatten().copied().collect(),
+            seconds: matches.get_one("seconds").copied().unwrap_or_default(),
+            seed: matches.get_one("seed").copied(),
+            json: matches.get_flag("json"),
+        })),
         Some(("join", matches)) => {
             let host = matches.get_one::<String>("host").cloned().unwrap_or_default();
             Ok(LabArgs::Join { host, part: checked_keys(part_from(matches, "to")?, &[Fix::F7], &[Fix::F1])? })
@@ -342,12 +395,12 @@ fn attack_from(matches: &ArgMatches) -> Result<LabArgs, Failure> {
         return Err(wrong("ssh has no --seed: its keys come from the system's generator".to_owned()));
     }
     let fixes = fixes_from(matches, protocol)?;
-    Ok(LabArgs::Attack(AttackArgs { card, protocol, fixes, seed, json }))
+    Ok(LabArgs::Attack(AttackArgs { card, protocol, fixes, seed, json, ask: matches.get_flag("ask") }))
 }
 
 /// An attack on SSH as people use it. Nothing of it can be mended or repeated by a flag.
 fn ssh(what: What, matches: &ArgMatches) -> Result<LabArgs, Failure> {
-    for flag in ["fix", "seed"] {
+    for flag in ["fix", "seed", "ask"] {
         if matches.value_source(flag) == Some(clap::parser::ValueSource::CommandLine) {
             return Err(Failure::with_code(USAGE, format!("lab: there is no --{flag} for SSH as people use it")));
         }

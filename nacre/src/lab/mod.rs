@@ -7,6 +7,7 @@ mod challenge;
 mod clock;
 mod command;
 mod compare;
+mod cost;
 mod identity;
 mod join;
 mod lines;
@@ -45,6 +46,7 @@ pub fn run(args: &LabArgs) -> Result<ExitCode, Failure> {
         LabArgs::AttackSsh { what, kind, json } => attack::ssh::run(*what, *kind, *json).map_err(undecided),
         LabArgs::Challenge(args) => challenge::run(args),
         LabArgs::Verify { number, flag } => challenge::verify(*number, flag),
+        LabArgs::Cost(args) => cost::run(args).map(|()| ExitCode::SUCCESS),
         LabArgs::Attacks => attack::list().map(|()| ExitCode::SUCCESS),
         LabArgs::Join { host, part } => within(join::run(host, part)),
     }
@@ -69,6 +71,7 @@ fn overview() -> String {
          nacre lab watch dh-chat            both ends of it, and what each does step by step\n  \
          nacre lab attack A2 --on dh-chat   why that is not enough, and what mends it\n  \
          nacre lab attacks                  the other attacks, and the fixes\n\n\
+         To guess before you are told: `nacre lab attack A2 --ask`. What bits are worth: `nacre lab cost`.\n\
          Your turn, in any language: `nacre lab challenge` lists ten challenges.\n\
          To take part: `nacre lab serve dh-chat` in one terminal, `nacre lab join dh-chat` in another.\n\
          Everything stays on 127.0.0.1. None of these protocols is safe, and none is for use.\n",

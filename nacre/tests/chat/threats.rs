@@ -165,7 +165,7 @@ fn u05_who_never_reads_costs_nobody_anything() {
         let start = Instant::now();
         bob.say(&format!("line {number}"));
         alice.sees(&format!("bob: line {number}"));
-        assert!(start.elapsed() < Duration::from_secs(5), "line {number} took {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(30), "line {number} took {:?}", start.elapsed());
     }
     let memory = chat.memory();
     assert!(memory < 100.0, "{memory} MiB");

@@ -53,7 +53,7 @@ impl Nats {
     /// Whether it says hello.
     fn greets(&self) -> bool {
         let Ok(socket) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
-        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut line = String::new();
         BufReader::new(socket).read_line(&mut line).is_ok() && line.contains("\"jetstream\":true")
     }

@@ -16,7 +16,7 @@ pub const TESTER: &str = "tester";
 /// Its password.
 pub const PASSWORD: &str = "correct horse";
 /// Longest wait for a server to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server.
 pub struct Peer {

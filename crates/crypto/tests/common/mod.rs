@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 /// The passphrase of every encrypted fixture.
 pub const PASSPHRASE: &[u8] = b"fake-passphrase";
@@ -62,4 +63,9 @@ pub fn ssh_keygen(arguments: &[&str], input: &[u8]) -> Output {
     };
     child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap()
+}
+
+/// The work this thread has done so far, as time on a processor.
+pub fn thread_cpu_time() -> Duration {
+    rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().unwrap()
 }

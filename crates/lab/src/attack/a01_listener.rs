@@ -3,7 +3,7 @@
 use super::play::{Cue, Person, Play, Sign};
 use super::reader::split_toy;
 use super::tap::{Hand, Meddler, Path};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::fix::Fixes;
 use crate::{Fault, Fix, Protocol};
 use data_encoding::{BASE64, BASE64URL};
@@ -27,6 +27,14 @@ pub(super) const CARD: Card = Card {
     mended: "",
     in_ssh: "There is no complete fix, in SSH neither: sizes and times of packets can be seen. IGNORE messages and \
              padding can blur them, and newer clients send keystrokes at even times.",
+    known: "cryptopals 51 (lengths that tell); CRIME, CVE-2012-4929",
+    predict: Question {
+        text: "Mallory has no key and changes nothing. What will she be able to say at the end?",
+        choices: ["Nothing at all.", "How long each text is, and who spoke when.", "The first word of each text."],
+        right: 1,
+        because: "Encryption hides what is said, not that it is said, nor how much.",
+    },
+    predict_fix: None,
     play,
 };
 

@@ -1,7 +1,7 @@
 //! A2: somebody in the middle, who has one secure connection with each side.
 
 use super::play::{Attacker, Cue, Deeds, LinkId, Person, Play, Seen, Sign};
-use super::{Card, NOT_ON_SSH, Scene, everywhere};
+use super::{Card, NOT_ON_SSH, Question, Scene, everywhere};
 use crate::end::{End, Gist};
 use crate::rsa_chat::{self, ServerKey};
 use crate::{Fault, Fix, Moment, Protocol, dh_chat, mini_ssh, toy_socket};
@@ -22,6 +22,27 @@ pub(super) const CARD: Card = Card {
              values to each side, and cannot sign for the server: Alice hangs up before she has said a word.",
     in_ssh: "The host key signs the exchange hash H; known_hosts holds the key that is to be expected. The first \
              time somebody has to say yes to a fingerprint: that one time it is up to them.",
+    known: "cryptopals 34 (a man in the middle of Diffie-Hellman); goto fail, CVE-2014-1266: a signature that was never checked",
+    predict: Question {
+        text: "Mallory will read every message and change one. What will Alice's program say when it has connected?",
+        choices: [
+            "That somebody listens.",
+            "That the connection could not be made.",
+            "What it always says: all is well.",
+        ],
+        right: 2,
+        because: "Her program did everything right, with the wrong person.",
+    },
+    predict_fix: Some(Question {
+        text: "Now the server signs. Mallory can pass a signature on as it is. Why does that not help her?",
+        choices: [
+            "It covers the values that each side saw, and Mallory sent each side other ones.",
+            "A signature cannot be copied.",
+            "It is encrypted.",
+        ],
+        right: 0,
+        because: "What is signed is the whole conversation so far; in the middle there are two of them.",
+    }),
     play,
 };
 

@@ -3,7 +3,7 @@
 use super::play::{Cue, Person, Play, Sign};
 use super::reader::{self, Reader};
 use super::tap::{Hand, Meddler, Path};
-use super::{Card, NOT_ON_SSH, Scene};
+use super::{Card, NOT_ON_SSH, Question, Scene};
 use crate::{Fault, Fix, Protocol};
 use data_encoding::BASE64;
 use nacre_wire::Role;
@@ -24,6 +24,23 @@ pub(super) const CARD: Card = Card {
              zero. (F1 stops it as well: the signature covers both values as each side saw them.)",
     in_ssh: "RFC 4253 section 8 demands 1 <= e <= p-1 and implementations narrow it to 1 < e < p-1; RFC 8731 demands \
              the check for zero; and the exchange hash that the host key signs holds both values.",
+    known: "cryptopals 34 and 35; small subgroups in OpenSSL, CVE-2016-0701",
+    predict: Question {
+        text: "Mallory replaces both public values by 1. How many secrets will she have to try?",
+        choices: ["As many as there are private numbers.", "One: she knows it already.", "One for each message."],
+        right: 1,
+        because: "1 to any power is 1, whatever the two have drawn.",
+    },
+    predict_fix: Some(Question {
+        text: "What is the least that the two ends have to do about it?",
+        choices: [
+            "Refuse the few values that lead to a known secret.",
+            "Use larger numbers.",
+            "Draw the private numbers twice.",
+        ],
+        right: 0,
+        because: "Larger numbers do not help: 1 stays 1. A check of one line does.",
+    }),
     play,
 };
 

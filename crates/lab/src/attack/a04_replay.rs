@@ -2,7 +2,7 @@
 
 use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Meddler, Path};
-use super::{Card, Scene, everywhere};
+use super::{Card, Question, Scene, everywhere};
 use crate::{Fault, Fix};
 use nacre_wire::Role;
 
@@ -18,6 +18,23 @@ pub(super) const CARD: Card = Card {
     mended: "Every message has a number that is sealed with it, and the receiver counts along. The copy has a number \
              that was there already: the connection ends.",
     in_ssh: "Every packet has a number that both sides count and neither sends; it goes into the MAC or the nonce.",
+    known: "KRACK, CVE-2017-13077: a key put in again, so that counting begins again",
+    predict: Question {
+        text: "Mallory sends the same sealed bytes a second time. What will the receiver do?",
+        choices: ["Refuse them: it knows these bytes.", "Take them as a new message.", "Hang up."],
+        right: 1,
+        because: "The bytes are genuine, and nothing in them says which message they are.",
+    },
+    predict_fix: Some(Question {
+        text: "Where does the number of a message have to be, so that Mallory cannot change it?",
+        choices: [
+            "In front of it, for all to see.",
+            "It can be anywhere if it is long.",
+            "Under the seal, whether it is sent or only counted.",
+        ],
+        right: 2,
+        because: "A number outside the seal would be changed together with the order.",
+    }),
     play,
 };
 

@@ -2,7 +2,7 @@
 
 use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Meddler, Path};
-use super::{Card, NOT_ON_SSH, Scene, everywhere};
+use super::{Card, NOT_ON_SSH, Question, Scene, everywhere};
 use crate::{Fault, Fix, Protocol};
 use nacre_wire::Role;
 
@@ -19,6 +19,23 @@ pub(super) const CARD: Card = Card {
     holds: &[],
     mended: "The number sealed in a message says where it belongs. The first one out of its turn ends the connection.",
     in_ssh: "The packet numbers again; and the end is sealed too: DISCONNECT, EOF and CLOSE are packets like others.",
+    known: "Terrapin, CVE-2023-48795: a beginning cut off unseen",
+    predict: Question {
+        text: "Messages go missing or change places. Which of the two ends will notice?",
+        choices: ["The receiver.", "Both.", "Neither."],
+        right: 2,
+        because: "Each message is whole by itself; that is all that was ever promised.",
+    },
+    predict_fix: Some(Question {
+        text: "With numbers under the seal: what happens at the first message that is out of its turn?",
+        choices: [
+            "It is put aside until the others have come.",
+            "The connection ends.",
+            "The receiver asks for it again.",
+        ],
+        right: 1,
+        because: "The network below does not lose or turn anything by itself. Somebody did it.",
+    }),
     play,
 };
 

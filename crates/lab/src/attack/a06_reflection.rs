@@ -2,7 +2,7 @@
 
 use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Meddler, Path};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::{Fault, Fix, Protocol};
 use nacre_wire::Role;
 
@@ -16,6 +16,23 @@ pub(super) const CARD: Card = Card {
     holds: &[(Protocol::ToySocket, "each side signs with its own RSA key, so Alice's signature is not the server's")],
     mended: "Each direction has a key of its own: what Alice locked does not open with the key for what she hears.",
     in_ssh: "Six keys come out of every exchange, A to F of RFC 4253 section 7.2: each direction has its own.",
+    known: "SMB credentials sent back to where they came from, CVE-2008-4037",
+    predict: Question {
+        text: "Mallory sends Alice's own message back to Alice. Who will seem to have said it?",
+        choices: ["The server, or whoever speaks through it.", "Alice herself.", "Nobody: it will not open."],
+        right: 0,
+        because: "What opens with the key must have come from the other side: that was the rule, and it was wrong.",
+    },
+    predict_fix: Some(Question {
+        text: "Each direction has its own key now. What will happen to the copy?",
+        choices: [
+            "It opens, but with a warning.",
+            "It does not open with the key for what Alice hears.",
+            "It goes round for ever.",
+        ],
+        right: 1,
+        because: "Only the server has the key that its words are locked with, and it did not lock this one.",
+    }),
     play,
 };
 

@@ -2,7 +2,7 @@
 
 use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Meddler, Path, Tapped};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::{Fault, Fix, Protocol};
 use data_encoding::BASE64;
 use nacre_wire::Role;
@@ -20,6 +20,23 @@ pub(super) const CARD: Card = Card {
     mended: "Every message carries a seal (a MAC) over all of its bytes, and it is checked before anything else is \
              done. One turned bit, and the connection ends.",
     in_ssh: "A MAC over ciphertext (the -etm names) or an AEAD cipher (aes-gcm, chacha20-poly1305) for every packet.",
+    known: "cryptopals 16; EFAIL, CVE-2017-17689",
+    predict: Question {
+        text: "Mallory turns three bytes of what she cannot read. What will the server find?",
+        choices: ["Noise from there on.", "A text in which one name is another.", "Padding that is wrong."],
+        right: 1,
+        because: "In CBC a turned bit in front turns the same bit of the block behind it, and nothing else of that block.",
+    },
+    predict_fix: Some(Question {
+        text: "Why must the seal be checked before the text is decrypted?",
+        choices: [
+            "It is faster.",
+            "Decrypting would break the seal.",
+            "What is done with a forged text before the check can be seen from outside.",
+        ],
+        right: 2,
+        because: "The next attack, A8, lives of just that.",
+    }),
     play,
 };
 

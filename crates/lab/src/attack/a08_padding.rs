@@ -2,7 +2,7 @@
 
 use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Meddler, Path, Tapped};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::{Fault, Fix, Protocol};
 use data_encoding::BASE64;
 use nacre_wire::Role;
@@ -24,6 +24,23 @@ pub(super) const CARD: Card = Card {
              whatever its padding: there is nothing to ask any more.",
     in_ssh: "A wrong MAC is a disconnect, always the same. SSH had a leak of this kind itself, CVE-2008-5161: lengths \
              inside CBC that were acted on before the MAC was checked. It is why CBC is gone.",
+    known: "cryptopals 17; POODLE, CVE-2014-3566, and SSH's own, CVE-2008-5161",
+    predict: Question {
+        text: "Mallory learns one thing a question: was there an error? How many questions does a byte take?",
+        choices: ["128 on average.", "As many as there are keys.", "It cannot be done with yes and no."],
+        right: 0,
+        because: "One of 256 changes gives right padding, and she meets it halfway on average.",
+    },
+    predict_fix: Some(Question {
+        text: "Would it be enough to say the same words for every error?",
+        choices: [
+            "Yes.",
+            "No: time and what follows would still differ. Nothing may be decrypted before it is known to be whole.",
+            "Yes, with a longer key.",
+        ],
+        right: 1,
+        because: "That was tried for years, and each time the leak came back as a difference in time.",
+    }),
     play,
 };
 

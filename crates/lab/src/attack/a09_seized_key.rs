@@ -3,7 +3,7 @@
 use super::play::{Cue, Person, Play};
 use super::reader;
 use super::tap::{Hand, Meddler, Path};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::fix::Fixes;
 use crate::rsa_chat::ServerKey;
 use crate::{Fault, Fix, Protocol};
@@ -25,6 +25,27 @@ pub(super) const CARD: Card = Card {
     mended: "The key comes out of two numbers that were made for this connection and forgotten after it. The server's \
              key opens nothing.",
     in_ssh: "Key exchange is always with fresh keys (X25519, ML-KEM); the host key only signs.",
+    known: "Heartbleed, CVE-2014-0160: private keys read out of running servers",
+    predict: Question {
+        text: "The server's key is stolen years later. Which of the old recorded sessions will open?",
+        choices: [
+            "None: each had a key of its own.",
+            "The last one.",
+            "All of them, where their keys were sent under it.",
+        ],
+        right: 2,
+        because: "A key of one's own is no help if it travelled inside something that opens later.",
+    },
+    predict_fix: Some(Question {
+        text: "What is different when both sides draw fresh numbers and forget them?",
+        choices: [
+            "There is nothing left anywhere that opens the record.",
+            "The record is longer.",
+            "The server's key is not needed any more.",
+        ],
+        right: 0,
+        because: "The server's key still says who it is. It just locks nothing.",
+    }),
     play,
 };
 

@@ -3,7 +3,7 @@
 use super::play::{Cue, Person, Play};
 use super::tap::{Hand, Path};
 use super::toy::{Passed, Watcher};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::toy_socket::cipher;
 use crate::{Fault, Fix, Protocol};
 use nacre_wire::Role;
@@ -20,6 +20,23 @@ pub(super) const CARD: Card = Card {
     holds: &[(Protocol::DhChat, "numbers of 2048 bits cannot be tried one by one")],
     mended: "The value has 256 bits now (X25519): there is no table of that, and never will be.",
     in_ssh: "X25519, ML-KEM with X25519, or groups of 2048 bits and more.",
+    known: "cryptopals 58 (logarithms by search); Logjam, CVE-2015-4000",
+    predict: Question {
+        text: "Alice's number has 16 bits or fewer. How long will the search take?",
+        choices: ["Years.", "A minute.", "Less time than a key takes to come up again."],
+        right: 2,
+        because: "`nacre lab cost` shows how it grows with each bit.",
+    },
+    predict_fix: Some(Question {
+        text: "The search was for a number. What makes 256 bits different from 16?",
+        choices: [
+            "It takes sixteen times as long.",
+            "Each bit doubles the work: no machine will ever come to an end.",
+            "The table has to be sorted.",
+        ],
+        right: 1,
+        because: "For plain trying. Cleverer ways need about the root of it, which is still 2 to the power of 128.",
+    }),
     play,
 };
 

@@ -3,7 +3,7 @@
 use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Path};
 use super::toy::{NOTHING, Passed, Watcher};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::toy_socket::cipher;
 use crate::{Fault, Fix, Protocol};
 use data_encoding::BASE64;
@@ -19,6 +19,23 @@ pub(super) const CARD: Card = Card {
     holds: &[],
     mended: "Signatures are Ed25519 now: no division leads from the public key to the private one.",
     in_ssh: "Ed25519, or RSA with 2048 bits and more and SHA-2.",
+    known: "FREAK, CVE-2015-0204; ROCA, CVE-2017-15361",
+    predict: Question {
+        text: "Mallory has Alice's public key and nothing else. What will she be able to do?",
+        choices: ["Check signatures.", "Sign as Alice.", "Only read what is sent to Alice."],
+        right: 1,
+        because: "The private key follows from the two primes, and they are found by dividing.",
+    },
+    predict_fix: Some(Question {
+        text: "Ed25519 has no two primes. What would Mallory have to find now?",
+        choices: [
+            "A logarithm on a curve of about 2 to the power of 252 points.",
+            "One large prime.",
+            "The hash of the key.",
+        ],
+        right: 0,
+        because: "Nobody knows a way that takes fewer than about 2 to the power of 126 steps.",
+    }),
     play,
 };
 

@@ -3,7 +3,7 @@
 use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Path};
 use super::toy::{self, NOTHING, Passed, Watcher};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::toy_socket::cipher;
 use crate::{Fault, Fix, Protocol};
 use data_encoding::BASE64;
@@ -20,6 +20,23 @@ pub(super) const CARD: Card = Card {
     holds: &[],
     mended: "Ed25519 signs with SHA-512: nobody has ever found two texts with one such hash.",
     in_ssh: "SHA-256 or SHA-512 in every signature and in the exchange hash.",
+    known: "cryptopals 41 (RSA without padding); certificates by MD5, CVE-2004-2761",
+    predict: Question {
+        text: "Mallory wants another text under the same signature of 16 bits of hash. How many will she try?",
+        choices: ["About 65,536.", "About 4 billion.", "It depends on Alice's key."],
+        right: 0,
+        because: "The key plays no part. For any two texts with one hash, about 320 are enough: the birthdays of a class.",
+    },
+    predict_fix: Some(Question {
+        text: "And with SHA-512?",
+        choices: [
+            "About 512 times as many.",
+            "More than anybody can: 2 to the power of 512, or 256 for any two.",
+            "The same, but each takes longer.",
+        ],
+        right: 1,
+        because: "The number of hashes grows with the power of their length.",
+    }),
     play,
 };
 

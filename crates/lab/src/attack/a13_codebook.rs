@@ -3,7 +3,7 @@
 use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Path};
 use super::toy::{self, Passed, Watcher};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::toy_socket::cipher;
 use crate::{Fault, Fix, Protocol};
 use nacre_wire::Role;
@@ -21,6 +21,19 @@ pub(super) const CARD: Card = Card {
     mended: "The cipher is AES with a key of 256 bits and a fresh start for every message: knowing a text does not \
              help to find the key, and equal texts look different.",
     in_ssh: "AES-GCM, AES-CTR or ChaCha20 with keys of 128 to 256 bits, and a nonce that never comes twice.",
+    known: "cryptopals 8 and 12; meetings under ECB, CVE-2020-11500",
+    predict: Question {
+        text: "The same text is encrypted twice under one key. What will Mallory see?",
+        choices: ["Two different ciphertexts.", "The same blocks twice.", "Nothing: she would have to know the key."],
+        right: 1,
+        because: "A block by itself always becomes the same block: a book of codes.",
+    },
+    predict_fix: Some(Question {
+        text: "The cipher is AES now. Is a large key enough to hide that two texts are equal?",
+        choices: ["Yes.", "Only for short texts.", "No: each message also needs a fresh start (a nonce or an IV)."],
+        right: 2,
+        because: "AES block by block shows the same: that is ECB, and it is why pictures shine through it.",
+    }),
     play,
 };
 

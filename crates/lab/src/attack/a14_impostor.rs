@@ -1,7 +1,7 @@
 //! A14: somebody who says to be Alice.
 
 use super::play::{Attacker, Cue, Deeds, LinkId, Person, Play, Seen, Sign};
-use super::{Card, NOT_ON_SSH, Scene, everywhere};
+use super::{Card, NOT_ON_SSH, Question, Scene, everywhere};
 use crate::end::{End, Gist};
 use crate::{Fault, Fix, Moment, Protocol, dh_chat, mini_ssh, rsa_chat, toy_socket};
 use nacre_wire::Role;
@@ -18,6 +18,23 @@ pub(super) const CARD: Card = Card {
     mended: "A user signs everything that both sides sent in this connection. Mallory has no key that the server \
              knows, and a signature from another connection does not fit this one.",
     in_ssh: "Public-key login signs the session identifier (RFC 4252 section 7); passwords are tried slowly and seldom.",
+    known: "libssh, CVE-2018-10933: a client that said it was logged in, and was",
+    predict: Question {
+        text: "A stranger says that she is Alice. What will the server ask her for?",
+        choices: ["Nothing that she does not have.", "A proof of her key.", "To wait until Alice has gone."],
+        right: 0,
+        because: "A name, or a name and a password that is printed in the description.",
+    },
+    predict_fix: Some(Question {
+        text: "Mallory once saw a signature of Alice's for another connection. Will it do?",
+        choices: [
+            "Yes: it is genuine.",
+            "No: what is signed belongs to this connection alone.",
+            "Only the first time.",
+        ],
+        right: 1,
+        because: "Both sides' fresh numbers are under it, and they never come again.",
+    }),
     play,
 };
 

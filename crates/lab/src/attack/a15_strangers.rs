@@ -2,7 +2,7 @@
 
 use super::play::{Cue, LinkId, Person, Play, Sign};
 use super::tap::{Hand, Meddler, Path, Tapped};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::{Fault, Fix, Protocol, dh_chat};
 use nacre_wire::Role;
 
@@ -19,6 +19,23 @@ pub(super) const CARD: Card = Card {
     mended: "One round makes the key, and no more than ten strangers who have said nothing are kept at a time.",
     in_ssh: "Keys are one hash of K, H, a letter and the session identifier (RFC 4253 section 7.2); MaxStartups and \
              LoginGraceTime bound what strangers may hold.",
+    known: "D(HE)at, CVE-2002-20001: key exchanges ordered for nothing",
+    predict: Question {
+        text: "Who pays for the 100,000 rounds of a stranger who never says a word?",
+        choices: ["The stranger.", "Both the same.", "The server."],
+        right: 2,
+        because: "Mallory sends one number, the same each time, and computes nothing.",
+    },
+    predict_fix: Some(Question {
+        text: "One round in place of 100,000: is the key easier to guess now?",
+        choices: [
+            "No: the secret has 2048 bits, and nobody guesses those.",
+            "Yes, 100,000 times.",
+            "Yes, for short messages.",
+        ],
+        right: 0,
+        because: "Rounds are for passwords, which people choose. This secret was drawn.",
+    }),
     play,
 };
 

@@ -2,7 +2,7 @@
 
 use super::play::{Cue, LinkId, Person, Play, Sign};
 use super::tap::{Hand, Meddler, Path, Tapped};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::{Fault, Fix, Protocol};
 use nacre_wire::Role;
 
@@ -19,6 +19,19 @@ pub(super) const CARD: Card = Card {
     holds: &[],
     mended: "Before a client has a name no blob of more than 1024 bytes is taken: the digits alone end the connection.",
     in_ssh: "Packets are bounded (RFC 4253 section 6.1), and once there are keys the length is under the MAC as well.",
+    known: "libssh2, CVE-2019-3855: a length believed",
+    predict: Question {
+        text: "A stranger announces ten gigabytes. What does a server written from the description do?",
+        choices: ["Ask who it is.", "Make room for them.", "Hang up."],
+        right: 1,
+        because: "The description says to read the length and then as many bytes as it says.",
+    },
+    predict_fix: Some(Question {
+        text: "What does a server know about a stranger's next message that bounds it?",
+        choices: ["Nothing.", "The time of day.", "What is due: a key of a known size, and nothing longer."],
+        right: 2,
+        because: "What can be expected has a size, and what is larger is no mistake.",
+    }),
     play,
 };
 

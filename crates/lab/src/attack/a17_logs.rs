@@ -2,7 +2,7 @@
 
 use super::play::{Attacker, Cue, Deeds, Person, Play, Seen};
 use super::tap::{Hand, Meddler, Path, Tapped};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::{Fault, Fix, Moment, Protocol};
 use data_encoding::{BASE64_NOPAD, HEXLOWER};
 
@@ -17,6 +17,23 @@ pub(super) const CARD: Card = Card {
     holds: &[],
     mended: "The log says that there is a key, and nothing of it.",
     in_ssh: "No key is ever logged. What tells steps marks secrets, and shows them only on request.",
+    known: "CWE-532: secrets in log files",
+    predict: Question {
+        text: "The log shows the first characters of a key. What is that worth to somebody who reads it?",
+        choices: ["48 bits of the key, for nothing.", "Nothing: the rest is hidden.", "The whole key."],
+        right: 0,
+        because: "Base64 characters are six bits each; nine of them are 54 bits, and 48 of those make whole bytes.",
+    },
+    predict_fix: Some(Question {
+        text: "How can two people still compare their keys?",
+        choices: [
+            "They cannot.",
+            "By a fingerprint: a hash of public keys, never of the secret ones.",
+            "By showing the last characters.",
+        ],
+        right: 1,
+        because: "SSH shows fingerprints of public keys, and nobody minds who reads those.",
+    }),
     play,
 };
 

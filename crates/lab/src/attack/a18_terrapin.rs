@@ -3,7 +3,7 @@
 use super::packets::{number_of, plain};
 use super::play::{Attacker, Person, Play};
 use super::tap::{Hand, Meddler, Path, Tapped};
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::{Fault, Fix, Protocol};
 use nacre_wire::{Role, number};
 
@@ -24,6 +24,23 @@ pub const CARD: Card = Card {
     in_ssh: "Both ends say it in their first KEXINIT, since December 2023: kex-strict-c-v00@openssh.com and \
              kex-strict-s-v00@openssh.com. It takes both. Ciphers with a count of their own, such as AES-GCM, did not \
              fall to this.",
+    known: "Terrapin, CVE-2023-48795",
+    predict: Question {
+        text: "Mallory adds one packet and takes one away. Both ends count packets. Who will notice?",
+        choices: ["The one that got one too few.", "Neither: the two mistakes cancel.", "Both, at the next seal."],
+        right: 1,
+        because: "The count is all that ties packets together, and it is right again.",
+    },
+    predict_fix: Some(Question {
+        text: "With strict key exchange, what is it that ends the connection?",
+        choices: [
+            "The missing EXT_INFO.",
+            "A wrong seal.",
+            "The packet that was added, for nothing that is not due may come there.",
+        ],
+        right: 2,
+        because: "And had it come unseen, counting begins anew with the keys, and the seal would not fit.",
+    }),
     play,
 };
 

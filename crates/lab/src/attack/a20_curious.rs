@@ -3,7 +3,7 @@
 use super::a17_logs::Passer;
 use super::play::{Attacker, Cue, Deeds, Person, Play, Seen, Sign};
 use super::tap::Tapped;
-use super::{Card, Scene};
+use super::{Card, Question, Scene};
 use crate::{Fault, Moment, Protocol};
 
 pub(super) const CARD: Card = Card {
@@ -18,6 +18,14 @@ pub(super) const CARD: Card = Card {
     mended: "",
     in_ssh: "No transport can mend this, SSH neither: it protects the way to the server, not from the server. What \
              the server must not read has to be encrypted by one person for the other before it is sent.",
+    known: "no number: it is no fault of the program, it is the design",
+    predict: Question {
+        text: "Alice writes a private message to Bob. Who will have read it?",
+        choices: ["Alice and Bob.", "Alice, Bob and the server.", "Anybody on the wire."],
+        right: 1,
+        because: "Each has a key with the server. None of them has one with the other.",
+    },
+    predict_fix: None,
     play,
 };
 

@@ -22,6 +22,7 @@ mod a18_terrapin;
 mod a20_curious;
 mod packets;
 mod play;
+mod question;
 mod reader;
 mod scene;
 mod tap;
@@ -29,6 +30,7 @@ mod toy;
 
 pub use a18_terrapin::{CARD as TERRAPIN, terrapin};
 pub use play::{Attacker, Cue, Deed, Deeds, Heard, LinkId, Person, Play, Seen, Sign};
+pub use question::Question;
 pub use scene::Scene;
 
 use crate::{Fault, Fix, Protocol};
@@ -57,6 +59,12 @@ pub struct Card {
     pub mended: &'static str,
     /// Where SSH has that fix.
     pub in_ssh: &'static str,
+    /// Its cousins: the exercise of cryptopals and the entry of CVE that are like it.
+    pub known: &'static str,
+    /// What can be guessed before it runs.
+    pub predict: Question,
+    /// What can be guessed before it runs against the fix.
+    pub predict_fix: Option<Question>,
     play: fn(&Scene) -> Result<Play, Fault>,
 }
 

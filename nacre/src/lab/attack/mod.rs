@@ -1,5 +1,6 @@
 //! `nacre lab attack`: the attacks on the classroom protocols, done and told.
 
+mod ask;
 mod matrix;
 pub mod ssh;
 mod stage;
@@ -10,6 +11,7 @@ use super::failed;
 use crate::cli::lab::AttackArgs;
 use crate::failure::Failure;
 use crate::output;
+use ask::Part;
 use nacre_lab::attack::{Card, Scene, TERRAPIN};
 use nacre_lab::{Fix, Fixes, Randomness};
 use stage::{Ending, perform};
@@ -30,8 +32,11 @@ pub async fn run(args: &AttackArgs) -> Result<ExitCode, Failure> {
         let fixes = Fixes::from(fix);
         runs.push((fixes, performed(card, &scene.with_fixes(fixes), args.seed).await?));
     }
-    let told = if args.json { tell::json(card, protocol, &runs) } else { told(args, &runs, fix) };
-    output::print(&told)?;
+    match (args.json, args.ask) {
+        (true, _) => output::print(&tell::json(card, protocol, &runs))?,
+        (false, true) => ask::tell(&told(args, &runs, fix), &mut std::io::stdin().lock())?,
+        (false, false) => output::print(&told(args, &runs, fix).iter().map(Part::text).collect::<String>())?,
+    }
     let succeeded = runs.first().is_some_and(|(_, ending)| ending.succeeded);
     Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -40,23 +45,28 @@ async fn performed(card: &Card, scene: &Scene, seed: Option<u64>) -> Result<Endi
     perform(card.play(scene).map_err(failed)?, Clock::new(seed)).await
 }
 
-fn told(args: &AttackArgs, runs: &[(Fixes, Ending)], fix: Option<Fix>) -> String {
+fn told(args: &AttackArgs, runs: &[(Fixes, Ending)], fix: Option<Fix>) -> Vec<Part> {
     let (card, protocol) = (args.card, args.protocol);
-    let mut out = tell::beginning(card, protocol, args.fixes);
+    let mut parts = vec![Part::Told(tell::beginning(card, protocol, args.fixes))];
     for (fixes, ending) in runs {
-        if *fixes == args.fixes {
-            out += &tell::run(ending, *fixes);
-            out += &match *fixes == Fixes::NONE {
-                true => tell::verdict(card, protocol, ending.succeeded),
-                false => tell::mended(card, protocol, *fixes, ending.succeeded),
-            };
-        } else {
-            out += &fix.map(tell::fix).unwrap_or_default();
-            out += &tell::run(ending, *fixes);
-            out += &tell::mended(card, protocol, *fixes, ending.succeeded);
+        let with_fix = *fixes != args.fixes;
+        if with_fix {
+            parts.push(Part::Told(fix.map(tell::fix).unwrap_or_default()));
+        }
+        let question = if *fixes == Fixes::NONE { Some(card.predict) } else { card.predict_fix.filter(|_| with_fix) };
+        let verdict = match *fixes == Fixes::NONE {
+            true => tell::verdict(card, protocol, ending.succeeded),
+            false => tell::mended(card, protocol, *fixes, ending.succeeded),
+        };
+        let told = Part::Told(tell::run(ending, *fixes) + &verdict);
+        // What a card asks is answered by the attack as it goes where the protocol falls.
+        match question.filter(|_| card.falls.iter().any(|(falls, _)| *falls == protocol)) {
+            Some(question) => parts.extend([Part::Ask(question), told, Part::Answer(question)]),
+            None => parts.push(told),
         }
     }
-    out + &tell::end(card)
+    parts.push(Part::Told(tell::end(card)));
+    parts
 }
 
 /// Performs everything and prints the table.

@@ -1,7 +1,7 @@
 //! An attack as it is told to a person.
 
 use super::stage::{Act, Ending};
-use nacre_lab::attack::{Card, Person};
+use nacre_lab::attack::{Card, Person, Question};
 use nacre_lab::{Fix, Fixes, Protocol};
 use std::fmt::Write as _;
 
@@ -143,7 +143,7 @@ pub fn fix(fix: Fix) -> String {
 
 /// What is said at the end.
 pub fn end(card: &Card) -> String {
-    format!("\n{}", paragraph("IN SSH", card.in_ssh))
+    format!("\n{}\n{}", paragraph("IN SSH", card.in_ssh), paragraph("KNOWN AS", card.known))
 }
 
 /// The same as a JSON object.
@@ -158,9 +158,17 @@ pub fn json(card: &Card, protocol: Protocol, runs: &[(Fixes, Ending)]) -> String
     let object = serde_json::json!({
         "attack": card.name, "title": card.title, "protocol": protocol.name(),
         "claim": card.claim, "idea": card.idea, "why": card.why, "mended": card.mended, "in_ssh": card.in_ssh,
-        "fix": card.fix(protocol).map(Fix::name), "runs": runs,
+        "fix": card.fix(protocol).map(Fix::name), "runs": runs, "known": card.known,
+        "questions": std::iter::once(card.predict).chain(card.predict_fix).map(question).collect::<Vec<_>>(),
     });
     format!("{object}\n")
+}
+
+fn question(question: Question) -> serde_json::Value {
+    serde_json::json!({
+        "text": question.text, "choices": question.choices,
+        "right": question.answer().0.to_string(), "because": question.because,
+    })
 }
 
 /// One act as a JSON object.
