@@ -152,7 +152,7 @@ fn g05_a_locked_agent_gives_nothing_and_guesses_are_slow() {
 /// Asks with raw bytes; what comes back until the agent is silent for long, or closes.
 fn raw(agent: &Agent, bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut stream = UnixStream::connect(&agent.socket).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let mut chunk = [0; 256];
     match stream.write_all(bytes).and_then(|()| stream.read(&mut chunk)) {
         Ok(count) => (chunk[..count].to_vec(), count == 0),
@@ -173,7 +173,7 @@ fn g01_impossible_lengths_end_the_connection_and_of_too_many_the_longest_silent_
     let held: Vec<UnixStream> = (0..300).filter_map(|_| UnixStream::connect(&agent.socket).ok()).collect();
     assert_eq!(held.len(), 300);
     let is_served = |mut stream: &UnixStream| {
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         stream.write_all(&list).is_ok() && matches!(stream.read(&mut [0; 64]), Ok(count) if count > 0)
     };
     // When the last has its answer all have come.

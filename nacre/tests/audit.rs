@@ -300,7 +300,7 @@ fn limits_are_tried_when_asked_for_and_only_then() {
     found.is("good", "limits", "a connection that says nothing ends after ");
     assert_eq!(outcome.code, 0, "{:#}", found.0);
     let place = place();
-    let sshd = Peer::sshd(&place, "MaxStartups 1000\nLoginGraceTime 10\nMaxAuthTries 30");
+    let sshd = Peer::sshd(&place, "MaxStartups 1000\nLoginGraceTime 15\nMaxAuthTries 30");
     let found = Found::of(&audit(sshd.port, &["--json", "--probe"]));
     found.is("warn", "limits", "128 silent connections at once were all kept");
     found.mended_by("limits", "128 silent", "MaxStartups 10:30:100");

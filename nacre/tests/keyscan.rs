@@ -61,7 +61,7 @@ fn the_lines_are_those_of_ssh_keyscan() {
         &["-f", &hosts, "localhost"],
         &["-T", "30", "127.0.0.1"],
     ] {
-        let args = [&["-p", &port], args].concat();
+        let args = [&["-T", "60", "-p", &port], args].concat();
         let (out, wanted) = (ours(&args).output().unwrap(), theirs(&args).output().unwrap());
         assert_eq!(sorted(&out), sorted(&wanted), "{args:?}: {}", text(out.stderr));
         assert!(!sorted(&out).is_empty() && out.status.code() == Some(0), "{args:?}");
@@ -105,7 +105,7 @@ fn certificates_of_hosts() {
     assert!(keygen.status().unwrap().success());
     let peer = Peer::sshd(&place, &format!("HostCertificate {}-cert.pub", key.display()));
     let port = peer.port.to_string();
-    let args = ["-c", "-p", &port, "127.0.0.1"];
+    let args = ["-T", "60", "-c", "-p", &port, "127.0.0.1"];
     let (out, wanted) = (ours(&args).output().unwrap(), theirs(&args).output().unwrap());
     assert_eq!(sorted(&out), sorted(&wanted), "{}", text(out.stderr));
     let certificate = place.read("host_ed25519-cert.pub");
@@ -204,8 +204,8 @@ fn many_hosts_are_scanned_at_once() {
     let place = Scratch::new();
     place.write("hosts", &(1..=100).map(|n| format!("127.0.1.{n}\n")).collect::<String>());
     let hosts = place.path("hosts").display().to_string();
-    let mut scan = ours(&["-T", "60", "-t", "ed25519", "-p", &port, "-f", &hosts]).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(50);
+    let mut scan = ours(&["-T", "200", "-t", "ed25519", "-p", &port, "-f", &hosts]).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(180);
     let mut most = 0;
     while most < 100 && Instant::now() < deadline {
         most = arrivals.recv_timeout(Duration::from_secs(1)).unwrap_or(most);
@@ -223,7 +223,7 @@ fn each_name_of_a_list_has_its_own_time() {
     // The same port on another address, where nobody answers.
     let listener = TcpListener::bind(("127.0.0.77", port)).unwrap();
     let scan = |hosts: &str| {
-        let out = ours(&["-T", "5", "-t", "ed25519", "-p", &port.to_string(), hosts]).output().unwrap();
+        let out = ours(&["-T", "20", "-t", "ed25519", "-p", &port.to_string(), hosts]).output().unwrap();
         (out.status.code(), text(out.stdout), text(out.stderr))
     };
     let (code, out, err) = scan("127.0.0.77,127.0.0.1");

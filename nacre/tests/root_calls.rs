@@ -15,7 +15,7 @@ use nacre_sys::sandbox::{Allowed, Answer, Made, TABLE, When};
 use root::{Root, argv0, possible};
 use serve::{eventually, finish, send};
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -123,8 +123,8 @@ fn quiet(command: &mut Command) -> &mut Command {
 
 /// Everything that a connection does, by stock clients.
 fn every_kind_of_connection(server: &Root) {
-    let both_ways = vec![7; 64 << 20];
-    let mut ssh = server.ssh("carol", &["-o", "RekeyLimit=8M"]);
+    let both_ways = vec![7; 16 << 20];
+    let mut ssh = server.ssh("carol", &["-o", "RekeyLimit=4M"]);
     let done = finish(ssh.arg("cat"), &both_ways);
     assert_eq!((done.code, done.out.len()), (0, both_ways.len()), "{}", server.log());
     let done = finish(server.ssh("carol", &["-C", "-o", "RekeyLimit=1M"]).arg("cat"), &both_ways);
@@ -201,10 +201,14 @@ fn p19_the_calls_of_the_net_process_are_those_of_the_table() {
     every_kind_of_connection(&server);
     server.settles(0);
     // The server stops while a session runs.
-    let mut last = quiet(server.ssh("carol", &[]).arg("sleep 2")).spawn().unwrap();
+    let mut last = server.ssh("carol", &[]);
+    last.arg("echo in; cat").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut last = last.spawn().unwrap();
+    last.stdout.as_mut().unwrap().read_exact(&mut [0; 3]).unwrap();
     let family = server.new_family(&[]);
-    sleep(Duration::from_millis(500));
+    let _input = last.stdin.take();
     send(server.pid(), "TERM");
+    // It does not end by itself: the server ends it.
     assert!(last.wait().unwrap().code().is_some());
     eventually("the last connection's end", || argv0(family.net.unwrap()).is_empty());
     drop(tracer);

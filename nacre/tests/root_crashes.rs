@@ -32,7 +32,7 @@ fn client_ends(client: &mut Child) -> i32 {
         code = client.try_wait().unwrap();
         code.is_some()
     });
-    assert!(start.elapsed() < Duration::from_secs(20), "the client hung for {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(120), "the client hung for {:?}", start.elapsed());
     code.unwrap().code().unwrap_or(-1)
 }
 
@@ -75,7 +75,7 @@ fn p18_segv_at_every_step_of_a_connection() {
         }
         server.settles(1);
         descriptors = if descriptors == 0 { server.descriptors() } else { descriptors };
-        assert_eq!(server.descriptors(), descriptors, "the listener keeps descriptors");
+        eventually("the listener keeps no descriptors", || server.descriptors() == descriptors);
     }
     assert!(crashes > 30, "only {crashes} crashes");
     eventually("terminals given back", || terminals() <= pts);
@@ -110,7 +110,7 @@ fn p18_fifty_crashes_leave_nothing_behind() {
         eventually("the session's end", || !is_alive(shell) && !is_alive(family.helper.unwrap()));
         server.settles(1);
     }
-    assert_eq!(server.descriptors(), before, "the listener keeps descriptors");
+    eventually("the listener keeps no descriptors", || server.descriptors() == before);
     // Other tests have terminals too, for a moment.
     eventually("terminals given back", || terminals() <= pts);
     bystander.ends_well();
@@ -207,6 +207,13 @@ fn p18_sessions_outlive_a_listener_that_is_killed() {
     }
 }
 
+/// Its connection is there; a quick one may be over before anybody looked.
+fn arrives_or_ends(server: &Root, client: &mut Child) {
+    eventually("a connection", || {
+        client.try_wait().unwrap().is_some() || server.families().iter().any(|family| family.net.is_some())
+    });
+}
+
 /// A client that leaves while something is on its way to it is no crash of its net process.
 #[test]
 fn p06_clients_that_leave_at_a_bad_moment_are_no_crash() {
@@ -218,7 +225,7 @@ fn p06_clients_that_leave_at_a_bad_moment_are_no_crash() {
     for wait in [0, 20, 50, 100, 200, 300, 400, 500, 600, 800, 1000] {
         let mut ssh = server.ssh_with_password("carol", "fake and wrong", &[]);
         let mut client = ssh.arg("true").stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        server.new_family(&[]);
+        arrives_or_ends(&server, &mut client);
         sleep(Duration::from_millis(wait));
         let _ = client.kill();
         let _ = client.wait();
@@ -229,7 +236,7 @@ fn p06_clients_that_leave_at_a_bad_moment_are_no_crash() {
         let mut ssh = server.ssh("carol", &[]);
         ssh.arg("echo words; sleep 0.1; exit 3").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut client = ssh.spawn().unwrap();
-        server.new_family(&[]);
+        arrives_or_ends(&server, &mut client);
         sleep(Duration::from_millis(wait));
         let _ = client.kill();
         let _ = client.wait();

@@ -461,8 +461,8 @@ fn a_person_who_does_not_answer_is_waited_for_until_the_login_s_time_is_over() {
     server.logs("timed out: login not finished");
     assert!(!server.log().contains("error:"), "{}", server.log());
     assert_eq!(noted(&server), "");
-    // Whoever comes next is served.
-    is_in(&by_questions(&server, GUEST, &[("*", PASSWORD)]));
+    // Whoever comes next is served, if the machine lets them be quick enough.
+    eventually("a login", || by_questions(&server, GUEST, &[("*", PASSWORD)]).code == 0);
 }
 
 #[test]

@@ -230,7 +230,7 @@ fn what_was_cut_goes_on_where_it_was() {
     for (folder, from, to) in [("there", "large", up.as_str()), ("here", down.as_str(), "here/large")] {
         std::fs::create_dir(place.path(folder)).unwrap();
         let part = place.path(folder).join(".large.nacre-part");
-        let mut cut = scp(&place, "shortcut").args(["-l", "16000", from, to]).spawn().unwrap();
+        let mut cut = scp(&place, "shortcut").args(["-l", "2400", from, to]).spawn().unwrap();
         eventually("some of it", || part.metadata().is_ok_and(|metadata| metadata.len() > 1_000_000));
         send(cut.id(), "KILL");
         let _ = cut.wait();

@@ -159,7 +159,7 @@ fn carriers(place: &Scratch) -> Vec<u32> {
 #[test]
 fn ctrl_c_ends_it_all_and_says_what_is_left() {
     for (way, kept) in WAYS.into_iter().zip(["kept, --resume goes on", "not finished"]) {
-        let place = filled(&[("large", 4_000_000)]);
+        let place = filled(&[("large", 40_000_000)]);
         let mut person = person(&place, &[way, &["-l", "8000", "src/large", &far(&place, "to/large")]].concat());
         person.sees("━");
         person.presses(b"\x03");
@@ -183,7 +183,7 @@ fn heeding(command: &Command) -> Command {
 #[test]
 fn a_signal_to_scp_alone_ends_its_ssh_too() {
     for (way, (signal, number)) in WAYS.into_iter().zip([("TERM", 15), ("HUP", 1)]) {
-        let place = filled(&[("large", 4_000_000)]);
+        let place = filled(&[("large", 40_000_000)]);
         let from = far(&place, "src/large");
         let mut child = scp(&place, "shortcut");
         let mut child = heeding(child.args(way).args(["-l", "8000", &from, "to/large"])).spawn().unwrap();

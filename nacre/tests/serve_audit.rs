@@ -302,10 +302,13 @@ fn the_journal_gets_the_severity_before_each_line() {
 #[test]
 fn the_format_changes_with_the_configuration() {
     let server = Server::start("");
-    server.configure("LogFormat json\nLogLevel ERROR");
+    server.configure("LogFormat json\nLogLevel ERROR\nVersionAddendum changed");
     server.signal("HUP");
     // The reload itself is no error, so that it stays silent shows that both count.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    eventually("the reload", || {
+        let mut line = String::new();
+        std::io::BufReader::new(server.connect()).read_line(&mut line).is_ok() && line.contains("changed")
+    });
     server.configure("NoSuchWord x");
     server.signal("HUP");
     let told = wait_for(|| server.log(), "reload_failed");

@@ -64,6 +64,7 @@ fn a_code_is_wanted_after_any_first_factor_and_only_once() {
     assert!(!is_in(&answer(&server, "alice", "fake horse", "", PASSWORD)), "a password alone");
     let code = code_now();
     assert!(!is_in(&answer(&server, "alice", "wrong", &code, INTERACTIVE)), "a code alone");
+    let code = code_now();
     assert!(is_in(&answer(&server, "alice", "fake horse", &code, &second)), "{}", server.log());
     assert!(!is_in(&answer(&server, "alice", "fake horse", &code, &second)), "the same code again");
     assert!(!is_in(&answer(&server, "alice", "fake horse", &code, INTERACTIVE)), "the same code again");
@@ -81,6 +82,7 @@ fn a_key_and_a_code() {
     assert!(!is_in(&answer(&server, &server.user, "", "123", &both)));
     let code = code_now();
     assert!(!is_in(&answer(&server, &server.user, "", &code, INTERACTIVE)), "a code alone");
+    let code = code_now();
     assert!(is_in(&answer(&server, &server.user, "", &code, &both)), "{}", server.log());
     assert!(!is_in(&answer(&server, &server.user, "", &code, &both)), "the same code again");
 }

@@ -98,9 +98,9 @@ fn lines_are_remembered_for_their_owner_alone() {
 #[test]
 fn ctrl_c_stops_a_transfer_and_no_more() {
     let place = place();
-    let whole: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    let whole: Vec<u8> = (0..4_000_000_u32).flat_map(u32::to_le_bytes).collect();
     std::fs::write(place.path("far/big"), &whole).unwrap();
-    // 1 MiB a second: 4 seconds.
+    // 1 MiB a second: 16 seconds.
     let mut terminal = session(&place, &["-l", "8192"]);
     terminal.types("get big");
     terminal.sees("Fetching ");

@@ -102,7 +102,7 @@ impl Agent {
         let mut agent = require("ssh-agent", "openssh-client");
         let child = agent.args(["-D", "-a", &socket]).stdout(Stdio::null()).spawn().unwrap();
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        while !std::path::Path::new(&socket).exists() {
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
             assert!(std::time::Instant::now() < end, "the agent does not start");
             std::thread::sleep(std::time::Duration::from_millis(20));
         }

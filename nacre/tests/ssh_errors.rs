@@ -9,6 +9,9 @@ use common::{Scratch, nacre};
 use peer::{Outcome, Peer, place, run};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A call without any file of the tester's.
@@ -103,37 +106,43 @@ fn nothing_in_common() {
 fn a_server_that_falls_silent_is_given_up() {
     let place = place();
     let peer = Peer::sshd(&place, "");
-    // A relay that stops passing anything on once told so by a command's output.
+    // A relay that stops passing anything on once it is told so.
+    let silent = Arc::new(AtomicBool::new(false));
     let port = server({
-        let to = peer.port;
+        let (to, silent) = (peer.port, Arc::clone(&silent));
         move |client| {
             let there = TcpStream::connect(("127.0.0.1", to)).unwrap();
             let (mut a, mut b) = (client.try_clone().unwrap(), there.try_clone().unwrap());
             std::thread::spawn(move || std::io::copy(&mut a, &mut b));
             let (mut from, mut to) = (there, client);
-            let end = Instant::now() + Duration::from_secs(3);
             let mut chunk = [0; 65536];
-            while Instant::now() < end {
-                from.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+            from.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+            while !silent.load(Ordering::SeqCst) {
                 match from.read(&mut chunk) {
                     Ok(0) => return,
                     Ok(n) => to.write_all(&chunk[..n]).unwrap(),
                     Err(_) => {}
                 }
             }
-            std::thread::sleep(Duration::from_secs(20));
+            // Both stay open for as long as the tests run.
+            loop {
+                std::thread::park();
+            }
         }
     });
-    let began = Instant::now();
     let id = place.path("id");
     let known = format!("UserKnownHostsFile={}", place.path("known_hosts").display());
     let mut client = nacre();
     client.args(["ssh", "-F", "none", "-p", &port, "-i"]).arg(id).args(["-o", &known, "-o", "ServerAliveInterval=1"]);
     client.args(["-o", "ServerAliveCountMax=2", "-o", "StrictHostKeyChecking=accept-new", "-o", "LogLevel=ERROR"]);
-    client.args(["127.0.0.1", "sleep 60"]).env("HOME", place.path("home"));
-    let done = run(&mut client, b"");
-    assert_eq!((done.code, done.err.as_str()), (255, "Timeout, server 127.0.0.1 not responding.\n"));
-    assert!((Duration::from_secs(3)..Duration::from_secs(20)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    client.args(["127.0.0.1", "echo up; sleep 600"]).env("HOME", place.path("home"));
+    client.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = client.spawn().unwrap();
+    client.stdout.as_mut().unwrap().read_exact(&mut [0; 3]).unwrap();
+    silent.store(true, Ordering::SeqCst);
+    let done = client.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&done.stderr);
+    assert_eq!((done.status.code(), err.as_ref()), (Some(255), "Timeout, server 127.0.0.1 not responding.\n"));
 }
 
 #[test]

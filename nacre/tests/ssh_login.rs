@@ -156,7 +156,7 @@ impl Agent {
         let mut agent = require("ssh-agent", "openssh-client");
         let child = agent.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let end = Instant::now() + Duration::from_secs(60);
-        while !socket.exists() {
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
             assert!(Instant::now() < end, "the agent does not start");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -421,7 +421,7 @@ fn nobody_to_ask_and_programs_that_answer() {
 #[test]
 fn a_server_that_gives_up_does_not_leave_the_terminal_silent() {
     let place = place();
-    let peer = Peer::sshd(&place, "KbdInteractiveAuthentication no\nLoginGraceTime 4");
+    let peer = Peer::sshd(&place, "KbdInteractiveAuthentication no\nLoginGraceTime 15");
     let mut person = person(&peer, &place, &["-l", TESTER]);
     person.sees("'s password: ");
     assert!(!person.terminal_is_cooked());

@@ -363,7 +363,7 @@ fn a_server_that_gives_no_terminal() {
 #[test]
 fn the_first_call_leaves_a_master_that_goes_by_itself() {
     let sharing = Sharing::new();
-    let words = ["-o", "ControlMaster=auto", "-o", "ControlPersist=2"];
+    let words = ["-o", "ControlMaster=auto", "-o", "ControlPersist=yes"];
     for (first, second) in [(Ours, OpenSsh), (Ours, Ours), (OpenSsh, Ours)] {
         let before = sharing.peer.log().matches("Accepted publickey").count();
         let done = sharing.run(first, &words, &["cat; exit 4"]);
@@ -372,12 +372,13 @@ fn the_first_call_leaves_a_master_that_goes_by_itself() {
         let done = sharing.run(second, &words, &["echo again; exit 5"]);
         assert_eq!((done.code, done.text().as_str()), (5, "again\n"), "{}", done.err);
         assert_eq!(sharing.peer.log().matches("Accepted publickey").count(), before + 1);
+        // Without a time it stays.
+        assert_eq!(sharing.run(second, &["-O", "exit"], &[]).code, 0);
         eventually("the master is gone", || !sharing.socket().exists());
     }
-    // Without a time it stays.
-    let done = sharing.run(Ours, &["-o", "ControlMaster=auto", "-o", "ControlPersist=yes"], &["true"]);
+    // With one it goes when nobody has come back.
+    let done = sharing.run(Ours, &["-o", "ControlMaster=auto", "-o", "ControlPersist=1"], &["true"]);
     assert_eq!(done.code, 0, "{}", done.err);
-    assert_eq!(sharing.run(OpenSsh, &["-O", "exit"], &[]).code, 0);
     eventually("the master is gone", || !sharing.socket().exists());
     // And without ControlPersist with the last session, not with the first.
     let mut call = sharing.call(Ours, &["-o", "ControlMaster=auto"], &["cat"]);

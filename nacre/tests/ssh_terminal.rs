@@ -108,7 +108,7 @@ fn escapes() {
 fn the_list_of_connections_has_the_tunnels() {
     let place = place();
     let peer = Peer::sshd(&place, "");
-    let port = std::net::TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
+    let port = common::free_port();
     let (local, remote) = (format!("{port}:{HOST}:{}", peer.port), format!("0:{HOST}:{}", peer.port));
     let mut person = person(&peer, &place, &["-L", &local, "-R", &remote, HOST]);
     person.sees("Allocated port ");
@@ -130,7 +130,7 @@ fn the_list_of_connections_has_the_tunnels() {
 fn tunnels_come_and_go_by_the_command_line() {
     let place = place();
     let peer = Peer::sshd(&place, "");
-    let free = || std::net::TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
+    let free = common::free_port;
     let answers = |port: u16| {
         let mut word = [0; 4];
         let stream = std::net::TcpStream::connect((HOST, port));
@@ -145,7 +145,7 @@ fn tunnels_come_and_go_by_the_command_line() {
         person.sees("ssh> ");
         person.presses(format!("-{kind} {port}:{to}xx\x7f\x7f\r").as_bytes());
         person.sees("Forwarding port.");
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(360);
         while !answers(port) {
             assert!(std::time::Instant::now() < end, "-{kind} does not lead there");
             std::thread::sleep(std::time::Duration::from_millis(20));

@@ -28,7 +28,7 @@ impl Agent {
             .spawn()
             .expect("ssh-agent starts; install openssh-client");
         let agent = Self { child, folder };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while UnixStream::connect(agent.socket()).is_err() {
             assert!(Instant::now() < deadline, "ssh-agent made no socket within 20 s");
             std::thread::sleep(Duration::from_millis(10));
@@ -42,7 +42,7 @@ impl Agent {
 
     fn connect(&self) -> Connection {
         let stream = UnixStream::connect(self.socket()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
         Connection { stream, client: Client::new() }
     }
 

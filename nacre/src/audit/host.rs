@@ -81,7 +81,7 @@ impl Host<'_> {
         let visitor = Visitor { notebook: notebook.clone(), goal, asked: false };
         let (_, ended) = Driver::new(reached.stream, connection, visitor).run().await;
         if let Some(proxy) = reached.proxy {
-            proxy.finish().await;
+            proxy.finish(false).await;
         }
         Ok(Visit { error: ended.error, address: reached.address })
     }

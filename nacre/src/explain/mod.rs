@@ -188,7 +188,7 @@ async fn explain(options: &ClientOptions, args: &ExplainArgs, log: &Log) -> Resu
     let owner = Explainer::new(recorder.clone(), judge, candidates, algorithms);
     let (_, ended) = Driver::new(reached.stream, connection, owner).run().await;
     if let Some(proxy) = reached.proxy {
-        proxy.finish().await;
+        proxy.finish(false).await;
     }
     Ok(Told { recorder, capture, line, error: ended.error })
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a person who presses Tab waits for a folder's names.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How long names are good for.
 const FRESH: Duration = Duration::from_secs(15);
 /// The most folders that are remembered, and the most names of one of them.

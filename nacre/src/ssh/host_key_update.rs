@@ -25,7 +25,7 @@ const MAX_KEYS: usize = 64;
 /// How often the question is asked when the answer is neither yes nor no.
 const MAX_QUESTIONS: u32 = 3;
 /// How long a session that is over waits for the proof, from when it was asked for.
-const PROOF_PATIENCE: Duration = Duration::from_secs(2);
+const PROOF_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The keeping up with a host's keys in one connection.
 pub struct HostKeyUpdate {

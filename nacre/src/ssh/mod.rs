@@ -44,7 +44,7 @@ use log::Log;
 use nacre_config::client::{ClientOptions, LogLevel};
 use nacre_crypto::AwsLc;
 use nacre_net::Driver;
-use nacre_proto::{ClientConfig, Connection};
+use nacre_proto::{ClientConfig, Connection, Error};
 use nacre_sys::background::{self, Foreground, Fork, Work};
 use owner::ClientOwner;
 use plan::Plan;
@@ -224,7 +224,7 @@ async fn connection(
     let (owner, ended) = Driver::new(reached.stream, connection, owner).run().await;
     let story = owner.finish().await;
     let fate = match reached.proxy {
-        Some(proxy) => Some(proxy.finish().await),
+        Some(proxy) => Some(proxy.finish(matches!(ended.error, Error::ConnectionLost)).await),
         None => None,
     };
     messages::conclude(&options, &messages::Line { address, fate }, &story, &ended, log)

@@ -23,6 +23,8 @@ mod descriptor;
 
 /// How long the program gets to end by itself once its pipes are closed, and again after SIGHUP.
 const GRACE: Duration = Duration::from_millis(500);
+/// The same for one that closed its own end first, and whose code is to be told.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How often its end is looked for meanwhile.
 const PACE: Duration = Duration::from_millis(5);
 
@@ -214,19 +216,19 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Ends it, once its pipes are closed.
-    pub async fn finish(mut self) -> Fate {
-        if let Some(status) = self.await_end().await {
+    /// Ends it, once its pipes are closed. `by_itself`: it was the first to close them.
+    pub async fn finish(mut self, by_itself: bool) -> Fate {
+        if let Some(status) = self.await_end(if by_itself { LAST_WORDS } else { GRACE }).await {
             return Fate::Ended(self.kind, status);
         }
         self.hang_up();
-        let _ = self.await_end().await;
+        let _ = self.await_end(GRACE).await;
         Fate::Stopped
     }
 
-    async fn await_end(&mut self) -> Option<ExitStatus> {
+    async fn await_end(&mut self, patience: Duration) -> Option<ExitStatus> {
         let child = self.child.as_mut()?;
-        let end = tokio::time::Instant::now() + GRACE;
+        let end = tokio::time::Instant::now() + patience;
         loop {
             match child.try_wait() {
                 Ok(Some(status)) => {

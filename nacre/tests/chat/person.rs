@@ -32,12 +32,16 @@ fn a_half_typed_line_of_three_rows_outlives_a_hundred_lines_and_resizes() {
         let said: Vec<String> = (1..=20).map(|number| format!("{speaker} says {number} of 20")).collect();
         person.say(&said.join("\n"));
     }
-    alice.sees("a says 5 of 20");
+    // Any line from this one on: on a busy machine a frame may leave some out.
+    let says = |alice: &mut Screen, least: u32| {
+        alice.shows("what a says", |rows| (least..=20).any(|number| has(rows, &format!("a says {number} of 20"))));
+    };
+    says(&mut alice, 5);
     whole(&mut alice);
     alice.resizes(40, 10);
     let end = &text[text.len() - 30..];
     alice.shows("the end of the half-typed line", |rows| rows.len() == 10 && draft_rows(rows, 3).ends_with(end));
-    alice.sees("a says 8 of 20");
+    says(&mut alice, 8);
     alice.presses(b"x");
     alice.resizes(80, 24);
     alice.presses(b"\x7f");
@@ -48,6 +52,10 @@ fn a_half_typed_line_of_three_rows_outlives_a_hundred_lines_and_resizes() {
     alice.presses(b"\r");
     people[0].hears(&format!("alice: {text}\n"));
     alice.shows("an empty draft", |rows| draft(rows).is_empty());
+}
+
+fn has(rows: &[String], text: &str) -> bool {
+    rows.iter().any(|row| row.contains(text))
 }
 
 /// The last rows of a screen that is too small for all of the draft.

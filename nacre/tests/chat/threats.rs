@@ -172,6 +172,7 @@ fn u05_who_never_reads_costs_nobody_anything() {
     for deaf in &deaf {
         crate::serve::send(deaf.id(), "KILL");
     }
+    bob.hears("carol left");
     alice.types("/list");
     alice.shows("nobody but who is there", |rows| {
         rows.iter().any(|row| row.contains("Online") && !row.contains("carol"))

@@ -10,7 +10,7 @@ use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything, for the sake of busy machines.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const TICK: Duration = Duration::from_millis(10);
 
 type Gathered = Arc<Mutex<Vec<u8>>>;

@@ -159,7 +159,7 @@ impl Taken {
         let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let address = Ipv4Addr::new(127, 1, high, low);
         let stream = connect_from(address, server.port);
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(180))).unwrap();
         let mut taken = Self { lines: BufReader::new(stream.try_clone().unwrap()), stream, address };
         assert_eq!(taken.line().as_deref(), Some("taken"), "{}", server.log());
         taken

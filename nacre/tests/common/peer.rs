@@ -4,9 +4,10 @@
 //! there are accounts with known passwords and homes without a trace left on the machine.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub use crate::common::free_port;
 use crate::common::{Scratch, nacre, program};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ pub const TESTER: &str = "tester";
 /// Its password.
 pub const PASSWORD: &str = "correct horse";
 /// Longest wait for a server to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running server.
 pub struct Peer {
@@ -63,10 +64,6 @@ pub fn require(name: &str, package: &str) -> Command {
         .find(|path| path.exists());
     let path = found.unwrap_or_else(|| panic!("{name} is missing: apt-get install {package}"));
     program(path.to_str().unwrap())
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The accounts of the namespace: root with a home in `place` and no password, and [`TESTER`].

@@ -8,7 +8,7 @@ use std::thread::spawn;
 use std::time::Duration;
 
 /// How long a connection that stopped talking is waited for.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 #[derive(Default)]
 struct State {

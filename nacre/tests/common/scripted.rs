@@ -104,7 +104,7 @@ impl Scripted {
 
     /// What happened, once the connection is over.
     pub fn notes(self) -> Vec<String> {
-        self.notes.recv_timeout(Duration::from_secs(30)).expect("the connection does not end")
+        self.notes.recv_timeout(Duration::from_secs(180)).expect("the connection does not end")
     }
 }
 

@@ -1,18 +1,19 @@
 //! A running `nacre serve` in user mode for a test, and foreign clients that log in to it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub use crate::common::free_port;
 use crate::common::{Scratch, nacre, program};
 use nacre::passwd::store::Store;
 use nacre_proto::crypto::SecretBytes;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::DirBuilderExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Longest wait for anything, for the sake of busy machines.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 const TICK: Duration = Duration::from_millis(20);
 
 /// A server with files of its own.
@@ -84,11 +85,6 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
 fn code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// This account's name.

@@ -1,6 +1,7 @@
 //! Both ends of a tunnel's test: servers to reach, and a running client that carries connections.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub use crate::common::free_port;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -10,12 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// The longest wait for anything.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Says back what it hears until there is no more, then `end`, and closes.
 fn echo(mut from: impl Read, mut to: impl Write) {
@@ -142,7 +138,10 @@ impl Carrier {
 
     /// What was said until now.
     pub fn rest(&mut self) -> String {
-        while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(50)) {
+        // What has ended has said all that it says.
+        let over = self.child.try_wait().unwrap().is_some();
+        let patience = if over { PATIENCE } else { Duration::from_millis(50) };
+        while let Ok(line) = self.lines.recv_timeout(patience) {
             self.said.push_str(&line);
             self.said.push('\n');
         }

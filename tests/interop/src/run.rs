@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything may take that moves little data.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(180);
 
 /// How long anything may take that moves hundreds of megabytes on a busy machine.
-pub const BULK_LIMIT: Duration = Duration::from_secs(240);
+pub const BULK_LIMIT: Duration = Duration::from_secs(600);
 
 /// How a program ended.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// A server with a short time for logging in, so that what is left half open ends while we look.
 fn server() -> Server {
-    Setup::new(Make::Nacre).line("LoginGraceTime 5").start()
+    Setup::new(Make::Nacre).line("LoginGraceTime 12").start()
 }
 
 /// A session that goes on while others misbehave.

@@ -28,9 +28,9 @@ pub fn run(root: &Path, options: Options) -> Result<bool, String> {
     let peers = peers::ready(options.without_peers)?;
     let mut run = Run { root, counts: Counts::default(), failed: Vec::new(), left_out: Vec::new() };
     run.lints();
-    run.step("tests of the workspace", 25, with_features(cargo(root, &["test", "--workspace", "--no-fail-fast"])));
+    run.step("tests of the workspace", 60, with_features(cargo(root, &["test", "--workspace", "--no-fail-fast"])));
     run.fuzz();
-    if run.step("release build", 20, cargo(root, &["build", "--release", "--package", "nacre"])) {
+    if run.step("release build", 40, cargo(root, &["build", "--release", "--package", "nacre"])) {
         run.interop(&peers, options.long);
         run.openssh(&peers);
         run.try_it();
@@ -106,7 +106,7 @@ impl Run<'_> {
         if long {
             command.env("NACRE_LONG", "1");
         }
-        let minutes = if long { 240 } else { 25 };
+        let minutes = if long { 240 } else { 60 };
         if peers::can_replace_accounts() {
             let mut as_root = cargo(&folder, &["test", "--no-fail-fast", "--"]);
             as_root.args(command.get_args().skip_while(|word| *word != "--").skip(1));
@@ -128,14 +128,14 @@ impl Run<'_> {
         }
         let mut command = this_program(self.root, "openssh-tests");
         command.arg("--quick").arg("--nacre").arg(release(self.root, "nacre"));
-        self.step("OpenSSH's own tests", 15, command);
+        self.step("OpenSSH's own tests", 60, command);
     }
 
     /// The whole product once, as a newcomer would run it.
     fn try_it(&mut self) {
         let mut command = Command::new(release(self.root, "nacre"));
         command.arg("try").current_dir(self.root);
-        self.step("nacre try", 3, command);
+        self.step("nacre try", 10, command);
     }
 
     /// Prints the account and says whether all went well.

@@ -11,7 +11,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How long a connection, and each answer, may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between one attempt to connect and the next.
+const PAUSE: Duration = Duration::from_secs(3);
 /// How often a connection at rest is tried: one that is silently dead is noticed after two.
 const PING: Duration = Duration::from_secs(5);
 /// Messages that wait to be passed on before some are lost, which ends the link.
@@ -80,7 +82,7 @@ impl Nats {
             .subscription_capacity(WAITING)
             // What comes back by itself would send what was forgotten here: one that ends is not used again.
             .max_reconnects(self.servers.0.len())
-            .reconnect_delay_callback(|attempts| if attempts > 1 { PATIENCE } else { Duration::ZERO })
+            .reconnect_delay_callback(|attempts| if attempts > 1 { PAUSE } else { Duration::ZERO })
             .event_callback(move |event| {
                 let events = events.clone();
                 async move {

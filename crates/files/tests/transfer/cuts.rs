@@ -1,6 +1,6 @@
 //! Connections that end in the middle, and transfers that go on afterwards.
 
-use super::peers::{Cut, PEERS, Peer, Seen, part_of, raw, write};
+use super::peers::{Cut, PEERS, Peer, Seen, part_of, raw, servers_end, write};
 use nacre_files::remote::Error;
 use nacre_files::transfer::{How, Options, get, put};
 use std::path::{Path, PathBuf};
@@ -40,18 +40,10 @@ fn whole_transfer(peer: Peer, up: bool, options: &Options, (from, to): (&Path, &
     (report.bytes, seen)
 }
 
-/// What was written is seen by the server's own end a moment after the connection is cut.
+/// How much there is when the server's own end has seen the cut as well.
 fn settled(part: &Path) -> u64 {
-    let mut last = None;
-    for _ in 0..200 {
-        let now = std::fs::metadata(part).map(|metadata| metadata.len()).ok();
-        if now.is_some() && now == last {
-            break;
-        }
-        last = now;
-        std::thread::sleep(std::time::Duration::from_millis(30));
-    }
-    last.unwrap_or(0)
+    servers_end();
+    std::fs::metadata(part).map_or(0, |metadata| metadata.len())
 }
 
 #[test]
@@ -178,7 +170,8 @@ fn what_is_complete_stays_and_the_rest_follows() {
                 get(&mut remote, &[raw(&from)], &to, &options, &mut seen)
             };
             assert!(matches!(error.unwrap_err(), Error::Closed));
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            drop(remote);
+            servers_end();
             let whole: Vec<PathBuf> =
                 (0..60).map(|name| to.join(name.to_string())).filter(|path| path.exists()).collect();
             assert!(whole.len() > 5 && whole.len() < 30, "{peer:?} {up}: {}", whole.len());

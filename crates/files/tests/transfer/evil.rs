@@ -231,7 +231,7 @@ fn told(size: u64, evil: impl FnMut(u32, &Request<'_>, &mut Vec<u8>) -> bool + S
     let folder = tempfile::tempdir().unwrap();
     let start = std::time::Instant::now();
     let (result, seen) = fetch(&mut honest_but(size, evil), folder.path());
-    assert!(start.elapsed().as_secs() < 20, "it took {:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 120, "it took {:?}", start.elapsed());
     assert!(!folder.path().join("d/f").exists(), "nothing incomplete has the name: {seen:?}");
     match result {
         Err(error) => error.to_string(),

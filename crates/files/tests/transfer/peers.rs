@@ -6,13 +6,14 @@ use nacre_files::transfer::{Event, How, Proof, Watcher};
 use nacre_sftp::packet::{self, LENGTH};
 use nacre_sftp::{Code, Extensions, Reply, Request};
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub const OPENSSH: &str = "/usr/lib/openssh/sftp-server";
@@ -56,17 +57,33 @@ impl Peer {
             Self::Nacre => {
                 let (near_input, far_output) = pipe();
                 let (far_input, near_output) = pipe();
-                std::thread::spawn(move || serve(Settings::default(), far_input, far_output).map(drop));
+                remember(std::thread::spawn(move || drop(serve(Settings::default(), far_input, far_output))));
                 (near_input, near_output)
             }
             Self::OpenSsh => {
                 let child = Command::new(OPENSSH).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
                 let mut child = child.expect("OpenSSH's sftp-server is installed (openssh-sftp-server)");
                 let ends = (child.stdout.take().unwrap().into(), child.stdin.take().unwrap().into());
-                std::thread::spawn(move || child.wait());
+                remember(std::thread::spawn(move || drop(child.wait())));
                 ends
             }
         }
+    }
+}
+
+thread_local! {
+    /// The servers that this test started.
+    static SERVERS: RefCell<Vec<JoinHandle<()>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn remember(server: JoinHandle<()>) {
+    SERVERS.with_borrow_mut(|servers| servers.push(server));
+}
+
+/// Waits until every server of this test has seen the end of its connection, so that what was on its way is written.
+pub fn servers_end() {
+    for server in SERVERS.take() {
+        server.join().unwrap();
     }
 }
 

@@ -36,6 +36,7 @@ impl Question {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::super::Card;
     use super::*;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nacre_sys::spawn::{Child, ChildStdio, ExitStatus, SpawnSpec, pipe_from_child, pipe_to_child, spawn};
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Says that a test was not run, so that a green result without root is not mistaken for proof.
 pub fn root_or_say_so(test: &str) -> bool {
