@@ -67,6 +67,8 @@ pub const APART_TIME: Duration = Duration::from_secs(5 * 60);
 pub const BACKFILL_LINES: u32 = 500;
 /// Lines that arrived ahead of a gap and wait for it to fill, per room.
 pub const AHEAD: usize = 1_000;
+/// How far the clocks of two nodes may be apart before lines are hidden from who might see them.
+pub const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
 /// How long the engine waits for an answer to a question about a session before it says so.
 pub const ANSWER: Duration = Duration::from_secs(30);
 /// How often read markers are written down.

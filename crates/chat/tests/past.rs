@@ -97,6 +97,22 @@ fn replies_edits_and_deletions() {
 }
 
 #[test]
+fn a_line_that_is_swept_is_not_changed_either() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice+brief");
+    chat.type_(alice, "/mode +e 1h");
+    chat.type_(alice, "soon gone");
+    chat.wait(Duration::from_secs(2 * 3600));
+    let before = chat.lines.len();
+    for command in ["/edit it was other", "/delete"] {
+        chat.hush();
+        chat.type_(alice, command);
+        assert_eq!(chat.read(alice), ["[SYSTEM] You said nothing here lately"], "{command}");
+    }
+    assert_eq!(chat.lines.len(), before);
+}
+
+#[test]
 fn a_moderator_may_take_a_line_back() {
     let mut chat = Chat::open();
     let alice = chat.join("Alice+r");

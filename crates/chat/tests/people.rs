@@ -357,3 +357,14 @@ fn where_unknown_keys_make_no_accounts_an_offered_key_may_still_join_one() {
     let second = chat.enter(Proof::Key(OTHER.into()), "al");
     assert!(chat.screen(second).contains("You are Alice"));
 }
+
+#[test]
+fn an_offer_that_is_over_opens_no_closed_server() {
+    let mut chat = with_operator();
+    let alice = chat.join("Alice");
+    chat.input(Input::Rules(Box::new(Rules { registration: false, ..Rules::default() })));
+    chat.type_(alice, &format!("/key add {OTHER}"));
+    chat.wait(Duration::from_secs(3601));
+    let late = chat.enter(Proof::Key(OTHER.into()), "al");
+    assert!(chat.closed.contains_key(&late), "{}", chat.screen(late));
+}

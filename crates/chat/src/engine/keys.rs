@@ -85,10 +85,15 @@ impl Engine {
         }
     }
 
+    /// The offer to a key that still holds.
+    pub(super) fn offer_to(&self, key: &Arc<str>) -> Option<Offer> {
+        self.state.offers.get(key).copied().filter(|offer| offer.until > self.now)
+    }
+
     /// Tells a session of an offer to its key.
     pub(super) fn tell_offer(&mut self, session: SessionId) {
         let Some(key) = self.state.sessions.get(&session).and_then(|s| s.key.as_ref()) else { return };
-        let Some(offer) = self.state.offers.get(key).filter(|offer| offer.until > self.now) else { return };
+        let Some(offer) = self.offer_to(key) else { return };
         let nick = self.state.nick_of(offer.account);
         self.notice(
             session,
@@ -104,7 +109,7 @@ impl Engine {
         let Some(key) = self.state.sessions.get(&session).and_then(|s| s.key.clone()) else {
             return self.problem(session, "You did not log in with a key");
         };
-        let offer = self.state.offers.get(&key).filter(|offer| offer.account == meant && offer.until > self.now);
+        let offer = self.offer_to(&key).filter(|offer| offer.account == meant);
         if offer.is_none() || meant == account {
             return self.problem(
                 session,

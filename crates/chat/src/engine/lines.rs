@@ -1,6 +1,7 @@
 //! Lines that are about lines: answers, edits, taking back; and what leads to a place.
 
 use super::Engine;
+use super::speak::message_to;
 use crate::id::SessionId;
 use crate::line::{Line, LineKind, Pair, Place};
 use crate::talk::NotFound;
@@ -71,7 +72,10 @@ impl Engine {
         let Some(word) = word else {
             let place = self.place_of(session)?;
             let last = self.state.talks.get(&place).and_then(|talk| talk.last_of(account));
-            return last.cloned().ok_or_else(|| "You said nothing here lately".to_owned());
+            return last
+                .filter(|line| self.sees(session, line))
+                .cloned()
+                .ok_or_else(|| "You said nothing here lately".to_owned());
         };
         let line = self.line_meant(session, word)?;
         if line.from.account == account && matches!(line.kind, LineKind::Message | LineKind::Action) {
@@ -86,29 +90,41 @@ impl Engine {
         let place = self.place_of(session)?;
         let word = word.trim_start_matches('^');
         let nick = fold(word.trim_start_matches('@').trim_end_matches(':'));
-        let since =
-            self.account_of(session).and_then(|me| place.room().and_then(|room| self.state.sees_since(me, room)));
         let talk = self.state.talks.get(&place);
         let found = talk.map_or(Err(NotFound::None), |talk| talk.named(word, |line| fold(&line.from.nick) == nick));
         match found {
-            Ok(line) if since.is_none_or(|since| line.at >= since) && !self.is_over(line) => Ok(Arc::clone(line)),
+            Ok(line) if self.sees(session, line) => Ok(Arc::clone(line)),
             Err(NotFound::Several) => Err(format!("Several recent lines are called {word}: name it by its whole id")),
             _ => Err(format!("No recent line here is called {}: /reply alone shows their names", self.phrase(word))),
         }
     }
 
-    fn place_of(&self, session: SessionId) -> Result<Place, String> {
-        let at = self.state.sessions.get(&session).and_then(|s| s.at.clone());
-        at.ok_or_else(|| "You are in no room: /join #room".to_owned())
+    /// Where a session is and may read.
+    pub(super) fn place_of(&self, session: SessionId) -> Result<Place, String> {
+        let at = self.state.sessions.get(&session).and_then(|s| s.at.clone().map(|at| (s.account, at)));
+        match at {
+            None => Err("You are in no room: /join #room".to_owned()),
+            Some((account, Place::Room(name))) if !self.state.is_member(account, &name) => {
+                Err(format!("You are not in {name}: /join {name}"))
+            }
+            Some((_, place)) => Ok(place),
+        }
+    }
+
+    /// Whether a session sees a recent line: nobody hid it from newcomers, and its time is not over.
+    fn sees(&self, session: SessionId, line: &Line) -> bool {
+        let own = self.account_of(session);
+        let since = own.and_then(|own| line.place.room().and_then(|room| self.sees_since(own, room)));
+        since.is_none_or(|since| line.at >= since) && !self.is_over(line)
     }
 
     fn show_short_names(&mut self, session: SessionId) {
-        let Ok(place) = self.place_of(session) else { return self.problem(session, "You are in no room: /join #room") };
-        let since =
-            self.account_of(session).and_then(|me| place.room().and_then(|room| self.state.sees_since(me, room)));
-        let seen = |line: &&Arc<Line>| since.is_none_or(|since| line.at >= since) && !self.is_over(line);
-        let talk = self.state.talks.get(&place);
-        let lines: Vec<_> = talk.into_iter().flat_map(|talk| talk.visible().rev()).filter(seen).take(NAMED).collect();
+        let place = match self.place_of(session) {
+            Ok(place) => place,
+            Err(why) => return self.problem(session, why),
+        };
+        let visible = self.state.talks.get(&place).into_iter().flat_map(|talk| talk.visible().rev());
+        let lines: Vec<_> = visible.filter(|line| self.sees(session, line)).take(NAMED).collect();
         let mut text = String::from("/reply NAME MESSAGE answers one of these:");
         for line in lines.iter().rev() {
             let start: String = line.body.chars().take(50).map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -149,7 +165,7 @@ impl Engine {
         }
         match self.room_meant(session, Some(to)) {
             Ok(name) => self.say_in(session, Place::Room(name), LineKind::Message, text, None),
-            Err(why) => self.problem_with(session, why, Some(text.into())),
+            Err(why) => self.problem_with(session, why, Some(message_to(to, text))),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::id::{AccountId, SessionId};
 use crate::input::{Connect, Proof};
 use crate::limits::{ACCOUNTS, PHRASE_BYTES, ROOMS_PER_ACCOUNT, SESSIONS_PER_ACCOUNT};
 use crate::line::Author;
-use crate::name::{Nick, RoomName};
+use crate::name::Nick;
 use crate::record::{AccountRecord, BanKind, Record, Settings};
 use crate::text::clean_line;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +49,7 @@ impl Engine {
             Proof::Login => true,
             Proof::Guest => false,
         };
-        let offered = matches!(&connect.proof, Proof::Key(key) if self.state.offers.contains_key(key));
+        let offered = connect.proof.key().is_some_and(|key| self.offer_to(key).is_some());
         if !member && !self.config.rules.guests && !offered {
             self.turn_away(
                 connect.session,
@@ -237,11 +237,11 @@ impl Engine {
 
     /// Into the rooms the account is in, then into those wished for; the last one is where it is.
     fn enter_rooms(&mut self, session: SessionId, account: AccountId, first: bool, wished: &[String]) {
-        let rooms: Vec<RoomName> =
-            self.state.accounts.get(&account).map(|a| a.rooms.keys().cloned().collect()).unwrap_or_default();
-        for room in &rooms {
-            self.come_back(session, account, room, first);
+        for room in self.state.rooms_of(account) {
+            self.come_back(session, account, &room, first);
         }
+        // It may have been put out of some of them just now.
+        let rooms = self.state.rooms_of(account);
         if rooms.is_empty() || !wished.is_empty() {
             let lobby = self.config.rules.lobby.clone();
             if wished.is_empty() {

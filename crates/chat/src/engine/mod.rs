@@ -2,6 +2,7 @@
 
 mod admin;
 mod back;
+mod bans;
 mod commands;
 mod completing;
 mod keys;

@@ -55,6 +55,10 @@ impl Engine {
         if !self.is_moderator(session, &name) {
             return self.problem(session, format!("Only operators of {name} may do that"));
         }
+        // Nobody who is kept out rules a room from outside.
+        if let Err(why) = self.account_of(session).map_or(Ok(()), |own| self.may_enter(session, own, &name)) {
+            return self.problem(session, why);
+        }
         match changed(modes, words) {
             Err(why) => self.problem(session, why),
             Ok(change) => self.set_modes(session, &name, change),

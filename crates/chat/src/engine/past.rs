@@ -26,7 +26,7 @@ impl Engine {
             Some(Ok(0)) => {}
             Some(Ok(count)) => self.show(session, Event::Missed { place, count }),
             _ => {
-                let not_before = self.state.sees_since(account, name);
+                let not_before = self.sees_since(account, name);
                 let what = StoreRequest::Count { place: place.clone(), after: Some(read), not_before, not_by: account };
                 self.ask_store(what, Some(Waiting::Missed { session, place }));
             }
@@ -38,7 +38,7 @@ impl Engine {
         self.tell_offer(session);
         if let Some(since) = connect.since {
             for name in self.state.rooms_of(account) {
-                let not_before = self.state.sees_since(account, &name);
+                let not_before = self.sees_since(account, &name);
                 let place = Place::Room(name);
                 let query =
                     HistoryQuery { place: place.clone(), range: Range::After(since), limit: HISTORY_LINES, not_before };
@@ -58,8 +58,10 @@ impl Engine {
 
     /// `/history`.
     pub(super) fn history(&mut self, session: SessionId, past: Past) {
-        let at = self.state.sessions.get(&session).and_then(|s| s.at.clone());
-        let Some(place) = at else { return self.problem(session, "You are in no room: /join #room") };
+        let place = match self.place_of(session) {
+            Ok(place) => place,
+            Err(why) => return self.problem(session, why),
+        };
         let line = |word: &str| match word.parse::<LineId>() {
             Ok(id) => Ok(id),
             Err(_) => self.line_meant(session, word).map(|line| line.id),
@@ -76,7 +78,7 @@ impl Engine {
             Err(why) => return self.problem(session, why),
         };
         let account = self.account_of(session);
-        let not_before = account.and_then(|me| place.room().and_then(|room| self.state.sees_since(me, room)));
+        let not_before = account.and_then(|me| place.room().and_then(|room| self.sees_since(me, room)));
         let limit = count.clamp(1, HISTORY_LINES);
         let query = HistoryQuery { place: place.clone(), range, limit, not_before };
         let waiting = Waiting::Past { session, place: Some(place), title: title.into(), always: true };
@@ -91,7 +93,7 @@ impl Engine {
             return self.problem(session, "Usage: /search <words>");
         }
         let rooms = self.state.rooms_of(account).into_iter();
-        let places = rooms.map(|name| (Place::Room(name.clone()), self.state.sees_since(account, &name))).collect();
+        let places = rooms.map(|name| (Place::Room(name.clone()), self.sees_since(account, &name))).collect();
         let title = format!("Found: {words}").into();
         let query = SearchQuery { words: words.into(), places, directs_of: Some(account), from: None, limit: FOUND };
         let waiting = Waiting::Past { session, place: None, title, always: true };

@@ -5,7 +5,7 @@ use super::state::{Session, State};
 use crate::event::{Event, Person, RoomSummary};
 use crate::id::{AccountId, SessionId};
 use crate::input::Presence;
-use crate::limits::PHRASE_BYTES;
+use crate::limits::{CLOCKS_APART, PHRASE_BYTES};
 use crate::line::Author;
 use crate::name::{Nick, RoomName};
 use crate::record::{HistoryMode, Role};
@@ -168,6 +168,18 @@ impl Engine {
         !room.record.modes.invite || known || self.is_operator(session) || self.state.role(account, name).is_some()
     }
 
+    /// Since when an account may see a room's past; all of it if none. What was said in another room of that name, which
+    /// is no more, is nobody's.
+    pub(super) fn sees_since(&self, account: AccountId, room: &RoomName) -> Option<Time> {
+        let record = &self.state.rooms.get(room)?.record;
+        if record.modes.history != HistoryMode::SinceJoined {
+            // The time of a line is that of the node where it was said.
+            return Some(if self.config.nodes { record.made.before(CLOCKS_APART) } else { record.made });
+        }
+        let joined = self.state.accounts.get(&account).and_then(|record| record.rooms.get(room)).copied();
+        Some(joined.unwrap_or(Time(u64::MAX)))
+    }
+
     /// `/nick`.
     pub(super) fn rename(&mut self, session: SessionId, wish: &str) {
         let nick = match Nick::parse(wish) {
@@ -239,16 +251,5 @@ impl State {
     /// What an account may do in a room.
     pub fn role(&self, account: AccountId, room: &RoomName) -> Option<Role> {
         self.rooms.get(room)?.record.roles.get(&account).copied()
-    }
-
-    /// Since when an account may see a room's past; all of it if none. What was said in another room of that name, which
-    /// is no more, is nobody's.
-    pub fn sees_since(&self, account: AccountId, room: &RoomName) -> Option<Time> {
-        let record = &self.rooms.get(room)?.record;
-        if record.modes.history != HistoryMode::SinceJoined {
-            return Some(record.made);
-        }
-        let joined = self.accounts.get(&account).and_then(|record| record.rooms.get(room)).copied();
-        Some(joined.unwrap_or(Time(u64::MAX)))
     }
 }

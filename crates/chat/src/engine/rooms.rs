@@ -84,9 +84,14 @@ impl Engine {
         }
         let owns = |room: &&super::state::Room| room.record.roles.get(&account) == Some(&Role::Owner);
         if !lobby && !self.is_operator(session) && self.state.rooms.values().filter(owns).count() >= ROOMS_OWNED {
-            return Err(format!(
-                "You own {ROOMS_OWNED} rooms already; those nobody is in and nothing was said in go by themselves"
-            ));
+            // With other nodes no room goes by itself.
+            let way_out = match self.state.rooms.values().filter(owns).map(|room| &room.record.name).min() {
+                Some(own) if self.config.nodes => {
+                    format!("an operator at the machine can delete one: nacre chat admin delete '{own}'")
+                }
+                _ => "those nobody is in and nothing was said in go by themselves".to_owned(),
+            };
+            return Err(format!("You own {ROOMS_OWNED} rooms already; {way_out}"));
         }
         // The lobby is nobody's.
         let roles = if lobby { BTreeMap::new() } else { BTreeMap::from([(account, Role::Owner)]) };
@@ -105,19 +110,18 @@ impl Engine {
         Ok(())
     }
 
-    fn may_enter(&self, session: SessionId, account: AccountId, name: &RoomName) -> Result<(), String> {
+    pub(super) fn may_enter(&self, session: SessionId, account: AccountId, name: &RoomName) -> Result<(), String> {
         if self.is_operator(session) {
             return Ok(());
         }
         let Some(who) = self.state.sessions.get(&session) else { return Ok(()) };
-        let role = self.state.role(account, name);
         let ban = self.state.banned(self.now, BanKind::Out, Some(name), Some(account), who.key.as_ref(), who.address);
-        // Who moderates a room cannot be shut out of it by the address.
-        if let Some(ban) = ban.filter(|_| role < Some(Role::Operator)) {
+        if let Some(ban) = ban {
             return Err(ban.describe(self.now));
         }
         let invite = self.state.rooms.get(name).is_some_and(|room| room.record.modes.invite);
-        let welcome = self.state.is_member(account, name) || self.state.is_invited(account, name) || role.is_some();
+        let welcome = self.state.is_member(account, name) || self.state.is_invited(account, name);
+        let welcome = welcome || self.state.role(account, name).is_some();
         if invite && !welcome {
             return Err(format!("{name} is by invitation: somebody in it must /invite you"));
         }
@@ -214,7 +218,8 @@ impl Engine {
         let room = name.clone();
         self.change_account(account, move |record, _| {
             record.rooms.remove(&room);
-            record.read.remove(&room);
+            let rooms = &record.rooms;
+            record.read.retain(|room, _| rooms.contains_key(room));
         });
         let Some(here) = self.state.here.get(&account) else { return };
         let who = here.author.clone();
@@ -310,7 +315,7 @@ impl Engine {
             return;
         }
         let place = Place::Room(name.clone());
-        let since = self.state.sees_since(account, name);
+        let since = self.sees_since(account, name);
         let Some(record) = self.state.accounts.get(&account).cloned() else { return };
         let read = record.read.get(name).copied();
         let talk = self.state.talk(&place);
@@ -367,8 +372,10 @@ impl Engine {
                 if self.state.rooms.contains_key(&name) { Ok(name) } else { Err(format!("No such room: {name}")) }
             }
             None => {
+                let nowhere = || "Go into a room first: /join #room".to_owned();
                 let at = self.state.sessions.get(&session).and_then(|s| s.at.as_ref());
-                at.and_then(Place::room).cloned().ok_or_else(|| "Go into a room first: /join #room".to_owned())
+                at.and_then(Place::room).ok_or_else(nowhere)?;
+                self.place_of(session)?.room().cloned().ok_or_else(nowhere)
             }
         }
     }
@@ -396,12 +403,12 @@ impl Engine {
         self.write(Record::Room(record));
     }
 
-    /// An account read up to a line; written down later.
+    /// An account read up to a line; written down later. Who is not in a room, or not any more, reads nothing there.
     pub(super) fn mark_read(&mut self, account: AccountId, place: &Place, line: LineId) {
         let Some(record) = self.state.accounts.get_mut(&account) else { return };
         match place {
             Place::Room(name) => {
-                if record.read.get(name).is_some_and(|old| *old >= line) {
+                if !record.rooms.contains_key(name) || record.read.get(name).is_some_and(|old| *old >= line) {
                     return;
                 }
                 Arc::make_mut(record).read.insert(name.clone(), line);

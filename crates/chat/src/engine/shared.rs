@@ -47,9 +47,6 @@ impl Engine {
         let nick = account.nick.shared();
         let keys = self.state.accounts.get(&id).map(|old| old.keys.clone()).unwrap_or_default();
         self.state.put_account(Arc::clone(&account));
-        for key in keys.iter().filter(|key| !account.keys.contains(key)) {
-            self.end_sessions_of_key(key, KEY_TAKEN_OUT);
-        }
         let Some(here) = self.state.here.get_mut(&id) else { return };
         here.author.nick = nick;
         let (who, sessions) = (here.author.clone(), here.sessions.clone());
@@ -62,6 +59,10 @@ impl Engine {
         for name in before.iter().filter(|name| !account.rooms.contains_key(name)) {
             self.gone_from(name, &who, Leaving::Parted(Arc::from("")));
             self.move_out(id, name);
+        }
+        // At the end: whose last session ends leaves the rooms that are known by now, and no others.
+        for key in keys.iter().filter(|key| !account.keys.contains(key)) {
+            self.end_sessions_of_key(key, KEY_TAKEN_OUT);
         }
     }
 
@@ -136,7 +137,7 @@ impl Engine {
         let base: String = wish.as_str().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
         let number: u32 = wish.as_str().get(base.len()..).and_then(|digits| digits.parse().ok()).unwrap_or(1);
         let base = Nick::parse(&base).unwrap_or_else(|_| Nick::guest());
-        let free = |nick: &Nick| self.state.owner(&nick.keys()).is_none();
+        let free = |nick: &Nick| self.state.owner(&nick.keys()).is_none() && !self.is_kept(nick, &account.keys);
         let next = (number.saturating_add(1)..u32::MAX).map(|number| base.numbered(number)).find(free);
         account.nick = next.unwrap_or(wish);
         self.claim(connect, account);
@@ -186,8 +187,9 @@ impl Engine {
 
     /// Somebody on another node was first with a nick that was given here meanwhile.
     fn lost_its_nick(&mut self, account: AccountId) {
-        let Some(nick) = self.state.accounts.get(&account).map(|record| record.nick.clone()) else { return };
-        let free = |nick: &Nick| self.state.owner(&nick.keys()).is_none();
+        let Some(record) = self.state.accounts.get(&account).cloned() else { return };
+        let nick = &record.nick;
+        let free = |nick: &Nick| self.state.owner(&nick.keys()).is_none() && !self.is_kept(nick, &record.keys);
         let Some(next) = (2..u32::MAX).map(|number| nick.numbered(number)).find(free) else { return };
         self.renamed(account, next.clone());
         let (at, text) = (self.now, format!("{nick} was taken on another node first; you are {next}").into());

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::id::{AccountId, LineId, SessionId};
 use crate::limits::{BODY_BYTES, BODY_LINES, DELAYED, FLOOD_MUTE, MENTIONS, PHRASE_BYTES};
 use crate::line::{Line, LineKind, Pair, Place, Standing};
-use crate::record::{BanKind, Bell, Role};
+use crate::record::{BanKind, Bell};
 use crate::text::{clean, clean_line, fold};
 use crate::time::Span;
 use std::sync::Arc;
@@ -115,17 +115,21 @@ impl Engine {
     ) {
         // Texts of commands from programs have not been cleaned yet; cleaning twice changes nothing.
         let body = clean(text.as_bytes());
+        let draft = || Some(self.draft_of(session, &place, &kind, &body));
         if body.len() > BODY_BYTES || body.lines().count() > BODY_LINES {
-            return self.too_long(session, body.len(), Some(body.into()));
+            let draft = draft();
+            return self.too_long(session, body.len(), draft);
         }
         if body.trim().is_empty() && !matches!(kind, LineKind::Delete(_) | LineKind::Topic) {
             return self.problem(session, "There is nothing to say in that");
         }
         if let Some(why) = self.too_long_apart(&place) {
-            return self.problem_with(session, why, Some(body.into()));
+            let draft = draft();
+            return self.problem_with(session, why, draft);
         }
         if let Err(why) = self.may_speak(session, &place) {
-            return self.problem_with(session, why, Some(body.into()));
+            let draft = draft();
+            return self.problem_with(session, why, draft);
         }
         let Some(author) = self.author_of(session) else { return };
         let to = match &place {
@@ -145,6 +149,22 @@ impl Engine {
             standing: Standing::AsSaid,
         });
         self.send(line);
+    }
+
+    /// What would say a text again: with where it goes, or a private text that comes back would be said to a room.
+    fn draft_of(&self, session: SessionId, place: &Place, kind: &LineKind, body: &str) -> Arc<str> {
+        let who = self.state.sessions.get(&session);
+        if who.and_then(|who| who.at.as_ref()) == Some(place) {
+            return if *kind == LineKind::Action { format!("/me {body}").into() } else { body.into() };
+        }
+        let to = match place {
+            Place::Room(name) => name.to_string(),
+            Place::Direct(pair) => {
+                let other = who.and_then(|who| pair.other(who.account));
+                other.map_or_else(|| Arc::from("?"), |other| self.state.nick_of(other)).to_string()
+            }
+        };
+        message_to(&to, body)
     }
 
     /// A line that may be said goes its way: to those here and into the store, or into the stream.
@@ -275,13 +295,10 @@ impl Engine {
         if !self.state.is_member(who.account, name) {
             return Err(format!("You are not in {name}: /join {name}"));
         }
-        let role = self.state.role(who.account, name);
-        if role >= Some(Role::Operator) {
-            return Ok(());
-        }
         if let Some(ban) = banned(Some(name)) {
             return Err(ban.describe(self.now));
         }
+        let role = self.state.role(who.account, name);
         let moderated = self.state.rooms.get(name).is_some_and(|room| room.record.modes.moderated);
         if moderated && role.is_none() {
             return Err(format!("{name} is moderated: an operator must give you a /voice first"));
@@ -293,7 +310,7 @@ impl Engine {
     pub(super) fn say_to(&mut self, session: SessionId, nick: &str, text: &str) {
         let Some(account) = self.account_of(session) else { return };
         match self.person(nick) {
-            Err(why) => self.problem_with(session, why, Some(text.into())),
+            Err(why) => self.problem_with(session, why, Some(message_to(nick, text))),
             Ok(other) => {
                 let place = Place::Direct(Pair::new(account, other));
                 self.say_in(session, place, LineKind::Message, text, None);
@@ -324,4 +341,9 @@ impl Engine {
         }
         self.obey(session, command);
     }
+}
+
+/// A message to somebody or a room, as it is typed.
+pub(super) fn message_to(to: &str, text: &str) -> Arc<str> {
+    format!("/pm {to} {text}").into()
 }

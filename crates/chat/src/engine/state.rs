@@ -8,7 +8,7 @@ use crate::input::{Connect, Face, Presence};
 use crate::line::{Author, Line, Place};
 use crate::name::{Keys, Nick, RoomName};
 use crate::rate::Rate;
-use crate::record::{AccountRecord, Ban, BanKind, BanTarget, RecordKey, RoomRecord};
+use crate::record::{AccountRecord, Ban, BanKind, BanTarget, RecordKey, Role, RoomRecord};
 use crate::talk::Talk;
 use crate::text::fold;
 use crate::time::Time;
@@ -354,11 +354,25 @@ impl State {
             ban.kind == kind
                 && ban.room.as_ref() == room
                 && ban.until.is_none_or(|until| until > now)
-                && match &ban.target {
-                    BanTarget::Account(id) => account == Some(*id),
-                    BanTarget::Key(banned) => key == Some(banned),
-                    BanTarget::Address { .. } => address.is_some_and(|address| ban.target.covers(address)),
-                }
+                && self.is_about(ban, account, key, address)
         })
+    }
+
+    /// Whether a ban is about somebody. Who moderates a room shares addresses with others, and is not shut out of it by those.
+    pub fn is_about(
+        &self,
+        ban: &Ban,
+        account: Option<AccountId>,
+        key: Option<&Arc<str>>,
+        address: Option<IpAddr>,
+    ) -> bool {
+        let role = || ban.room.as_ref().zip(account).and_then(|(room, account)| self.role(account, room));
+        match &ban.target {
+            BanTarget::Account(id) => account == Some(*id),
+            BanTarget::Key(banned) => key == Some(banned),
+            BanTarget::Address { .. } => {
+                address.is_some_and(|address| ban.target.covers(address)) && role() < Some(Role::Operator)
+            }
+        }
     }
 }

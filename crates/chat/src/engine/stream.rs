@@ -221,7 +221,7 @@ impl Engine {
         let Some(heard) = self.heard(name) else { return };
         for session in heard.sessions.iter() {
             let Some(account) = self.account_of(*session) else { continue };
-            let since = self.state.sees_since(account, name);
+            let since = self.sees_since(account, name);
             let mut seen: Vec<_> =
                 lines.iter().filter(|line| since.is_none_or(|since| line.at >= since)).cloned().collect();
             let from = seen.len().saturating_sub(GREETING_LINES as usize);
