@@ -8,6 +8,7 @@ mod lab;
 
 use common::{Scratch, nacre, program, text};
 use lab::{Running, python};
+use std::collections::HashSet;
 use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -140,6 +141,28 @@ fn lab_challenge_10_terrapin() {
     is_solved_by_attack_alone("10");
 }
 
+/// What is told of one session cannot be put together of several.
+#[test]
+fn lab_challenges_2_and_4_do_not_open_to_several_sessions() {
+    for number in ["2", "4"] {
+        let state = Scratch::new();
+        let (running, ports) = open(&state, number, &[]);
+        let said = played("several", number, &ports);
+        assert!(said.starts_with("at the door: ") && !said.contains("flag"), "{said}");
+        assert!(!running.out().contains("The door is open"), "{}", running.out());
+    }
+}
+
+/// Two games of one challenge that begin at once both have their flags kept.
+#[test]
+fn lab_challenges_keep_the_flags_of_games_that_begin_at_once() {
+    let state = Scratch::new();
+    let words = ["challenge", "6", "--port", "0"];
+    let games: Vec<Running> = (0..8).map(|_| Running::start(&mut command(&state, &words))).collect();
+    games.iter().for_each(|game| game.hears("Ctrl-C ends the challenge."));
+    assert_eq!(state.read("nacre/lab/challenge-6").lines().count(), games.len());
+}
+
 /// OpenSSH's client at the challenge's server, which does not offer strict key exchange: what it says of EXT_INFO and of
 /// its end.
 fn openssh(port: u16) -> (bool, String) {
@@ -184,16 +207,17 @@ fn lab_challenges_are_listed_with_three_hints_each() {
     assert_eq!((code, err.as_str()), (0, ""));
     assert_eq!(out.lines().count(), 12, "{out}");
     for number in 1..=10 {
-        let mut hints = Vec::new();
+        let mut hints = HashSet::new();
         for hint in 1..=3 {
             let (code, out, err) = run(&state, &["challenge", &number.to_string(), "--hint", &hint.to_string()]);
             assert_eq!((code, err.as_str()), (0, ""));
-            assert!(out.starts_with(&format!("HINT {number}.{hint}")) && out.len() > 40, "{out}");
+            // The headings differ in any case.
+            let text = out.strip_prefix(&format!("HINT {number}.{hint} ")).unwrap_or_else(|| panic!("{out}"));
+            assert!(text.len() > 40, "{out}");
             assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
-            hints.push(out);
+            hints.insert(text.trim().to_owned());
         }
-        hints.dedup();
-        assert_eq!(hints.len(), 3);
+        assert_eq!(hints.len(), 3, "{hints:?}");
     }
     assert!(!state.path("nacre").exists(), "looking leaves nothing behind");
 }
@@ -212,8 +236,13 @@ fn lab_challenges_refuse_what_there_is_not() {
         assert_eq!(run(&state, words).0, 2, "{words:?}");
     }
     let (code, _, err) = run(&state, &["verify", "3", "nacre{0000000000000000}"]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 3);
     assert!(err.contains("challenge 3 was not opened here yet") && err.contains("nacre lab challenge 3"), "{err}");
+    let nowhere = Scratch::new();
+    nowhere.write("nacre", "a file where a folder should be");
+    let (code, _, err) = run(&nowhere, &["verify", "3", "nacre{0000000000000000}"]);
+    assert_eq!(code, 3);
+    assert!(err.contains("nacre/lab/challenge-3: "), "{err}");
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port().to_string();
     let (code, _, err) = run(&state, &["challenge", "1", "--port", &port]);
@@ -221,7 +250,8 @@ fn lab_challenges_refuse_what_there_is_not() {
     assert!(err.contains(&format!("cannot listen on 127.0.0.1 port {port}")) && err.contains("--port PORT"), "{err}");
 }
 
-/// A seed gives the same flag again; without one no two games have the same. Flags of earlier games stay right.
+/// A seed gives the same flag again; without one no two games have the same. Flags of earlier games stay right, and a
+/// flag is that of one challenge, with a seed too.
 #[test]
 fn lab_challenges_have_a_fresh_flag_each_time() {
     let state = Scratch::new();
@@ -229,12 +259,20 @@ fn lab_challenges_have_a_fresh_flag_each_time() {
         let (_running, ports) = open(&state, "6", more);
         played("solve", "6", &ports)
     };
+    let others = ["1", "5"];
+    for number in others {
+        drop(open(&state, number, &["--seed", "7"]));
+    }
     let (seeded, first, second) = (flag(&["--seed", "7"]), flag(&[]), flag(&[]));
     assert_eq!(seeded, flag(&["--seed", "7"]));
     assert!(seeded != first && first != second, "{first}");
     for told in [seeded, first, second] {
         let flag = told.trim().strip_prefix("the flag is ").unwrap();
         assert_eq!(run(&state, &["verify", "6", flag]).0, 0, "{flag}");
-        assert_eq!(run(&state, &["verify", "5", flag]).0, 1, "{flag}");
+        for number in others {
+            let (code, _, err) = run(&state, &["verify", number, flag]);
+            assert_eq!(code, 1, "{flag}");
+            assert!(err.contains(&format!("this is not the flag of challenge {number}")), "{err}");
+        }
     }
 }

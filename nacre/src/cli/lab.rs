@@ -243,6 +243,10 @@ fn challenge() -> Command {
 fn verify() -> Command {
     Command::new("verify")
         .about("Check the flag of a challenge, and see what would have stopped you")
+        .after_help(
+            "The exit code is 0 when it is the flag, 1 when it is not and 3 when that cannot be told: the challenge was \
+             never opened here, or what is known of its flags cannot be read.",
+        )
         .arg(which_challenge().required(true))
         .arg(Arg::new("flag").value_name("FLAG").required(true).help("The flag, such as nacre{0123456789abcdef}"))
 }

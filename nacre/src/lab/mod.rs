@@ -28,7 +28,7 @@ use nacre_lab::{Protocol, Randomness, dh_chat, mini_ssh};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-/// Exit code of an attack that could not be performed.
+/// Exit code of an attack that could not be performed, and of a flag that nothing can be said of.
 const UNDECIDED: u8 = 3;
 
 /// Does what is asked.
@@ -83,7 +83,7 @@ fn failed(message: impl std::fmt::Display) -> Failure {
     Failure::new(format!("lab: {message}"))
 }
 
-/// An attack that could not be performed is not one that fails.
+/// An attack that could not be performed is not one that fails, nor is a flag wrong that could not be checked.
 fn undecided(failure: Failure) -> Failure {
     match failure.exit_code() {
         1 => failure.code(UNDECIDED),

@@ -2,6 +2,7 @@
 
     challenge.py solve N PORT...     prints the flag
     challenge.py honest N PORT...    passes on what everybody says, unchanged, and prints it in hexadecimal
+    challenge.py several N PORT...   tries 2 and 4 with several sessions of Alice's, and prints what the door says then
     challenge.py cut PORT            prints a port; cuts the beginning off what the SSH server at PORT says to who comes there
 
 The ports are the challenge's, in its order: server, Alice, door, as far as it has them.
@@ -65,6 +66,14 @@ class Wire:
 
     def pass_on(self, who, message):
         self.write(self.alice if who == "server" else self.server, message)
+
+    def answer(self):
+        """The server's next message, to nobody else."""
+        while True:
+            who, message = self.next()
+            if who == "server":
+                assert message is not None, "the server hung up"
+                return message
 
     def messages(self, count):
         """Passes on everything, and gives Alice's messages up to this many; the last is not passed on."""
@@ -283,6 +292,36 @@ def terrapin(server, alice, opens):
     return door(opens)
 
 
+def heard_by_server(wire):
+    """Waits until the server has dealt with all that it was sent: it answers what it cannot open."""
+    wire.write(wire.server, bytes(17))
+    wire.answer()
+
+
+def several_exercises(server, alice):
+    """In the first session all but the order, which comes after the second has begun."""
+    first = Wire(FRAMES, server, alice)
+    order = first.messages(4)["alice"][3]
+    second = Wire(FRAMES, server, alice)
+    second.messages(3)
+    heard_by_server(second)
+    first.pass_on("alice", order)
+    heard_by_server(first)
+
+
+def several_payments(server, alice):
+    """Three sessions, all of them logged in before the first payment is delivered; each once."""
+    wires, held = [], []
+    while len(wires) < 3:
+        wires.append(Wire(FRAMES, server, alice))
+        held.append(wires[-1].messages(5)["alice"][4])
+    for wire, payment in zip(wires, held):
+        wire.pass_on("alice", payment)
+        wire.answer()
+
+
+SEVERAL = {2: several_exercises, 4: several_payments}
+
 SOLVERS = [
     a_name_is_a_name,
     the_missing_sentence,
@@ -355,6 +394,9 @@ def main():
     number, ports = int(sys.argv[2]), [int(port) for port in sys.argv[3:]]
     if sys.argv[1] == "honest":
         print("heard:", honest(number, ports).hex(), flush=True)
+    elif sys.argv[1] == "several":
+        SEVERAL[number](*ports[:2])
+        print("at the door:", at_door(ports[2]).decode(), flush=True)
     else:
         print("the flag is", FLAG.search(SOLVERS[number - 1](*ports))[0].decode(), flush=True)
 

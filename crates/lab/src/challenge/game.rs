@@ -1,6 +1,6 @@
 //! A challenge as it is played: the honest parties as consoles, joined to each other and to the ports.
 
-use super::rules::{Rules, Turn};
+use super::rules::{Hear, Rules, Turn};
 use super::{Challenge, Gate};
 use crate::attack::{Person, Scene};
 use crate::console::{Address, ConnectionId, Console, Effect, Input, SERVER};
@@ -70,17 +70,24 @@ struct Client {
     console: Box<dyn Console>,
     /// What is typed as soon as lines are wanted.
     lines: VecDeque<String>,
+    hear: Hear,
 }
 
 impl Client {
-    fn new(server: Address, console: Box<dyn Console>, lines: &[String]) -> Self {
-        Self { server, console, lines: lines.iter().cloned().collect() }
+    fn new(server: Address, console: Box<dyn Console>, lines: &[String], hear: Hear) -> Self {
+        Self { server, console, lines: lines.iter().cloned().collect(), hear }
     }
 
     /// The next line, if one is there and wanted.
     fn line(&mut self) -> Option<String> {
         if self.console.wants_line() { self.lines.pop_front() } else { None }
     }
+}
+
+/// A connection of the server.
+struct Served {
+    peer: Peer,
+    hear: Hear,
 }
 
 /// The game.
@@ -92,7 +99,7 @@ pub struct Game {
     open: bool,
     server: Box<dyn Console>,
     /// Connections of the server.
-    served: BTreeMap<ConnectionId, Peer>,
+    served: BTreeMap<ConnectionId, Served>,
     next: ConnectionId,
     /// Alice, who is there for whoever connected to her last.
     alice: Option<(LinkId, Client)>,
@@ -106,7 +113,7 @@ impl Game {
         let rules = (challenge.rules)(flag);
         let server = scene.server()?;
         let bob = match &rules.bob {
-            Some(lines) => Some(Client::new(inside(), scene.client(Person::Bob)?.1, lines)),
+            Some(lines) => Some(Client::new(inside(), scene.client(Person::Bob)?.1, lines, (rules.hear)())),
             None => None,
         };
         Ok(Self {
@@ -173,19 +180,19 @@ impl Game {
         let Ok((_, console)) = self.scene.client(Person::Alice) else {
             return self.outs.push_back(Out::Close { link });
         };
-        self.alice = Some((link, Client::new(peer, console, &self.rules.alice)));
+        self.alice = Some((link, Client::new(peer, console, &self.rules.alice, (self.rules.hear)())));
         self.at_alice(now, link, Input::Start);
     }
 
     fn connected(&mut self, now: Moment, peer: Peer, address: Address) {
         let id = self.next;
         self.next = self.next.wrapping_add(1).max(SERVER + 1);
-        self.served.insert(id, peer);
+        self.served.insert(id, Served { peer, hear: (self.rules.hear)() });
         self.at_server(now, Input::Connected { id, peer: address });
     }
 
     fn connection_of(&self, peer: Peer) -> Option<ConnectionId> {
-        self.served.iter().find(|(_, other)| **other == peer).map(|(id, _)| *id)
+        self.served.iter().find(|(_, served)| served.peer == peer).map(|(id, _)| *id)
     }
 
     fn gone(&mut self, now: Moment, id: ConnectionId) {
@@ -209,20 +216,27 @@ impl Game {
     }
 
     fn at_server(&mut self, now: Moment, input: Input<'_>) {
+        // What the server prints now is about this connection, if it is about any.
+        let about = match &input {
+            Input::Connected { id, .. } | Input::Received { id, .. } | Input::Closed { id } | Input::Ran { id, .. } => {
+                Some(*id)
+            }
+            Input::Start | Input::Line(_) => None,
+        };
         self.server.handle(now, input);
         while let Some(effect) = self.server.poll() {
             match effect {
-                Effect::Send { to, bytes } => match self.served.get(&to) {
-                    Some(Peer::Outside(link)) => self.outs.push_back(Out::Send { link: *link, bytes }),
+                Effect::Send { to, bytes } => match self.served.get(&to).map(|served| served.peer) {
+                    Some(Peer::Outside(link)) => self.outs.push_back(Out::Send { link, bytes }),
                     Some(Peer::Bob) => self.at_bob(now, Input::Received { id: SERVER, bytes: &bytes }),
                     None => {}
                 },
-                Effect::Close { id } => match self.served.remove(&id) {
+                Effect::Close { id } => match self.served.remove(&id).map(|served| served.peer) {
                     Some(Peer::Outside(link)) => self.outs.push_back(Out::Close { link }),
                     Some(Peer::Bob) => self.at_bob(now, Input::Closed { id: SERVER }),
                     None => {}
                 },
-                Effect::Print(lines) => self.heard(now, Person::Server, &lines),
+                Effect::Print(lines) => self.heard(now, Person::Server, about, &lines),
                 _ => {}
             }
         }
@@ -240,7 +254,7 @@ impl Game {
                 }
                 Effect::Send { bytes, .. } => self.outs.push_back(Out::Send { link, bytes }),
                 Effect::Close { .. } => self.outs.push_back(Out::Close { link }),
-                Effect::Print(lines) => self.heard(now, Person::Alice, &lines),
+                Effect::Print(lines) => self.heard(now, Person::Alice, None, &lines),
                 _ => {}
             }
         }
@@ -260,25 +274,34 @@ impl Game {
                         self.at_server(now, Input::Received { id, bytes: &bytes });
                     }
                 }
-                Effect::Print(lines) => self.heard(now, Person::Bob, &lines),
+                Effect::Print(lines) => self.heard(now, Person::Bob, None, &lines),
                 _ => {}
             }
         }
     }
 
-    /// Somebody's program printed lines.
-    fn heard(&mut self, now: Moment, who: Person, lines: &str) {
+    /// Somebody's program printed lines; the server's, about one of its connections.
+    fn heard(&mut self, now: Moment, who: Person, about: Option<ConnectionId>, lines: &str) {
         for line in lines.lines() {
-            for turn in (self.rules.hear)(who, line) {
-                match turn {
-                    Turn::ServerSays(line) => self.at_server(now, Input::Line(Some(&line))),
-                    Turn::BobSays(line) => self.bob.iter_mut().for_each(|bob| bob.lines.push_back(line.clone())),
-                    Turn::Open if self.open => {}
-                    Turn::Open => {
-                        self.open = true;
-                        self.outs.push_back(Out::Opened);
-                    }
-                }
+            let hear = match who {
+                Person::Server => about.and_then(|id| self.served.get_mut(&id)).map(|served| &mut served.hear),
+                Person::Alice => self.alice.as_mut().map(|(_, alice)| &mut alice.hear),
+                _ => self.bob.as_mut().map(|bob| &mut bob.hear),
+            };
+            for turn in hear.map(|hear| hear(who, line)).unwrap_or_default() {
+                self.take(now, turn);
+            }
+        }
+    }
+
+    fn take(&mut self, now: Moment, turn: Turn) {
+        match turn {
+            Turn::ServerSays(line) => self.at_server(now, Input::Line(Some(&line))),
+            Turn::BobSays(line) => self.bob.iter_mut().for_each(|bob| bob.lines.push_back(line.clone())),
+            Turn::Open if self.open => {}
+            Turn::Open => {
+                self.open = true;
+                self.outs.push_back(Out::Opened);
             }
         }
     }

@@ -103,12 +103,12 @@ impl Challenge {
     }
 }
 
-/// A fresh flag.
+/// A fresh flag for the challenge with this number: with one seed each has another.
 ///
 /// # Errors
 /// The system's generator failed.
-pub fn flag(random: &Randomness) -> Result<String, Fault> {
-    let bytes = random.part("flag").bytes(FLAG)?;
+pub fn flag(random: &Randomness, number: u8) -> Result<String, Fault> {
+    let bytes = random.part(&format!("flag {number}")).bytes(FLAG)?;
     Ok(format!("nacre{{{}}}", data_encoding::HEXLOWER.encode(&bytes)))
 }
 

@@ -6,6 +6,8 @@ use crate::atomic::{self, Existing};
 use crate::failure::Failure;
 use crate::state;
 use nacre_crypto::{ct_eq, random_bytes, sha256};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +23,17 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     path.parent().map_or(Ok(()), state::prepare)?;
     let written = atomic::write(path, text.as_bytes(), 0o600, Existing::Replace);
     written.map_err(|error| failed(format!("{}: {error}", path.display())))
+}
+
+/// The laboratory's folder, which nobody else of us has for as long as this is held.
+fn lock() -> Result<File, Failure> {
+    let folder = state::directory(None)?.join("lab");
+    state::prepare(&folder)?;
+    let locked = File::open(&folder).and_then(|file| {
+        flock(&file, FlockOperation::LockExclusive)?;
+        Ok(file)
+    });
+    locked.map_err(|error| failed(format!("{}: {error}", folder.display())))
 }
 
 /// The lines of the games that were opened, the last at the end; nothing when none was.
@@ -42,6 +55,8 @@ fn line(salt: &str, flag: &str) -> String {
 /// # Errors
 /// The file cannot be written.
 pub fn remember(number: u8, flag: &str) -> Result<(), Failure> {
+    // Another game may begin at the same time.
+    let _lock = lock()?;
     let (path, games) = games(number)?;
     let salt = random_bytes::<16>().map_err(|_| failed("the system's generator failed"))?;
     let games = games.unwrap_or_default();

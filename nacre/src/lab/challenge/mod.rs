@@ -4,7 +4,7 @@ mod flags;
 mod play;
 
 use super::attack::tell::paragraph;
-use super::{failed, within};
+use super::{failed, undecided, within};
 use crate::cli::lab::ChallengeArgs;
 use crate::failure::Failure;
 use crate::output;
@@ -41,16 +41,16 @@ pub fn run(args: &ChallengeArgs) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Whether this is the flag of a game that was opened here: 0, or 1 when it is not.
+/// Whether this is the flag of a game that was opened here: 0, or 1 when it is not. Whoever cannot tell says 3.
 ///
 /// # Errors
-/// There was no such game, or the state's folder cannot be used.
+/// It is not; there was no such game, or the state's folder cannot be used.
 pub fn verify(number: u8, flag: &str) -> Result<ExitCode, Failure> {
     let Numbered { challenge, .. } = Numbered::new(number)?;
-    if !flags::is_right(number, flag.trim())? {
+    if !flags::is_right(number, flag.trim()).map_err(undecided)? {
         return Err(failed(format!("this is not the flag of challenge {number}")));
     }
-    flags::solve(number)?;
+    flags::solve(number).map_err(undecided)?;
     let mut out = format!("Right: challenge {number}, {}, is solved.\n\n", challenge.title);
     out += &paragraph("WHY", challenge.solution);
     let command = format!("nacre lab attack {} --on {}", challenge.attack, challenge.protocol.name());

@@ -39,7 +39,7 @@ pub async fn run(numbered: Numbered, args: &ChallengeArgs) -> Result<ExitCode, F
     let (arrivals, mut arrived) = mpsc::channel(1);
     let ports = open(numbered, args.port, &arrivals).await?;
     let random = Randomness::new(args.seed);
-    let flag = flag(&random).map_err(failed)?;
+    let flag = flag(&random, numbered.number).map_err(failed)?;
     let game = numbered.challenge.game(&flag, random, Instant::now()).map_err(failed)?;
     flags::remember(numbered.number, &flag)?;
     let (happenings, mut happened) = mpsc::channel(64);
