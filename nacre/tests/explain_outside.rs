@@ -94,9 +94,59 @@ fn what_is_no_ssh_or_does_not_connect_is_said() {
         let done = run(words);
         assert!(done.code == 2 && done.err.contains(said), "{words:?}: {}", done.err);
     }
+    // What is ssh's would be taken for ours.
+    for words in [&["ssh", "-p", "2222", "h"][..], &["-l", "root", "ssh", "h"], &["-4", "--", "ssh", "h"]] {
+        let done = run(words);
+        assert!(done.code == 2 && done.err.contains("put the whole command behind --"), "{words:?}: {}", done.err);
+    }
     let ssh = require("ssh", "openssh-client").get_program().to_str().unwrap().to_owned();
     let done = run(&["--", &ssh, "-F", "none", "-p", "1", "127.0.0.1"]);
     assert_eq!(done.code, 255);
     assert!(done.err.contains("Connection refused"), "{}", done.err);
     assert!(done.text().contains("makes no connection that can be seen"), "{}", done.text());
+}
+
+/// A folder that another run left behind is not read, though it has this process's number.
+#[test]
+fn another_connections_story_is_not_told() {
+    let place = Scratch::new();
+    let ssh = require("ssh", "openssh-client").get_program().to_str().unwrap().to_owned();
+    let script = "mkdir -m 700 nacre-explain-$$ && echo 'elsewhere.example 22 192.0.2.9:22' > nacre-explain-$$/log && \
+                  TMPDIR=$PWD exec \"$@\"";
+    let mut shell = common::program("/bin/sh");
+    shell.current_dir(place.root()).args(["-c", script, "sh"]).arg(common::nacre().get_program());
+    let done = peer::run(shell.args(["explain", "--", &ssh, "-F", "none", "-p", "1", "127.0.0.1"]), b"");
+    assert_eq!(done.code, 255);
+    assert!(!done.text().contains("elsewhere"), "{}", done.text());
+    assert!(done.text().contains("makes no connection that can be seen"), "{}", done.text());
+    let left = std::fs::read_dir(place.root()).unwrap().count();
+    assert_eq!(left, 1, "the folder of this run is gone");
+}
+
+/// What is in ssh's words and files about the way to the server holds for the relay.
+#[test]
+fn the_server_is_reached_as_ssh_was_told() {
+    let place = peer::place();
+    let sshd = Peer::sshd(&place, "");
+    let config = place.write("config", "ProxyUseFdpass yes\nBindAddress 127.0.0.2\nConnectTimeout 59\n");
+    let done = explain(&sshd, &place, &[], &["-F", config.to_str().unwrap()], &["true"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(sshd.log().contains("Accepted publickey for root from 127.0.0.2 port"), "{}", sshd.log());
+    let done = explain(&sshd, &place, &[], &["-6"], &["true"]);
+    assert_eq!(done.code, 255, "{}", done.text());
+    assert!(done.err.contains("it has no address of the family asked for"), "{}", done.err);
+    let done = explain(&sshd, &place, &[], &["-J", "gate"], &["true"]);
+    assert_eq!((done.code, done.text().as_str()), (2, ""));
+    assert!(done.err.contains("goes through another program (proxyjump gate)"), "{}", done.err);
+}
+
+/// A client that a signal ends has no exit code of its own: it is what a shell says.
+#[test]
+fn a_client_that_a_signal_ends_has_the_code_of_a_shell() {
+    let place = Scratch::new();
+    let ssh = place.write("ssh", "#!/bin/sh\nkill -TERM $$\n");
+    peer::set_mode(&ssh, 0o700);
+    let done = peer::run(common::nacre().args(["explain", "--"]).arg(ssh).arg("host"), b"");
+    assert_eq!(done.code, 128 + 15, "{}", done.err);
+    assert!(done.text().contains("a signal ends the command"), "{}", done.text());
 }

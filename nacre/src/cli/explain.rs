@@ -47,6 +47,9 @@ pub enum Source {
     },
 }
 
+/// Flags about how a host is reached, which ssh has too.
+const OF_A_HOST: [&str; 6] = ["-p", "-l", "-F", "-o", "-4", "-6"];
+
 /// The files that are written about a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Files {
@@ -161,6 +164,13 @@ fn build(words: &Words) -> Result<ExplainArgs, String> {
         [] => Source::Trace(file_of(words, "--trace").ok_or("a host, or --trace FILE")?),
     };
     let is = |flag: &str| words.options.iter().any(|option| option.flag == flag);
+    if let Source::Command(_) = source
+        && let Some(flag) = OF_A_HOST.into_iter().find(|flag| is(flag))
+    {
+        return Err(format!(
+            "{flag} is not for a command of ssh, but may be part of it: put the whole command behind --"
+        ));
+    }
     let mut config_file = None;
     for option in &words.options {
         let text = option.value.as_deref().map(|v| v.to_str().ok_or("a value is not UTF-8"));

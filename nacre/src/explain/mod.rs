@@ -16,6 +16,7 @@ mod parts;
 mod pcap;
 mod record;
 mod relay;
+mod route;
 mod session;
 mod several;
 mod story;
@@ -84,7 +85,7 @@ pub fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
             tell(args, manner, "A connection of ssh, seen from outside", &seen.records)?;
             Ok(seen.code)
         }
-        Source::Relay { log, host, port } => relay::run(log, host, *port),
+        Source::Relay { log, host, port } => relay::run(log, host, *port, &args.settings),
         Source::Host(destination) => {
             let told = live(args, destination.host.clone())?;
             tell(args, manner, &format!("A handshake with {}", destination.host), &told.recorder.records())?;

@@ -9,6 +9,7 @@ use super::negotiation::{Offer, Offers};
 use super::parts::parts;
 use super::record::{Record, Recorder, Row, Who};
 use super::relay::{self, Log, Passed};
+use super::route::route;
 use super::watching::{Watching, key_details};
 use crate::agent::shell::quoted;
 use crate::failure::{Failure, SSH, USAGE};
@@ -17,6 +18,7 @@ use nacre_wire::message::{KexEcdhReply, KexInit, Message};
 use nacre_wire::{Role, number};
 use signal_hook::consts::{SIGINT, SIGQUIT};
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::Arc;
@@ -48,7 +50,9 @@ pub fn watch(words: &[OsString]) -> Result<Seen, Failure> {
         None => (Instant::now(), format!("makes no connection that can be seen: {}", ended(status))),
     };
     recorder.add(now, (Row::End, 9, Who::Client), "closed", how, vec![]);
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(SSH);
+    // As a shell has it.
+    let code = status.code().or_else(|| Some(128 + status.signal()?));
+    let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(SSH);
     Ok(Seen { records: recorder.records(), code: ExitCode::from(code) })
 }
 
@@ -69,9 +73,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("nacre-explain-{}", std::process::id()));
-        crate::state::prepare(&folder)?;
-        Ok(Self(folder))
+        // What is in a folder that was there before would be told as this connection's story.
+        crate::state::temporary("nacre-explain").map(Self)
     }
 }
 
@@ -87,17 +90,19 @@ fn run(words: &[OsString], log: &Path) -> Result<ExitStatus, Failure> {
         return Err(not_ssh(&text(program.as_encoded_bytes())));
     }
     let ours = std::env::current_exe().map_err(|error| Failure::new(format!("cannot find this program: {error}")))?;
-    let word = |path: &Path| path.to_str().map(|path| quoted(path).replace('%', "%%"));
-    let (Some(ours), Some(log)) = (word(&ours), word(log)) else {
+    let word = |text: &str| quoted(text).replace('%', "%%");
+    let (Some(ours), Some(log)) = (ours.to_str().map(word), log.to_str().map(word)) else {
         return Err(Failure::new("the path of this program, or of the temporary folder, is not UTF-8"));
     };
+    let route: String = route(program, rest)?.iter().map(|line| format!(" -o {}", word(line))).collect();
     // Ctrl-C is for the client; a handler, unlike to ignore it, is not inherited.
     for signal in [SIGINT, SIGQUIT] {
         let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)));
     }
     let mut command = Command::new(program);
     // The first value of a keyword wins.
-    command.arg("-o").arg(format!("ProxyCommand={ours} explain --relay {log} %h %p")).args(["-o", "ControlPath=none"]);
+    command.arg("-o").arg(format!("ProxyCommand={ours} explain -F none --relay {log}{route} %h %p"));
+    command.args(["-o", "ProxyUseFdpass=no", "-o", "ControlPath=none"]);
     let started = command.args(rest).stdout(std::io::stderr()).status();
     started.map_err(|error| Failure::new(format!("{}: {error}", text(program.as_encoded_bytes()))))
 }
