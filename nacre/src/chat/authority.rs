@@ -1,6 +1,7 @@
-//! Who may come into the chat: whoever has an SSH key. The login name is the nick that is wished
+//! Who may come into the chat: whoever has an SSH key, or a password here. The login name is the nick that is wished
 //! for; the engine knows whose it is.
 
+use super::named::{Named, Parts};
 use super::session;
 use crate::serve::judge::Progress;
 use crate::serve::limits;
@@ -64,11 +65,14 @@ pub(super) struct ChatAuthority {
     /// The client's identification.
     client: String,
     progress: Shown,
+    named: Named,
 }
 
 impl ChatAuthority {
     pub(super) fn new(hub: Hub, shared: Arc<Shared>, ends: Ends) -> Self {
-        Self { hub, shared, ends, login: Vec::new(), key: None, client: String::new(), progress: Shown::default() }
+        let named = Named::new(shared.clone(), ends);
+        let (login, client, progress) = (Vec::new(), String::new(), Shown::default());
+        Self { hub, shared, ends, login, key: None, client, progress, named }
     }
 
     /// What the configuration says here; `Match` asks about accounts, which the chat has none of.
@@ -105,8 +109,9 @@ impl Authority for ChatAuthority {
             none_succeeds: false,
             algorithms: SignatureAlgorithm::PLAIN.to_vec(),
         };
+        let name = Parts::of(&user).name;
         self.login = user;
-        Box::pin(ready(policy))
+        self.named.look_up(name, policy)
     }
 
     fn check_key(&mut self, key: KeyCheck) -> Answer<bool> {
@@ -118,11 +123,16 @@ impl Authority for ChatAuthority {
         Box::pin(ready(true))
     }
 
-    fn check_password(&mut self, _password: SecretBytes, _new: Option<SecretBytes>) -> Answer<PasswordVerdict> {
-        Box::pin(ready(PasswordVerdict::Reject))
+    fn check_password(&mut self, password: SecretBytes, new: Option<SecretBytes>) -> Answer<PasswordVerdict> {
+        self.progress.note(|progress| progress.attempted = true);
+        self.named.check_password(password, new)
     }
 
     fn check_interactive(&mut self, answers: Option<Vec<SecretBytes>>) -> Answer<KeyboardInteractiveVerdict> {
+        if self.named.is_meant() {
+            self.progress.note(|progress| progress.attempted |= answers.is_some());
+            return self.named.check_interactive(answers);
+        }
         let chat = &self.shared.options().chat;
         Box::pin(ready(match answers {
             None => KeyboardInteractiveVerdict::Ask(InfoRequest {
@@ -150,13 +160,19 @@ impl Authority for ChatAuthority {
     }
 
     fn start(&mut self, requests: SessionRequests) -> Answer<io::Result<StartedSession>> {
-        let proof = match &self.key {
-            Some(key) => Proof::Key(Arc::from(key.as_str())),
-            None => Proof::Guest,
+        let (proof, login, room) = match &self.key {
+            Some(key) => (Proof::Key(Arc::from(key.as_str())), self.login.clone(), None),
+            // The password is the name's, whatever stands behind it.
+            None if self.named.is_proved() => {
+                let Parts { name, room } = Parts::of(&self.login);
+                (Proof::Login, name, room)
+            }
+            None => (Proof::Guest, self.login.clone(), None),
         };
         let who = session::Who {
             proof,
-            login: self.login.clone(),
+            login,
+            room,
             address: self.ends.peer.ip().to_canonical(),
             client: self.client.clone(),
         };

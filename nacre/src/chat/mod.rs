@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod attend;
 mod authority;
+mod named;
 #[cfg(feature = "nats")]
 mod nodes;
 #[cfg(not(feature = "nats"))]

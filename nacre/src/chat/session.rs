@@ -36,6 +36,8 @@ pub(super) const USAGE: &str = "This is a chat and nothing else. To come in:\n  
 pub(super) struct Who {
     pub(super) proof: Proof,
     pub(super) login: Vec<u8>,
+    /// The room that the login named, where that is no part of the name any more.
+    pub(super) room: Option<String>,
     pub(super) address: IpAddr,
     /// The client's identification.
     pub(super) client: String,
@@ -78,7 +80,7 @@ pub(super) fn start(hub: &Hub, who: Who, requests: SessionRequests) -> io::Resul
             let arrival = Arrival {
                 proof: who.proof,
                 login: who.login,
-                rooms: wish.rooms,
+                rooms: who.room.into_iter().chain(wish.rooms).collect(),
                 address: Some(who.address),
                 client: who.client.into_bytes(),
                 term: requests.pty.as_ref().map(|pty| pty.term.clone()),

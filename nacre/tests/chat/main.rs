@@ -19,6 +19,7 @@ mod terminal;
 
 mod admin;
 mod inside;
+mod named;
 #[cfg(feature = "nats")]
 mod nodes;
 mod person;

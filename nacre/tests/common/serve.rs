@@ -173,18 +173,8 @@ impl Server {
     /// OpenSSH's client that logs in as `user` by answering prompts: `password`, and `code` where
     /// the prompt says so. More options decide on keys and methods.
     pub fn ssh_answering(&self, user: &str, password: &str, code: &str, more: &[&str]) -> Command {
-        let script = "#!/bin/sh\ncase \"$1\" in *code*) echo \"$ANSWER_CODE\";; *) echo \"$ANSWER_PASSWORD\";; esac\n";
-        let path = self.place.path("askpass");
-        if !path.exists() {
-            use std::os::unix::fs::PermissionsExt;
-            let new = self.place.write(&format!("askpass-{:?}", std::thread::current().id()), script);
-            std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o700)).unwrap();
-            // A script that is still open for writing in a child of another thread cannot run.
-            std::fs::rename(new, &path).unwrap();
-        }
         let mut ssh = self.ssh_options();
-        ssh.env("SSH_ASKPASS", path).env("SSH_ASKPASS_REQUIRE", "force").env("DISPLAY", "none");
-        ssh.env("ANSWER_PASSWORD", password).env("ANSWER_CODE", code);
+        answers(&self.place, &mut ssh, password, code);
         ssh.args(more).arg("-l").arg(user).arg("127.0.0.1");
         ssh
     }
@@ -299,6 +289,21 @@ fn configure(place: &Scratch, lines: &str) {
     // What is below a Match must stay last.
     let (global, matches) = lines.split_at(lines.find("Match ").unwrap_or(lines.len()));
     place.write("config", &format!("{global}\n{}{matches}\n", base(place)));
+}
+
+/// Has an ssh answer what it is asked.
+pub fn answers(place: &Scratch, ssh: &mut Command, password: &str, code: &str) {
+    let script = "#!/bin/sh\ncase \"$1\" in *code*) echo \"$ANSWER_CODE\";; *) echo \"$ANSWER_PASSWORD\";; esac\n";
+    let path = place.path("askpass");
+    if !path.exists() {
+        use std::os::unix::fs::PermissionsExt;
+        let new = place.write(&format!("askpass-{:?}", std::thread::current().id()), script);
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o700)).unwrap();
+        // A script that is still open for writing in a child of another thread cannot run.
+        std::fs::rename(new, &path).unwrap();
+    }
+    ssh.env("SSH_ASKPASS", path).env("SSH_ASKPASS_REQUIRE", "force").env("DISPLAY", "none");
+    ssh.env("ANSWER_PASSWORD", password).env("ANSWER_CODE", code);
 }
 
 /// The command that serves from this folder.
