@@ -332,7 +332,7 @@ fn the_background_is_gone_to_once_everything_is_set_up() {
     let done = peer
         .client(&place)
         .args(words)
-        .args([HOST, &format!("echo $PPID > {}; sleep 600", place.path("pid").display())])
+        .args([HOST, &format!("echo $PPID > {}; sleep 120", place.path("pid").display())])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
