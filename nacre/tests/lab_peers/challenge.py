@@ -23,7 +23,7 @@ from wire import exactly
 
 PATIENCE = 60
 # When SSH says nothing for so long it is taken to be silent.
-SILENCE = 2
+SILENCE = 5
 FLAG = re.compile(rb"nacre\{[0-9a-f]{16}\}")
 
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// The connection.
 const LINK: LinkId = 0;
 /// So long nothing comes, and Mallory takes it that nothing more will.
-const SILENCE: Duration = Duration::from_secs(1);
+const SILENCE: Duration = Duration::from_secs(3);
 /// Bytes read at once.
 const READ: usize = 64 * 1024;
 
