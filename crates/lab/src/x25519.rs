@@ -53,6 +53,16 @@ impl Pair {
     }
 }
 
+/// The private key of a public one, if it is one of the numbers up to `most`: found by trying them one after the other.
+pub(crate) fn small_private_of(public: &[u8], most: u32) -> Option<u32> {
+    (1..=most).find(|number| {
+        let mut private = [0; PUBLIC_LEN];
+        private.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
+        let key = PrivateKey::from_private_key(&X25519, &private).ok().and_then(|key| key.compute_public_key().ok());
+        key.is_some_and(|key| key.as_ref() == public)
+    })
+}
+
 struct Length;
 
 impl KeyType for Length {

@@ -377,8 +377,14 @@ fn attack_from(matches: &ArgMatches) -> Result<LabArgs, Failure> {
     let on = matches.get_one::<String>("on").map(String::as_str);
     match (name.to_ascii_uppercase().as_str(), on) {
         ("A18", Some("nacre" | "openssh")) => return ssh(What::Terrapin, matches),
-        ("A19", None | Some("ssh" | "nacre" | "openssh")) => return ssh(What::Control, matches),
-        ("A19", Some(other)) => return Err(wrong(format!("A19 is for ssh and openssh, not {other}"))),
+        ("A19", None | Some("nacre" | "openssh")) => return ssh(What::Control, matches),
+        ("A19", Some("ssh")) => {
+            let message = "A19 is for SSH as people use it; ssh is the laboratory's own, as it was before 2024";
+            return Err(wrong(message.to_owned()).hint("--on nacre, or --on openssh"));
+        }
+        ("A19", Some(other)) => {
+            return Err(wrong(format!("A19 cannot be tried on {other}")).hint("it can on nacre, openssh"));
+        }
         (_, Some(other @ ("nacre" | "openssh"))) => {
             return Err(wrong(format!("{name} cannot be tried on {other}")).hint("A18 and A19 can"));
         }

@@ -20,7 +20,7 @@ const WIDE: usize = 30;
 /// What the columns are, for who reads them.
 const MEASURED: &str = "
 > the client says it, < the server, = both work it out, - the protocol has nothing of the kind
-Each column is one run, made now, and each cell a message that passed in it:
+Each column is one run, made now; a cell is a message that passed in it, or with = what both made of them:
   the four   our own client and server with a socket of 127.0.0.1 between them (nacre lab watch NAME)
   ssh        `nacre serve` on 127.0.0.1, told by `nacre explain`
 ";
@@ -139,7 +139,21 @@ fn line(cells: &[String], columns: &[Column]) -> String {
     format!("{}\n", out.trim_end())
 }
 
-/// The features by which the description of `rsa-chat` sets itself beside TLS, as these two runs have them.
+/// What the table beside TLS is made of.
+const BESIDE: &str = "
+From these two runs: both handshakes (rsa-chat's up to the name), and of tls the group, the cipher, the certificate's
+signature and the suites. The other cells are how the protocols are made; A2, A7 and A9 show three of them.
+";
+
+/// How many messages the handshake of `rsa-chat` has, up to the client's name, and how many of them anybody can read: the
+/// key that the client sends is encrypted, and so is all that comes after it.
+fn handshake_of_chat(chat: &[Record]) -> (usize, usize) {
+    let name = chat.iter().position(|record| record.row == Row::Session && record.who == Who::Client);
+    let messages = || chat.iter().take(name.map_or(0, |place| place + 1)).filter(|record| !record.wire.is_empty());
+    (messages().count(), messages().filter(|record| record.name == "public key").count())
+}
+
+/// The features by which the description of `rsa-chat` sets itself beside TLS.
 fn beside_tls(chat: &[Record], tls: &[Record]) -> String {
     let named = |name: &str, label: &str| {
         let record = tls.iter().find(|record| record.name == name);
@@ -147,7 +161,7 @@ fn beside_tls(chat: &[Record], tls: &[Record]) -> String {
     };
     let (group, suite) = (named("key_share", CHOSEN), named("cipher_suite", CHOSEN));
     let offered = named("cipher_suites", "offered").split(", ").count();
-    let sent = chat.iter().filter(|record| record.row < Row::Session && !record.wire.is_empty()).count();
+    let (sent, readable) = handshake_of_chat(chat);
     let messages = || tls.iter().filter(|record| record.row < Row::Session && detail(record, MESSAGE).is_some());
     let clear = messages().filter(|record| record.row == Row::Versions).count();
     let rows = [
@@ -159,7 +173,7 @@ fn beside_tls(chat: &[Record], tls: &[Record]) -> String {
         ("cipher suites", "one, fixed".to_owned(), format!("{offered} offered, one taken")),
         (
             "handshake",
-            format!("{sent} messages in the clear"),
+            format!("{sent} messages, {readable} in the clear"),
             format!("{} messages, {clear} in the clear", messages().count()),
         ),
     ];
@@ -167,7 +181,7 @@ fn beside_tls(chat: &[Record], tls: &[Record]) -> String {
     for (feature, chat, tls) in rows {
         let _ = writeln!(out, "{feature:<18}{chat:<34}{tls}");
     }
-    out
+    out + BESIDE
 }
 
 /// One JSON object a row.

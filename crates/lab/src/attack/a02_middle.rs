@@ -55,6 +55,13 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     cues.push(Cue::Type(Person::Alice, scene.line(SAID)));
     cues.push(Cue::Until(vec![Sign::of(Person::Server, HEARD), Sign::of(Person::Server, SAID)]));
     let is_in = scene.is_in(Person::Alice);
+    // Where there is a password she has it, and does something in the user's name.
+    let taken: &[&str] = match scene.protocol {
+        Protocol::MiniSsh => {
+            &["reads what Alice says: pass123", "ran `whoami` at the server as the user, who is: user"]
+        }
+        _ => &[],
+    };
     Ok(Play {
         server: scene.server()?,
         clients: vec![scene.client(Person::Alice)?],
@@ -62,7 +69,8 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
         mallory: mallory(scene)?,
         cues,
         judge: Box::new(move |heard| {
-            heard.has(&is_in) && heard.said(Person::Server, HEARD) && heard.said(Person::Mallory, SAID)
+            let all = [SAID].iter().chain(taken).all(|text| heard.said(Person::Mallory, text));
+            heard.has(&is_in) && heard.said(Person::Server, HEARD) && all
         }),
     })
 }
@@ -229,5 +237,30 @@ impl<E: End> Attacker for Middle<E> {
             }
             Seen::Own(_) | Seen::Quiet | Seen::Inside { .. } | Seen::Whisper(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::attack::Heard;
+    use crate::{Fixes, Randomness};
+    use std::time::Instant;
+
+    /// Where there is a password Mallory must have had it, and have used the session.
+    #[test]
+    fn lab_a02_on_mini_ssh_is_judged_by_what_mallory_took() {
+        let scene = Scene::new(Protocol::MiniSsh, Fixes::NONE, Randomness::new(Some(1)), Instant::now()).unwrap();
+        let play = CARD.play(&scene).unwrap();
+        let mut heard = Heard::default();
+        heard.line(Person::Alice, "Authentication successful");
+        heard.line(Person::Server, HEARD);
+        heard.line(Person::Mallory, SAID);
+        assert!(!(play.judge)(&heard));
+        heard.line(Person::Mallory, "reads what Alice says: pass123");
+        assert!(!(play.judge)(&heard));
+        heard.line(Person::Mallory, "ran `whoami` at the server as the user, who is: user");
+        assert!((play.judge)(&heard));
     }
 }

@@ -2,10 +2,10 @@
 
 use super::play::{Cue, Person, Play};
 use super::tap::{Hand, Path};
-use super::toy::{Passed, Watcher};
+use super::toy::{Passed, VALUES, Watcher};
 use super::{Card, Question, Scene};
 use crate::toy_socket::cipher;
-use crate::{Fault, Fix, Protocol};
+use crate::{Fault, Fix, Protocol, dh_chat};
 use nacre_wire::Role;
 use nacre_wire::text::clean_line;
 
@@ -46,15 +46,32 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     let mut cues = scene.enter(Person::Alice);
     cues.extend(scene.says(Person::Alice, SAID));
     cues.push(Cue::Whisper("count"));
-    scene.alone(Watcher::new(count), cues, |heard| heard.said(Person::Mallory, SAID))
+    let act = if scene.protocol == Protocol::DhChat { count_large } else { count };
+    scene.alone(Watcher::new(act), cues, |heard| heard.said(Person::Mallory, SAID))
 }
 
-fn count(passed: &Passed, _path: Path, hand: &mut Hand<'_>) -> Option<()> {
-    let ((private, tried), key) = (passed.private()?, passed.key()?);
-    hand.deeds.say(format!("tries {tried} powers of 3, and has a private number of Alice's: {private}"));
+fn count(passed: &Passed, _path: Path, hand: &mut Hand<'_>) -> Result<(), String> {
+    let (private, key) = (passed.private()?, passed.key()?);
+    hand.deeds.say(format!("tries {private} powers of 3, and has a private number of Alice's: {private}"));
     hand.deeds.show("the key", &key.to_be_bytes());
     for text in passed.messages(Role::Client).filter_map(|(ciphertext, _)| cipher::decrypt(key, &ciphertext)) {
         hand.deeds.say(format!("reads: {}", clean_line(&text, 200)));
     }
-    Some(())
+    Ok(())
+}
+
+/// The same with the numbers of `dh-chat`: as many powers, and no end in sight.
+fn count_large(passed: &Passed, _path: Path, hand: &mut Hand<'_>) -> Result<(), String> {
+    let server = |place| passed.message(Role::Server, place).ok_or_else(|| "the server named no group".to_owned());
+    let public = passed.message(Role::Client, 0).ok_or_else(|| "Alice sent no public value".to_owned())?;
+    hand.deeds.show("Alice's public value", public);
+    match dh_chat::exponent_of(server(0)?, server(1)?, public, VALUES) {
+        Some(private) => hand.deeds.say(format!("has a private number of Alice's: {private}")),
+        None => {
+            return Err(format!(
+                "none of {VALUES} powers of 2 is Alice's public value, and there are 2 to the power of 2047"
+            ));
+        }
+    }
+    Ok(())
 }

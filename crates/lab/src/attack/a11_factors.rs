@@ -49,8 +49,10 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     scene.alone(Watcher::new(forge), cues, |heard| heard.said(Person::Server, &format!("authenticated: {FORGED}")))
 }
 
-fn forge(passed: &Passed, path: Path, hand: &mut Hand<'_>) -> Option<()> {
-    let ((public, signing, tried), key) = (passed.signing_key()?, passed.key()?);
+fn forge(passed: &Passed, path: Path, hand: &mut Hand<'_>) -> Result<(), String> {
+    let none = || "there is no product of two primes in Alice's public key, and nothing to divide".to_owned();
+    let (public, signing, tried) = passed.signing_key().ok_or_else(none)?;
+    let key = passed.key()?;
     hand.deeds
         .say(format!("takes {} apart in {tried} divisions, and has Alice's private key: {}", public.n, signing.d));
     let ciphertext = cipher::encrypt(key, FORGED.as_bytes());
@@ -59,5 +61,5 @@ fn forge(passed: &Passed, path: Path, hand: &mut Hand<'_>) -> Option<()> {
     hand.deeds.say(format!("signs in Alice's name: {FORGED}"));
     hand.show("the forged message", line.as_bytes());
     hand.pass(path, line.as_bytes());
-    Some(())
+    Ok(())
 }

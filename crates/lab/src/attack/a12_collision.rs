@@ -51,14 +51,16 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     scene.alone(Watcher::new(search), cues, |heard| heard.said(Person::Server, &format!("authenticated: {FORGED}")))
 }
 
-fn search(passed: &Passed, path: Path, hand: &mut Hand<'_>) -> Option<()> {
+fn search(passed: &Passed, path: Path, hand: &mut Hand<'_>) -> Result<(), String> {
     let key = passed.key()?;
-    let (ciphertext, signature) = passed.messages(Role::Client).last()?;
+    let (ciphertext, signature) =
+        passed.messages(Role::Client).last().ok_or_else(|| "Alice has said nothing".to_owned())?;
     let hash = cipher::hash(&ciphertext);
-    let (text, forged, tried) = toy::text_with_hash(key, hash, FORGED)?;
+    let none = || "no text that was tried has the hash of Alice's".to_owned();
+    let (text, forged, tried) = toy::text_with_hash(key, hash, FORGED).ok_or_else(none)?;
     hand.deeds.say(format!("tries {tried} texts until one has the hash {hash:04x} of Alice's: {text}"));
     let line = format!("{}|{}", BASE64.encode(&forged), BASE64.encode(&signature));
     hand.show("another text, Alice's signature", line.as_bytes());
     hand.pass(path, line.as_bytes());
-    Some(())
+    Ok(())
 }

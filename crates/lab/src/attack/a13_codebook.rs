@@ -38,6 +38,8 @@ pub(super) const CARD: Card = Card {
 };
 
 const SAID: &str = "YES!NO!!YES!";
+/// What can be seen of it without a key.
+const EQUAL: &str = "blocks 1 and 3 of Alice's message are equal: so is the text in them";
 const BEGINNING: &str = "Server received: ";
 
 fn play(scene: &Scene) -> Result<Play, Fault> {
@@ -45,18 +47,33 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     cues.extend(scene.says(Person::Alice, SAID));
     cues.push(Cue::Until(vec![Sign::of(Person::Alice, SAID)]));
     cues.push(Cue::Whisper("search"));
-    scene.alone(Watcher::new(search), cues, |heard| heard.said(Person::Mallory, SAID))
+    scene.alone(Watcher::new(search), cues, |heard| {
+        heard.said(Person::Mallory, EQUAL) && heard.said(Person::Mallory, &format!("reads: {SAID}"))
+    })
 }
 
-fn search(passed: &Passed, _path: Path, hand: &mut Hand<'_>) -> Option<()> {
-    let (answer, _) = passed.messages(Role::Server).last()?;
-    hand.deeds.show("an answer of the server", &answer);
-    let (key, tried) = toy::key_by_beginning(&answer, BEGINNING.as_bytes())?;
-    hand.deeds.say(format!("tries {tried} keys until the answer begins with `{BEGINNING}`: {key:04x}"));
+fn search(passed: &Passed, _path: Path, hand: &mut Hand<'_>) -> Result<(), String> {
     for (ciphertext, _) in passed.messages(Role::Client) {
         hand.deeds.show("a message of Alice's", &ciphertext);
-        let text = cipher::decrypt(key, &ciphertext)?;
-        hand.deeds.say(format!("reads: {}", clean_line(&text, 200)));
+        let equal = toy::equal_blocks(&ciphertext);
+        if equal.is_empty() {
+            hand.deeds.say("sees no two blocks that are equal");
+        }
+        for (one, other) in equal {
+            hand.deeds.say(format!(
+                "sees that blocks {one} and {other} of Alice's message are equal: so is the text in them"
+            ));
+        }
     }
-    Some(())
+    let (answer, _) = passed.messages(Role::Server).last().ok_or_else(|| "the server has not answered".to_owned())?;
+    hand.deeds.show("an answer of the server", &answer);
+    let none = || format!("none of {} keys makes the answer begin with `{BEGINNING}`", toy::KEYS);
+    let (key, tried) = toy::key_by_beginning(&answer, BEGINNING.as_bytes()).ok_or_else(none)?;
+    hand.deeds.say(format!("tries {tried} keys until the answer begins with `{BEGINNING}`: {key:04x}"));
+    for (ciphertext, _) in passed.messages(Role::Client) {
+        if let Some(text) = cipher::decrypt(key, &ciphertext) {
+            hand.deeds.say(format!("reads: {}", clean_line(&text, 200)));
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! A15: work that a server does for anybody.
 
-use super::play::{Cue, LinkId, Person, Play, Sign};
+use super::play::{Cue, Person, Play, Sign};
 use super::tap::{Hand, Meddler, Path, Tapped};
 use super::{Card, Question, Scene};
 use crate::{Fault, Fix, Protocol, dh_chat};
@@ -41,35 +41,33 @@ pub(super) const CARD: Card = Card {
 
 const STRANGERS: usize = 12;
 /// Rounds of hashing in all that no stranger should be able to ask for.
-const MANY: usize = 1_000_000;
+const MANY: u64 = 1_000_000;
 
 fn play(scene: &Scene) -> Result<Play, Fault> {
-    let rounds = match scene.fixes.has(Fix::F10) {
-        true => 1,
-        false => usize::try_from(dh_chat::ITERATIONS).map_err(|_| Fault::Cryptography)?,
-    };
     // The server derives the key before it asks who is there.
     let steps = |times| Sign { times, ..Sign::of(Person::Mallory, SENT) };
     Ok(Play {
         server: scene.server()?,
         clients: Vec::new(),
         straight: Vec::new(),
-        mallory: Box::new(Tapped::new(scene.protocol, Crowd { rounds, worked: 0 })),
+        mallory: Box::new(Tapped::new(scene.protocol, Crowd { sent: 0 })),
         cues: vec![
             Cue::Whisper("come"),
             Cue::Until(vec![steps(STRANGERS), Sign::of(Person::Server, "have said nothing yet")]),
-            Cue::Whisper("count"),
+            Cue::Whisper("wait"),
+            Cue::Until(vec![Sign::of(Person::Mallory, SILENT)]),
+            Cue::Open,
         ],
-        judge: Box::new(move |heard| heard.fields(Person::Server, "shared").count() * rounds > MANY),
+        judge: Box::new(|heard| heard.sum(Person::Server, dh_chat::ROUNDS) > MANY),
     })
 }
 
 const SENT: &str = "sends one number";
+const SILENT: &str = "says nothing more";
 
 struct Crowd {
-    /// What one of them costs.
-    rounds: usize,
-    worked: usize,
+    /// Numbers that were sent, each by another stranger.
+    sent: usize,
 }
 
 impl Meddler for Crowd {
@@ -80,11 +78,11 @@ impl Meddler for Crowd {
             if let Some(last) = two.last_mut() {
                 *last = 2;
             }
-            if self.worked == 0 {
+            if self.sent == 0 {
                 hand.show("the number: 2", &two);
             }
-            self.worked += 1;
-            hand.deeds.say(format!("{SENT} and then nothing, as stranger {}", self.worked));
+            self.sent += 1;
+            hand.deeds.say(format!("{SENT} and then nothing, as stranger {}", self.sent));
             hand.put(path.link, Role::Server, &two);
         }
     }
@@ -97,9 +95,36 @@ impl Meddler for Crowd {
     }
 
     fn quiet(&mut self, hand: &mut Hand<'_>) {
-        let cost = self.worked * self.rounds;
-        hand.deeds.say(format!("has cost the server {cost} rounds of hashing, and herself none"));
+        hand.deeds.say(SILENT);
     }
 
-    fn own(&mut self, _link: LinkId, _hand: &mut Hand<'_>) {}
+    fn inside(&mut self, rounds: u64, hand: &mut Hand<'_>) {
+        hand.deeds.say(format!("looks into the server: {rounds} rounds of hashing for her, who has done none"));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::attack::Heard;
+    use crate::{Fixes, Randomness, Row, Step};
+    use std::time::Instant;
+
+    /// The verdict comes from what the server did, whatever fix it says it has.
+    #[test]
+    fn lab_a15_is_judged_by_the_rounds_that_were_done() {
+        for fixes in [Fixes::NONE, Fixes::from(Fix::F10)] {
+            let scene = Scene::new(Protocol::DhChat, fixes, Randomness::new(Some(1)), Instant::now()).unwrap();
+            let play = CARD.play(&scene).unwrap();
+            for (rounds, many) in [("100000", true), ("1", false)] {
+                let mut heard = Heard::default();
+                for _ in 0..STRANGERS {
+                    let step = Step::new(Row::KeyExchange, 4, Role::Server, "key", "");
+                    heard.step(Person::Server, step.public("shared", "x").public("rounds", rounds));
+                }
+                assert_eq!((play.judge)(&heard), many, "{fixes}: {rounds}");
+            }
+        }
+    }
 }

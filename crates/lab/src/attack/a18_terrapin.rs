@@ -44,6 +44,11 @@ pub const CARD: Card = Card {
     play,
 };
 
+/// What Mallory says who adds a packet.
+pub const ADDS: &str = "adds a packet that says nothing";
+/// How she calls the packet that she shows when she has taken it away.
+pub const TAKEN: &str = "the packet, EXT_INFO, which Alice never gets";
+
 /// What both ends have in their first KEXINIT who know strict key exchange.
 const MARKERS: [(Role, &[u8]); 2] =
     [(Role::Client, b"kex-strict-c-v00@openssh.com"), (Role::Server, b"kex-strict-s-v00@openssh.com")];
@@ -90,7 +95,7 @@ enum Stage {
 impl Terrapin {
     fn add(&self, path: Path, hand: &mut Hand<'_>) {
         let ignore = plain(&[number::IGNORE, 0, 0, 0, 0]);
-        hand.deeds.say(format!("adds a packet that says nothing: Alice counts it as number {}", self.sent));
+        hand.deeds.say(format!("{ADDS}: Alice counts it as number {}", self.sent));
         hand.show("the packet, IGNORE, which is not sealed", &ignore);
         hand.pass(path, &ignore);
     }
@@ -100,7 +105,7 @@ impl Terrapin {
         if let Stage::Holding { path, newkeys, taken } = std::mem::replace(&mut self.stage, Stage::Done) {
             let nonce = u64::from(self.sent).to_be_bytes();
             hand.deeds.say(format!("takes away the first sealed packet: the server counts it as number {}", self.sent));
-            hand.show("the packet, EXT_INFO, which Alice never gets", &taken);
+            hand.show(TAKEN, &taken);
             let next = u64::from(self.sent + 1).to_be_bytes();
             hand.deeds.show("the number that went into its seal", &nonce);
             hand.deeds.show("the number that both go on with", &next);

@@ -100,6 +100,8 @@ pub enum Seen<'a> {
         lines: Vec<String>,
         /// The texts that passed through its hands.
         texts: Vec<String>,
+        /// Rounds of hashing that it has done for keys.
+        rounds: u64,
     },
     /// A word of the play.
     Whisper(&'static str),
@@ -225,6 +227,11 @@ impl Heard {
         let steps = self.steps.iter().filter(move |(person, _)| *person == who);
         let fields = steps.flat_map(|(_, step)| &step.fields);
         fields.filter(move |field| field.label == label).map(|field| field.value.as_str())
+    }
+
+    /// The sum of a field that is a number in somebody's steps.
+    pub fn sum(&self, who: Person, label: &str) -> u64 {
+        self.fields(who, label).filter_map(|value| value.parse::<u64>().ok()).fold(0, u64::saturating_add)
     }
 }
 

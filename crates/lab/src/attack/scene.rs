@@ -74,6 +74,11 @@ impl Scene {
         Ok(Repairs { fixes: self.fixes, identity: Some(Arc::new(identity)), trust: None })
     }
 
+    /// The private key that the server proves itself with, for who has seized it.
+    pub(super) fn private_of_server(&self) -> Result<Vec<u8>, Fault> {
+        self.server.private()
+    }
+
     pub(super) fn dh_settings(&self) -> dh_chat::Settings {
         dh_chat::Settings { checks: self.checks, ..dh_chat::Settings::default() }
     }

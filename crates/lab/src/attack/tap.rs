@@ -85,6 +85,8 @@ pub(super) trait Meddler: Send {
     fn whisper(&mut self, _word: &'static str, _hand: &mut Hand<'_>) {}
     /// Nothing more comes of what was sent.
     fn quiet(&mut self, _hand: &mut Hand<'_>) {}
+    /// Mallory has looked into the server, which has done so many rounds of hashing for keys.
+    fn inside(&mut self, _rounds: u64, _hand: &mut Hand<'_>) {}
     /// A connection of Mallory's own stands.
     fn own(&mut self, _link: LinkId, _hand: &mut Hand<'_>) {}
     /// One side of a connection is gone; true when the other is to hear of it.
@@ -136,7 +138,8 @@ impl<M: Meddler> Attacker for Tapped<M> {
         let framing = self.framing;
         let hand = &mut Hand { framing, deeds };
         match seen {
-            Seen::Client(_) | Seen::Inside { .. } => {}
+            Seen::Client(_) => {}
+            Seen::Inside { rounds, .. } => self.meddler.inside(rounds, hand),
             Seen::Own(link) => self.meddler.own(link, hand),
             Seen::Bytes { link, from, bytes } => {
                 let place = (link, from == Role::Server);

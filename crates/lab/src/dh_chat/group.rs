@@ -91,6 +91,17 @@ impl Group {
         self.power(peer, exponent)
     }
 
+    /// The exponent of a public value, if it is one of the first `most`.
+    pub(super) fn search(&self, public: &[u8], most: u32) -> Option<u32> {
+        let form = |bytes: &[u8]| {
+            let number = self.number(bytes).ok()?.rem_vartime(self.params.modulus().as_nz_ref());
+            Some(BoxedMontyForm::new(number, &self.params))
+        };
+        let (wanted, generator) = (form(public)?, form(&self.generator)?);
+        let powers = std::iter::successors(Some(generator.clone()), |power| Some(power.mul(&generator)));
+        (1..=most).zip(powers).find(|(_, power)| *power == wanted).map(|(exponent, _)| exponent)
+    }
+
     fn check(&self, peer: &[u8]) -> Result<(), Fault> {
         let value = self.number(peer)?;
         let one = BoxedUint::one_with_precision(value.bits_precision());
@@ -154,6 +165,18 @@ mod tests {
             assert_eq!(secret, group.agree(&to_b, &b, true).unwrap());
             assert_eq!(secret.len() * 8, usize::try_from(bits).unwrap());
         }
+    }
+
+    #[test]
+    fn lab_a10_a_small_exponent_is_found_and_a_drawn_one_is_not() {
+        let group = Group::of_bits(2048).unwrap();
+        for exponent in [1u16, 2, 5000] {
+            let public = group.public(&exponent.to_be_bytes()).unwrap();
+            assert_eq!(group.search(&public, 5000), Some(exponent.into()));
+        }
+        assert_eq!(group.search(&group.public(&5001u16.to_be_bytes()).unwrap(), 5000), None);
+        let drawn = Group::draw(&mut Randomness::new(Some(1))).unwrap();
+        assert_eq!(group.search(&group.public(&drawn).unwrap(), 5000), None);
     }
 
     #[test]

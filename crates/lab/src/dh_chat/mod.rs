@@ -14,7 +14,7 @@ use crate::{Fault, Fix, Fixes};
 
 pub use client::Client;
 pub use server::Server;
-pub use session::{Event, Session};
+pub use session::{Event, ROUNDS, Session};
 
 /// Bits of the prime that the description has.
 pub const BITS: u32 = 2048;
@@ -28,6 +28,16 @@ pub const MAX_ITERATIONS: u32 = 10_000_000;
 /// The key of a shared secret.
 pub(crate) fn key_of(secret: &[u8], settings: &Settings, fixes: Fixes) -> Result<[u8; 32], Fault> {
     if fixes.has(Fix::F10) { Ok(key::derive_quickly(secret)) } else { key::derive(secret, settings.iterations) }
+}
+
+/// The exponent of a public value, if it is one of the first `most`: found by trying them one after the other.
+pub(crate) fn exponent_of(prime: &[u8], generator: &[u8], public: &[u8], most: u32) -> Option<u32> {
+    group::Group::named(prime, generator, false).ok()?.search(public, most)
+}
+
+/// The secret of a public value in the usual group with an exponent of somebody's own.
+pub(crate) fn secret_with(public: &[u8], exponent: &[u8]) -> Result<Vec<u8>, Fault> {
+    group::Group::of_bits(BITS)?.agree(public, exponent, false)
 }
 
 /// Clients that may be there before any message of theirs could be opened, with F10.

@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 
 /// Said to end the conversation.
 pub(super) const EXIT: &str = "exit";
+/// The label of how often the key's step hashes.
+pub const ROUNDS: &str = "rounds";
 /// The answer to what cannot be opened.
 pub(super) const FAILED: &str = "[!] decryption failed";
 /// Messages in a row that cannot be opened before the connection ends: two ends with different keys would otherwise
@@ -237,6 +239,7 @@ impl Session {
             let step =
                 Step::new(Row::KeyExchange, 4, self.role, "key", "turns the shared secret into a key by one HMAC")
                     .public("salt", key::SALT)
+                    .public(ROUNDS, "1")
                     .secret("shared", HEXLOWER.encode(&secret))
                     .secret("key", HEXLOWER.encode(&key));
             self.tell(step);
@@ -252,6 +255,7 @@ impl Session {
         );
         let step = Step::new(Row::KeyExchange, 4, self.role, "key", text)
             .public("salt", key::SALT)
+            .public(ROUNDS, rounds.to_string())
             .secret("shared", HEXLOWER.encode(&secret))
             .secret("key", HEXLOWER.encode(&bytes))
             .check(check);

@@ -2,6 +2,7 @@
 //! sent something else to each of them, so no signature serves at both ends.
 
 use crate::{Fault, Randomness};
+use aws_lc_rs::encoding::AsBigEndian;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use data_encoding::BASE64_NOPAD;
 use nacre_crypto::sha256;
@@ -40,6 +41,12 @@ impl Identity {
     /// The public key.
     pub(crate) fn public(&self) -> &[u8] {
         self.0.public_key().as_ref()
+    }
+
+    /// The private key.
+    pub(crate) fn private(&self) -> Result<Vec<u8>, Fault> {
+        let seed = self.0.seed().and_then(|seed| seed.as_be_bytes());
+        seed.map(|bytes| bytes.as_ref().to_vec()).map_err(|_| Fault::Cryptography)
     }
 
     /// A signature.

@@ -1,7 +1,7 @@
 //! The toy cipher and the toy hash. Neither is worth anything: that is what they show.
 
 /// Bytes of a block.
-const BLOCK: usize = 4;
+pub(crate) const BLOCK: usize = 4;
 /// The substitution is `b -> MULTIPLIER * b + SUMMAND`, and back with the multiplier's inverse modulo 256.
 const MULTIPLIER: u8 = 167;
 const INVERSE: u8 = 23;

@@ -1,5 +1,6 @@
 //! Performs a play on sockets of this machine: every connection in it is a real one, and everything happens in one
-//! loop, so that it is known when all that was sent has arrived.
+//! loop, so that it is known when all that was sent has arrived. What was sent is dealt with in the order of sending and
+//! in the same pieces, whichever socket is faster: with a seed a play is told the same each time.
 
 use super::super::clock::Clock;
 use super::super::failed;
@@ -8,8 +9,9 @@ use super::super::program::{FIRST_PORT, Happening};
 use crate::failure::Failure;
 use nacre_lab::attack::{Attacker, Cue, Deed, Deeds, Heard, LinkId, Person, Play, Seen};
 use nacre_lab::console::{Address, ConnectionId, Console, Effect, Input, SERVER};
+use nacre_lab::dh_chat::ROUNDS;
 use nacre_wire::Role;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -55,6 +57,36 @@ struct Socket {
     link: Option<Link>,
 }
 
+/// What is on its way to a socket.
+#[derive(Clone, Copy)]
+enum Coming {
+    /// So many bytes.
+    Bytes(usize),
+    /// The other end is gone.
+    End,
+}
+
+/// What has come to a socket and waits for its turn.
+#[derive(Default)]
+struct Arrived {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Arrived {
+    /// Whether all of it is there. After an end there will be no more.
+    const fn has(&self, coming: Coming) -> bool {
+        match coming {
+            Coming::Bytes(count) => self.bytes.len() >= count || self.ended,
+            Coming::End => self.ended,
+        }
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        self.bytes.drain(..count.min(self.bytes.len())).collect()
+    }
+}
+
 struct Actor {
     console: Box<dyn Console>,
     over: bool,
@@ -74,10 +106,10 @@ struct Stage {
     served: ConnectionId,
     happenings: mpsc::Sender<Happening>,
     happened: mpsc::Receiver<Happening>,
-    /// Bytes that were sent to a socket and have not come yet.
-    under_way: BTreeMap<u32, usize>,
-    /// Sockets that are to see the other end go.
-    partings: BTreeSet<u32>,
+    /// What was sent to which socket and has not been dealt with, in the order of sending.
+    under_way: VecDeque<(u32, Coming)>,
+    /// What has come of it.
+    arrived: BTreeMap<u32, Arrived>,
     mallory_waits: bool,
     clock: Clock,
     heard: Heard,
@@ -105,8 +137,8 @@ pub async fn perform(play: Play, clock: Clock) -> Result<Ending, Failure> {
         served: 0,
         happenings,
         happened,
-        under_way: BTreeMap::new(),
-        partings: BTreeSet::new(),
+        under_way: VecDeque::new(),
+        arrived: BTreeMap::new(),
         mallory_waits: false,
         clock,
         heard: Heard::default(),
@@ -116,7 +148,7 @@ pub async fn perform(play: Play, clock: Clock) -> Result<Ending, Failure> {
     for cue in cues {
         stage.cue(cue).await?;
     }
-    while stage.mallory_waits || !stage.is_quiet() {
+    while stage.mallory_waits || !stage.under_way.is_empty() {
         stage.step().await?;
     }
     Ok(Ending { succeeded: judge(&stage.heard), told: stage.told })
@@ -149,7 +181,8 @@ impl Stage {
             Cue::Open => {
                 let lines = self.heard.lines_of(Person::Server).map(str::to_owned).collect();
                 let texts = self.heard.fields(Person::Server, "text").map(str::to_owned).collect();
-                self.at_mallory(Seen::Inside { lines, texts }).await
+                let rounds = self.heard.sum(Person::Server, ROUNDS);
+                self.at_mallory(Seen::Inside { lines, texts, rounds }).await
             }
             Cue::Until(signs) => {
                 while !signs.iter().any(|sign| self.heard.has(sign)) && !self.somebody_is_over() {
@@ -178,32 +211,45 @@ impl Stage {
         self.clients.values().any(|actor| actor.over)
     }
 
-    fn is_quiet(&self) -> bool {
-        self.under_way.is_empty() && self.partings.is_empty()
-    }
-
     /// One thing happens.
     async fn step(&mut self) -> Result<(), Failure> {
-        if self.mallory_waits && self.is_quiet() {
-            self.mallory_waits = false;
-            return self.at_mallory(Seen::Quiet).await;
+        let Some((socket, coming)) = self.under_way.pop_front() else {
+            if self.mallory_waits {
+                self.mallory_waits = false;
+                return self.at_mallory(Seen::Quiet).await;
+            }
+            return Err(failed("the attack is undecided: nothing happens any more"));
+        };
+        // What comes to a socket that we have closed since is nobody's business.
+        if self.sockets.get(&socket).is_none_or(|socket| socket.link.is_none()) {
+            return Ok(());
         }
+        while !self.arrived.get(&socket).is_some_and(|arrived| arrived.has(coming)) {
+            self.arrival().await?;
+        }
+        let arrived = self.arrived.entry(socket).or_default();
+        match coming {
+            Coming::Bytes(count) => {
+                let bytes = arrived.take(count);
+                self.received(socket, &bytes).await
+            }
+            Coming::End => self.closed(socket).await,
+        }
+    }
+
+    /// Something arrives at some socket.
+    async fn arrival(&mut self) -> Result<(), Failure> {
         let happening = timeout(PATIENCE, self.happened.recv()).await;
-        match happening.map_err(|_| failed("the attack is undecided: nothing happens any more"))? {
-            Some(Happening::Received(socket, bytes)) => self.received(socket, &bytes).await,
-            Some(Happening::Closed(socket)) => self.closed(socket).await,
-            Some(Happening::Ran(..)) | None => Ok(()),
+        match happening.map_err(|_| failed("the attack is undecided: what was sent does not arrive"))? {
+            Some(Happening::Received(socket, bytes)) => self.arrived.entry(socket).or_default().bytes.extend(bytes),
+            Some(Happening::Closed(socket)) => self.arrived.entry(socket).or_default().ended = true,
+            Some(Happening::Ran(..)) | None => {}
         }
+        Ok(())
     }
 
     async fn received(&mut self, socket: u32, bytes: &[u8]) -> Result<(), Failure> {
-        if let Some(count) = self.under_way.get_mut(&socket) {
-            *count = count.saturating_sub(bytes.len());
-            if *count == 0 {
-                self.under_way.remove(&socket);
-            }
-        }
-        match self.sockets.get(&socket).filter(|socket| socket.link.is_some()).map(|socket| socket.owner) {
+        match self.sockets.get(&socket).map(|socket| socket.owner) {
             Some(Owner::Server(id)) => self.at_server(Input::Received { id, bytes }).await,
             Some(Owner::Client(who)) => self.at_client(who, Input::Received { id: SERVER, bytes }).await,
             Some(Owner::Mallory(link, from)) => self.at_mallory(Seen::Bytes { link, from, bytes }).await,
@@ -213,8 +259,6 @@ impl Stage {
 
     /// The other end of a socket is gone.
     async fn closed(&mut self, socket: u32) -> Result<(), Failure> {
-        self.under_way.remove(&socket);
-        self.partings.remove(&socket);
         let Some(Socket { owner, link: Some(_), .. }) = self.sockets.get(&socket) else { return Ok(()) };
         let owner = *owner;
         self.close(socket);
@@ -230,7 +274,7 @@ impl Stage {
         let Some(ours) = self.sockets.get_mut(&socket) else { return };
         let peer = ours.peer;
         if ours.link.take().is_some() && self.sockets.get(&peer).is_some_and(|peer| peer.link.is_some()) {
-            self.partings.insert(peer);
+            self.under_way.push_back((peer, Coming::End));
         }
     }
 
@@ -243,7 +287,7 @@ impl Stage {
         let Some(ours) = socket.and_then(|socket| self.sockets.get(&socket)) else { return };
         let (peer, count) = (ours.peer, bytes.len());
         if ours.link.as_ref().is_some_and(|link| link.send(bytes)) {
-            *self.under_way.entry(peer).or_default() += count;
+            self.under_way.push_back((peer, Coming::Bytes(count)));
         }
     }
 

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::lab::failed;
 use crate::output;
 use mallory::Mallory;
+use nacre_lab::attack::{ADDS, TAKEN};
 pub use parties::{Kind, Parties};
 use proxy::{Proxy, Trick};
 use std::process::ExitCode;
@@ -37,13 +38,26 @@ struct Came {
     code: i32,
     /// What Mallory did.
     deeds: Vec<Act>,
-    /// Bytes that reached the application and are not what Alice typed, once.
-    reached: usize,
+    end: End,
+}
+
+/// What an attack is judged by.
+enum End {
+    /// A2, A4, A7: bytes that reached the application and are not what Alice typed, once.
+    Reached(usize),
+    /// A18: Alice went on without so many bytes of what the server said.
+    CutOff(usize),
+    /// A18: Alice did not go on after a packet was added.
+    HungUp,
 }
 
 impl Came {
     const fn succeeded(&self) -> bool {
-        self.reached > 0 || self.code == 0
+        match self.end {
+            End::Reached(reached) => reached > 0 || self.code == 0,
+            End::CutOff(_) => true,
+            End::HungUp => false,
+        }
     }
 }
 
@@ -111,7 +125,7 @@ fn middle(parties: &Parties) -> Result<Came, Failure> {
     let (_, code, said) = through(parties, "mallory", None)?;
     let reached = parties.application().len();
     let what = "Mallory answers in the server's place, with a host key of her own";
-    Ok(Came { attack: "A2", what, said, code, deeds: Vec::new(), reached })
+    Ok(Came { attack: "A2", what, said, code, deeds: Vec::new(), end: End::Reached(reached) })
 }
 
 /// A4 and A7: Mallory does something to a packet that she cannot read.
@@ -126,7 +140,7 @@ fn tricked(parties: &Parties, trick: Trick) -> Result<Came, Failure> {
     };
     let reached = application.strip_prefix(genuine).unwrap_or(&application).len();
     let deeds = vec![Act::Shows("what Alice sent".to_owned(), sent), Act::Shows("what went on".to_owned(), passed)];
-    Ok(Came { attack, what, said, code, deeds, reached })
+    Ok(Came { attack, what, said, code, deeds, end: End::Reached(reached) })
 }
 
 /// A18: Mallory cuts off the beginning of what the server says. It succeeds when Alice's client goes on.
@@ -135,13 +149,45 @@ fn terrapin(parties: &Parties) -> Result<Came, Failure> {
     let server = parties.serve("server")?;
     let mallory = Mallory::start(server.port, nacre_lab::attack::terrapin())?;
     let mut client = parties.client(mallory.port, options(What::Terrapin))?;
-    if client.is_in() {
+    let is_in = client.is_in();
+    if is_in {
         client.say(LINE);
     }
     client.hang_up();
     let (code, said) = client.ends()?;
     drop(server);
-    let reached = parties.application().len();
+    let deeds = mallory.ends();
+    let end = cut_off(&deeds, is_in).map_err(|problem| failed(format!("the attack was not performed: {problem}")))?;
     let what = "Mallory adds a packet before the keys, and takes away the first one after";
-    Ok(Came { attack: "A18", what, said, code, deeds: mallory.ends(), reached })
+    Ok(Came { attack: "A18", what, said, code, deeds, end })
+}
+
+/// What came of what Mallory did to a client that got in, or did not; or what she has not done.
+fn cut_off(deeds: &[Act], is_in: bool) -> Result<End, &'static str> {
+    let added = deeds.iter().any(|deed| matches!(deed, Act::Says(text) if text.starts_with(ADDS)));
+    let taken = deeds.iter().find_map(|deed| match deed {
+        Act::Shows(label, bytes) if label == TAKEN => Some(bytes.len()),
+        _ => None,
+    });
+    match (added, is_in, taken) {
+        (false, _, _) => Err("Mallory has added no packet"),
+        (true, false, _) => Ok(End::HungUp),
+        (true, true, None | Some(0)) => Err("Alice went on, and nothing of what the server said was cut off"),
+        (true, true, Some(count)) => Ok(End::CutOff(count)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lab_a18_counts_only_what_mallory_has_done() {
+        let added = || Act::Says(format!("{ADDS}: Alice counts it as number 1"));
+        let taken = |count| Act::Shows(TAKEN.to_owned(), vec![0; count]);
+        assert!(cut_off(&[], true).is_err() && cut_off(&[], false).is_err() && cut_off(&[taken(9)], true).is_err());
+        assert!(matches!(cut_off(&[added()], false), Ok(End::HungUp)));
+        assert!(cut_off(&[added()], true).is_err() && cut_off(&[added(), taken(0)], true).is_err());
+        assert!(matches!(cut_off(&[added(), taken(9)], true), Ok(End::CutOff(9))));
+    }
 }

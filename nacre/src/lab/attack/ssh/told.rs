@@ -2,7 +2,7 @@
 
 use super::super::stage::Act;
 use super::super::tell::{self, paragraph};
-use super::{Came, Kind, What};
+use super::{Came, End, Kind, What};
 use nacre_lab::attack::{Person, TERRAPIN};
 
 /// What does not depend on the run.
@@ -65,13 +65,23 @@ fn run(came: &Came) -> String {
     for line in came.said.lines() {
         tell::act_told(&mut out, Person::Alice, &Act::Prints(line.to_owned()));
     }
-    let verdict = match came.succeeded() {
-        false => {
-            format!("the attack FAILS: Alice's client ends with code {}, 0 bytes reach the application.", came.code)
+    out + &paragraph("VERDICT", &verdict(came))
+}
+
+fn verdict(came: &Came) -> String {
+    let code = came.code;
+    match came.end {
+        End::Reached(_) if !came.succeeded() => {
+            format!("the attack FAILS: Alice's client ends with code {code}, 0 bytes reach the application.")
         }
-        true => format!("the attack SUCCEEDS: {} bytes reach the application.", came.reached),
-    };
-    out + &paragraph("VERDICT", &verdict)
+        End::Reached(reached) => format!("the attack SUCCEEDS: {reached} bytes reach the application."),
+        End::CutOff(count) => {
+            format!("the attack SUCCEEDS: Alice is in without {count} bytes that the server said, and goes on.")
+        }
+        End::HungUp => format!(
+            "the attack FAILS: with the packet that was added Alice's client ends, with code {code}, before she is in."
+        ),
+    }
 }
 
 /// For a program: a JSON object.
@@ -79,9 +89,14 @@ pub fn json(what: What, kind: Kind, all: &[Came]) -> String {
     let run = |came: &Came| {
         let told: Vec<serde_json::Value> =
             came.deeds.iter().map(|deed| tell::told_json(Person::Mallory, deed)).collect();
+        let (key, count) = match came.end {
+            End::Reached(count) => ("bytes_reached", count),
+            End::CutOff(count) => ("bytes_cut_off", count),
+            End::HungUp => ("bytes_cut_off", 0),
+        };
         serde_json::json!({
             "attack": came.attack, "what": came.what, "said": came.said, "exit_code": came.code,
-            "bytes_reached": came.reached, "succeeded": came.succeeded(), "told": told,
+            "succeeded": came.succeeded(), "told": told, key: count,
         })
     };
     let runs: Vec<serde_json::Value> = all.iter().map(run).collect();
