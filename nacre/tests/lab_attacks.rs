@@ -59,6 +59,12 @@ fn lab_a03_a_fixed_secret() {
     succeeds_until_mended("A3", &[("dh-chat", "F6"), ("toy-socket", "F6")]);
     assert_eq!(attack(&["A3", "--on", "dh-chat", "--fix", "F1"]).0, 1);
     fails("A3", "mini-ssh", "mini-ssh holds as it is");
+    let (_, out) = attack(&["A3", "--on", "dh-chat"]);
+    let (before, after) = out.split_once("THE FIX").unwrap();
+    for value in ["0", "1", "p-1", "p"] {
+        assert!(before.contains(&format!("sends {value}, and the server takes it")), "{value}: {out}");
+        assert!(after.contains(&format!("sends {value}, and the server refuses it")), "{value}: {out}");
+    }
 }
 
 #[test]
@@ -129,6 +135,16 @@ fn lab_a11_a_signature_by_division() {
 #[test]
 fn lab_a12_one_signature_for_two_texts() {
     succeeds_until_mended("A12", &[("toy-socket", "F6")]);
+    let (_, out) = attack(&["A12"]);
+    let words = out.split_once("THE FIX").unwrap().0.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("finds two texts of her own with one hash, ") && words.contains(" tries: `pay Bob 10"),
+        "{out}"
+    );
+    assert!(
+        words.contains("multiplies Alice's signature of ") && words.contains(", which Alice has never signed"),
+        "{out}"
+    );
 }
 
 #[test]
@@ -148,6 +164,13 @@ fn lab_a14_somebody_says_to_be_alice() {
 #[test]
 fn lab_a15_strangers_cost() {
     succeeds_until_mended("A15", &[("dh-chat", "F10")]);
+    let (_, out) = attack(&["A15"]);
+    let (before, after) = out.split_once("THE FIX").unwrap();
+    assert!(before.contains("looks into the server: 1200000 rounds of hashing for her"), "{out}");
+    assert!(after.contains("rounds of hashing for her") && !after.contains("00000 rounds of hashing"), "{out}");
+    assert!(after.contains("MEASURED  on this machine") && after.contains("with 100000 rounds, and"), "{out}");
+    // A time is never the same twice.
+    assert!(!attack(&["A15", "--seed", "1"]).1.contains("MEASURED"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A3: a public value whose secret everybody can work out.
 
-use super::play::{Cue, Person, Play, Sign};
+use super::play::{Cue, LinkId, Person, Play, Sign};
 use super::reader::{self, Reader};
 use super::tap::{Hand, Meddler, Path};
 use super::{Card, NOT_ON_SSH, Question, Scene};
@@ -8,6 +8,7 @@ use crate::{Fault, Fix, Protocol};
 use data_encoding::BASE64;
 use nacre_wire::Role;
 use nacre_wire::text::clean_line;
+use std::collections::BTreeMap;
 
 pub(super) const CARD: Card = Card {
     name: "A3",
@@ -51,6 +52,9 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
     let mut cues = scene.enter(Person::Alice);
     cues.push(Cue::Type(Person::Alice, scene.line(SAID)));
     cues.push(Cue::Until(vec![Sign::of(Person::Server, SAID)]));
+    if scene.protocol == Protocol::DhChat {
+        cues.push(Cue::Whisper("others"));
+    }
     scene.alone(Fixer::new(scene)?, cues, |heard| heard.said(Person::Mallory, SAID))
 }
 
@@ -61,6 +65,44 @@ struct Fixer {
     reader: Reader,
     /// Messages from the client, and from the server.
     seen: [usize; 2],
+    /// Connections of her own, on each of which another value is tried: how many messages came on it, and which value.
+    own: BTreeMap<LinkId, (usize, Value)>,
+    /// The prime, as the server named it.
+    prime: Vec<u8>,
+}
+
+/// A value whose powers are known to all, or that is none.
+#[derive(Clone, Copy)]
+enum Value {
+    Zero,
+    One,
+    MinusOne,
+    Prime,
+}
+
+impl Value {
+    const ALL: [Self; 4] = [Self::Zero, Self::One, Self::MinusOne, Self::Prime];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Zero => "0",
+            Self::One => "1",
+            Self::MinusOne => "p-1",
+            Self::Prime => "p",
+        }
+    }
+
+    /// As wide as the prime, which is odd.
+    fn bytes(self, prime: &[u8]) -> Vec<u8> {
+        let (mut bytes, last) = match self {
+            Self::Zero => (vec![0; prime.len()], 0),
+            Self::One => (vec![0; prime.len()], 1),
+            Self::MinusOne => (prime.to_vec(), prime.last().map_or(0, |last| last - 1)),
+            Self::Prime => (prime.to_vec(), prime.last().copied().unwrap_or_default()),
+        };
+        bytes.last_mut().into_iter().for_each(|byte| *byte = last);
+        bytes
+    }
 }
 
 impl Fixer {
@@ -80,7 +122,8 @@ impl Fixer {
             }
             Protocol::Ssh => return Err(NOT_ON_SSH),
         };
-        Ok(Self { protocol: scene.protocol, value, reader, seen: [0; 2] })
+        let (own, prime) = Default::default();
+        Ok(Self { protocol: scene.protocol, value, reader, seen: [0; 2], own, prime })
     }
 
     /// Whether the message that is the `place`th from there is a public value.
@@ -93,8 +136,48 @@ impl Fixer {
     }
 }
 
+impl Fixer {
+    /// The server's messages on a connection of her own: after p, g and its public value comes hers.
+    fn on_own(&mut self, link: LinkId, body: &[u8], hand: &mut Hand<'_>) {
+        let Some((count, value)) = self.own.get_mut(&link) else { return };
+        *count += 1;
+        match *count {
+            1 => self.prime = body.to_vec(),
+            3 => hand.put(link, Role::Server, &value.bytes(&self.prime)),
+            _ => {}
+        }
+    }
+}
+
 impl Meddler for Fixer {
+    fn whisper(&mut self, _word: &'static str, hand: &mut Hand<'_>) {
+        hand.deeds.say("comes to the server herself, with other values whose secret everybody knows");
+        Value::ALL.iter().for_each(|_| hand.deeds.connect());
+        hand.deeds.wait();
+    }
+
+    fn own(&mut self, link: LinkId, _hand: &mut Hand<'_>) {
+        let value = Value::ALL.get(self.own.len()).copied().unwrap_or(Value::Zero);
+        self.own.insert(link, (0, value));
+    }
+
+    fn closed(&mut self, path: Path, hand: &mut Hand<'_>) -> bool {
+        if let Some((_, value)) = self.own.remove(&path.link) {
+            hand.deeds.say(format!("sends {}, and the server refuses it", value.name()));
+        }
+        true
+    }
+
+    fn quiet(&mut self, hand: &mut Hand<'_>) {
+        for (_, value) in std::mem::take(&mut self.own).into_values() {
+            hand.deeds.say(format!("sends {}, and the server takes it", value.name()));
+        }
+    }
+
     fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
+        if self.own.contains_key(&path.link) {
+            return self.on_own(path.link, &body, hand);
+        }
         let who = if path.from == Role::Client { "Alice" } else { "the server" };
         let [client, server] = &mut self.seen;
         let count = if path.from == Role::Client { client } else { server };

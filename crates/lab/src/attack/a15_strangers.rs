@@ -6,7 +6,8 @@ use super::{Card, Question, Scene};
 use crate::{Fault, Fix, Protocol, dh_chat};
 use nacre_wire::Role;
 
-pub(super) const CARD: Card = Card {
+/// The card of strangers who cost.
+pub const CARD: Card = Card {
     name: "A15",
     title: "hard work for strangers",
     claim: "100,000 rounds of PBKDF2 make the key stronger.",

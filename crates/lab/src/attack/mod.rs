@@ -28,6 +28,7 @@ mod scene;
 mod tap;
 mod toy;
 
+pub use a15_strangers::CARD as STRANGERS;
 pub use a18_terrapin::{ADDS, CARD as TERRAPIN, TAKEN, terrapin};
 pub use play::{Attacker, Cue, Deed, Deeds, Heard, LinkId, Person, Play, Seen, Sign};
 pub use question::Question;

@@ -7,6 +7,7 @@ use crate::toy_socket::{self, cipher};
 use crate::x25519::small_private_of;
 use data_encoding::BASE64;
 use nacre_wire::Role;
+use std::collections::BTreeMap;
 
 /// Values that the generator has; as many are tried where there are more.
 pub(super) const VALUES: u32 = 5_460;
@@ -57,10 +58,15 @@ impl Passed {
         server.and_then(|key| u16::try_from(key).ok()).ok_or_else(|| "the server's value is no number".to_owned())
     }
 
+    /// Alice's `E,N`.
+    pub(super) fn public_key(&self) -> Option<PublicKey> {
+        let line = std::str::from_utf8(self.message(Role::Client, 1)?).ok()?;
+        PublicKey::read(line, toy_socket::BITS)
+    }
+
     /// Alice's `E,N`, and the key that signs for it: with the number of divisions.
     pub(super) fn signing_key(&self) -> Option<(PublicKey, SigningKey, u32)> {
-        let line = std::str::from_utf8(self.message(Role::Client, 1)?).ok()?;
-        let public = PublicKey::read(line, toy_socket::BITS)?;
+        let public = self.public_key()?;
         let p = (257..512u32).step_by(2).find(|p| public.n.is_multiple_of(*p))?;
         Some((public, SigningKey::of(p, public.n / p)?, (p - 257) / 2 + 1))
     }
@@ -134,4 +140,30 @@ pub(super) fn text_with_hash(key: u16, hash: u16, beginning: &str) -> Option<(St
         let ciphertext = cipher::encrypt(key, text.as_bytes());
         (cipher::hash(&ciphertext) == hash).then_some((text, ciphertext, number + 1))
     })
+}
+
+/// Two numbers that give texts with one hash behind this beginning, and the hash: after as many tries as the second.
+pub(super) fn two_texts_with_one_hash(key: u16, beginning: &str) -> Option<(u32, u32, u16)> {
+    let mut seen = BTreeMap::new();
+    // One more text than there are hashes.
+    (0..=KEYS).find_map(|number| {
+        let hash = cipher::hash(&cipher::encrypt(key, format!("{beginning}{number}").as_bytes()));
+        seen.insert(hash, number).map(|before| (before, number, hash))
+    })
+}
+
+/// A signature times another, so often that the product of the hashes is a hash and neither of the two: how often, the
+/// hash, and the signature that fits it.
+pub(super) fn product_of_signatures(public: &PublicKey, one: (u16, u32), other: (u16, u32)) -> Option<(u32, u16, u32)> {
+    let times = |a: u32, b: u32| u32::try_from(u64::from(a) * u64::from(b) % u64::from(public.n)).ok();
+    let (mut hash, mut signature) = (u32::from(one.0), one.1);
+    for count in 1..=public.n {
+        (hash, signature) = (times(hash, other.0.into())?, times(signature, other.1)?);
+        let [_, bytes @ ..] = signature.to_be_bytes();
+        let fitting = u16::try_from(hash).ok().filter(|hash| ![one.0, other.0].contains(hash));
+        if let Some(hash) = fitting.filter(|hash| public.verifies(bytes, *hash)) {
+            return Some((count, hash, signature));
+        }
+    }
+    None
 }

@@ -26,7 +26,10 @@ pub const ITERATIONS: u32 = 100_000;
 pub const MAX_ITERATIONS: u32 = 10_000_000;
 
 /// The key of a shared secret.
-pub(crate) fn key_of(secret: &[u8], settings: &Settings, fixes: Fixes) -> Result<[u8; 32], Fault> {
+///
+/// # Errors
+/// There are no rounds.
+pub fn key_of(secret: &[u8], settings: &Settings, fixes: Fixes) -> Result<[u8; 32], Fault> {
     if fixes.has(Fix::F10) { Ok(key::derive_quickly(secret)) } else { key::derive(secret, settings.iterations) }
 }
 
