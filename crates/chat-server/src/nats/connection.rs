@@ -27,14 +27,19 @@ impl FromStr for Servers {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let server = |word: &str| -> Result<ServerAddr, String> {
+        // What stands before an @ may be a password, also one with a comma in it: it belongs in no log.
+        let shown = |number: usize, word: &str| match text.contains('@') {
+            true => format!("server {number}"),
+            false => format!("`{word}`"),
+        };
+        let server = |(word, number): (&str, usize)| -> Result<ServerAddr, String> {
             let (scheme, _) = word.split_once("://").unwrap_or_default();
             if !matches!(scheme, "nats" | "tls") {
-                return Err(format!("`{word}`: nats://HOST:PORT or tls://HOST:PORT is needed"));
+                return Err(format!("{}: nats://HOST:PORT or tls://HOST:PORT is needed", shown(number, word)));
             }
-            word.parse().map_err(|error| format!("`{word}`: {error}"))
+            word.parse().map_err(|error| format!("{}: {error}", shown(number, word)))
         };
-        text.split(',').map(server).collect::<Result<_, _>>().map(Self)
+        text.split(',').zip(1..).map(server).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -149,6 +154,22 @@ mod tests {
         for bad in ["", "one", "http://one", "nats://one,,nats://two", "ws://one"] {
             assert!(bad.parse::<Servers>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_message_holds_what_may_be_secret() {
+        for bad in [
+            "natss://user:secret@one",
+            "nats://user:secret@one:port",
+            "nats:/user:secret@one",
+            "nats://one,nats://user:secret@two:99999",
+            "nats://user:secret,secret@one",
+            "nats://user:secret@secret@one:x",
+        ] {
+            let why = bad.parse::<Servers>().unwrap_err();
+            assert!(!why.contains("secret") && why.starts_with("server "), "{why}");
+        }
+        assert!("nats://one,ws://two".parse::<Servers>().unwrap_err().contains("`ws://two`"));
     }
 
     #[test]
