@@ -61,7 +61,9 @@ fn names(keys: Vec<(u32, PublicKey)>) -> Result<BTreeMap<Arc<str>, Nick>, String
         if let Some(other) = alike {
             return Err(format!("line {number}: {nick} is the name of line {other}, or looks like it"));
         }
-        names.insert(fingerprint(&key), nick);
+        if let Some(first) = names.insert(fingerprint(&key), nick) {
+            return Err(format!("line {number}: the key of {first} is there twice: one key has one name"));
+        }
     }
     Ok(names)
 }

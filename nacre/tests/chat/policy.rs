@@ -228,6 +228,10 @@ fn bad_words_are_named_with_their_line() {
     make_key(&place, "host");
     let public = place.read("host.pub");
     place.write("unnamed", &public.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
+    place.write(
+        "twice",
+        &["Ada", "Bea"].map(|nick| public.replace(public.split_whitespace().nth(2).unwrap(), nick)).concat(),
+    );
     let root = place.root().display();
     let cases = [
         ("ChatGuests maybe", "ChatGuests: bad value \"maybe\": use yes, no"),
@@ -240,6 +244,7 @@ fn bad_words_are_named_with_their_line() {
         ("ChatLobby a/b/c,d", "config:1: ChatLobby a/b/c,d: "),
         ("ChatMotd /nonexistent", "config:1: ChatMotd /nonexistent: No such file"),
         (&format!("ChatNames {root}/unnamed"), "unnamed: line 1: `` cannot be a name: it is empty"),
+        (&format!("ChatNames {root}/twice"), "twice: line 2: the key of Ada is there twice"),
         ("ChatGuest yes", "did you mean ChatGuests?"),
     ];
     for (line, said) in cases {
