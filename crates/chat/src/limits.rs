@@ -54,7 +54,7 @@ pub const DELAYED: usize = 20;
 /// How long who does not stop is muted.
 pub const FLOOD_MUTE: Duration = Duration::from_secs(30);
 
-/// Bytes that wait for one session's reader before lines are left out.
+/// Bytes that wait for one session's reader before lines are left out; one event may be larger.
 pub const QUEUE_BYTES: usize = 256 * 1024;
 /// How long a reader may take nothing at all, once lines are left out, before it is cut off.
 pub const STALLED: Duration = Duration::from_secs(60);

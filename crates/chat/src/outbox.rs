@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Events on their way to one session. While there is room all of them wait; past
-/// [`QUEUE_BYTES`] the oldest that are about what others said go, and the reader finds one
-/// [`Event::Skipped`] with their number in their place.
+/// [`QUEUE_BYTES`] the oldest that are about what others said go, then the oldest of all, and the reader finds one
+/// [`Event::Skipped`] with their number before the rest. The newest stays however large it is, so what waits is at most
+/// [`QUEUE_BYTES`] or one event: the largest is the answer to `/history`, [`HISTORY_LINES`](crate::limits::HISTORY_LINES)
+/// lines of [`BODY_BYTES`](crate::limits::BODY_BYTES), about 2 MiB.
 #[derive(Debug, Default)]
 pub struct Outbox {
     waiting: VecDeque<Arc<Event>>,
@@ -101,9 +103,12 @@ fn weight(event: &Event) -> usize {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+    use crate::id::{AccountId, LineId};
+    use crate::line::{Author, Line, LineKind, Place, Standing};
+    use crate::name::RoomName;
     use std::time::Duration;
 
     fn notice(number: usize) -> Arc<Event> {
@@ -145,6 +150,69 @@ mod tests {
                 outbox.pop(now);
             }
         }
+    }
+
+    fn said(number: u128) -> Arc<Event> {
+        let (alice, room) = (AccountId(1), RoomName::parse("rust").unwrap());
+        Arc::new(Event::Line(Arc::new(Line {
+            id: LineId(number),
+            node: Arc::from("a"),
+            kind: LineKind::Message,
+            place: Place::Room(room),
+            from: Author { account: alice, nick: Arc::from("alice"), verified: true, key: None },
+            to: None,
+            at: Time(0),
+            body: Arc::from("x".repeat(1_000)),
+            reply_to: None,
+            standing: Standing::AsSaid,
+        })))
+    }
+
+    /// All that waits, after the mark of what was left out.
+    fn rest(outbox: &mut Outbox) -> Vec<Arc<Event>> {
+        let first = outbox.pop(Time(0));
+        assert!(matches!(first.as_deref(), Some(Event::Skipped { .. })), "{first:?}");
+        std::iter::from_fn(|| outbox.pop(Time(0))).collect()
+    }
+
+    #[test]
+    fn what_others_said_goes_before_what_is_ones_own() {
+        let mut outbox = Outbox::default();
+        let own: Vec<_> = (0..3).map(notice).collect();
+        for event in &own {
+            outbox.push(Time(0), event.clone());
+        }
+        for number in 0..1_000 {
+            outbox.push(Time(0), said(number));
+        }
+        let left = rest(&mut outbox);
+        assert_eq!(left[..3], own, "though they are the oldest");
+        assert_eq!(left.last(), Some(&said(999)));
+        // Where others said nothing the oldest goes.
+        for number in 0..1_000 {
+            outbox.push(Time(0), notice(number));
+        }
+        assert!(!rest(&mut outbox).contains(&notice(0)));
+    }
+
+    #[test]
+    fn the_newest_stays_however_large_it_is() {
+        let mut outbox = Outbox::default();
+        for number in 0..10 {
+            outbox.push(Time(0), notice(number));
+            outbox.push(Time(0), said(number as u128));
+        }
+        let Event::Line(line) = &*said(0) else { panic!("a line") };
+        let lines = vec![Arc::clone(line); 1_000].into();
+        let large = Arc::new(Event::Past { place: None, title: Arc::from("Last lines"), lines, more: false });
+        assert!(weight(&large) > 4 * QUEUE_BYTES);
+        assert_eq!(outbox.push(Time(0), large.clone()), Pressure::Behind);
+        assert_eq!(outbox.bytes, weight(&large), "with nothing beside it");
+        // What comes next takes its place.
+        let mut both = Outbox::default();
+        both.push(Time(0), large.clone());
+        both.push(Time(0), notice(1));
+        assert_eq!((rest(&mut outbox), rest(&mut both)), (vec![large], vec![notice(1)]));
     }
 
     #[test]
