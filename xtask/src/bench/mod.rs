@@ -55,8 +55,11 @@ pub struct Bench {
 
 type Measurement = fn(&Bench) -> Result<Vec<Figure>, String>;
 
-/// All measurements: name, what it is, how.
-const MEASUREMENTS: &[(&str, &str, Measurement)] = &[
+/// A measurement: name, what it is, how.
+type Row = (&'static str, &'static str, Measurement);
+
+/// All measurements.
+const MEASUREMENTS: &[Row] = &[
     ("limit", "one sealed stream over loopback: the most this machine can do", limit::measure),
     ("bulk", "much data down and up, by cipher: speed and processor time of both ends", bulk::measure),
     ("files", "one large file, many small ones, and one over a long way: speed and memory", files::measure),
@@ -80,19 +83,21 @@ pub fn help() -> String {
     format!("Measurements:\n{}", lines.collect::<String>())
 }
 
+/// The measurements of these names, all of them for none; or the name that none has.
+fn named<'a>(only: &'a [String]) -> Result<Vec<&'static Row>, &'a str> {
+    let row = |name: &'a String| MEASUREMENTS.iter().find(|(row, ..)| row == name).ok_or(name.as_str());
+    let asked = only.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    Ok(MEASUREMENTS.iter().filter(|row| only.is_empty() || asked.iter().any(|asked| asked.0 == row.0)).collect())
+}
+
 /// Runs the measurements, prints the table, and writes `bench.json` and `bench.svg` into the
 /// target folder.
 pub fn run(root: &Path, options: Options) -> Result<bool, String> {
-    if let Some(name) = options.only.iter().find(|only| !MEASUREMENTS.iter().any(|(name, ..)| is_meant(name, only))) {
-        return Err(format!("no measurement is called {name}\n{}", help()));
-    }
+    let asked = named(&options.only).map_err(|name| format!("no measurement is called {name}\n{}", help()))?;
     let bench = prepare(root, &options)?;
     let mut report = Report::of_this_machine(&bench)?;
     let mut whole = true;
-    for (name, what, measure) in MEASUREMENTS {
-        if !options.only.is_empty() && !options.only.iter().any(|only| is_meant(name, only)) {
-            continue;
-        }
+    for (name, what, measure) in asked {
         println!("{name}: {what}");
         let start = Instant::now();
         match measure(&bench) {
@@ -112,11 +117,6 @@ pub fn run(root: &Path, options: Options) -> Result<bool, String> {
         println!("{}", path.display());
     }
     Ok(whole)
-}
-
-/// Whether somebody who asks for one measurement means this one: `chat` is `chat-nodes` too.
-fn is_meant(name: &str, only: &str) -> bool {
-    name.strip_prefix(only).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 fn prepare(root: &Path, options: &Options) -> Result<Bench, String> {
@@ -153,7 +153,20 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::median;
+    use super::{MEASUREMENTS, median, named};
+
+    #[test]
+    fn who_asks_for_one_measurement_gets_that_one() {
+        let of = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
+            let rows = named(&only).map_err(str::to_owned);
+            rows.map(|rows| rows.iter().map(|(name, ..)| *name).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&["chat"]), Ok(vec!["chat"]));
+        assert_eq!(of(&["chat-nodes", "bulk", "bulk"]), Ok(vec!["bulk", "chat-nodes"]));
+        assert_eq!(of(&[]).map(|rows| rows.len()), Ok(MEASUREMENTS.len()));
+        assert_eq!(of(&["bulk", "cha"]), Err("cha".to_owned()));
+    }
 
     #[test]
     fn the_median_is_in_the_middle() {
