@@ -153,6 +153,11 @@ impl Hub {
         self.inside().engine.is_behind(session)
     }
 
+    /// Whether what a session searches is not found yet.
+    pub(crate) fn is_searching(&self, session: SessionId) -> bool {
+        self.inside().engine.is_searching(session)
+    }
+
     /// What the text before a session's cursor may become.
     pub(crate) fn complete(&self, session: SessionId, before: &str) -> nacre_chat::command::Completion {
         self.inside().engine.complete(session, before)
@@ -271,5 +276,10 @@ impl Hub {
     /// Waits until everything that was said is written down.
     pub async fn settled(&self) {
         self.0.store.settled().await;
+    }
+
+    /// The last thing that is done: what was said is written down, and the store's file is closed. Nothing is kept after it.
+    pub async fn stop(&self) {
+        self.0.store.stop().await;
     }
 }

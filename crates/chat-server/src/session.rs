@@ -18,6 +18,8 @@ const READ_BYTES: usize = 4096;
 const LEAVING: Duration = Duration::from_secs(2);
 /// How often it is looked whether the lines of a pipe that has ended have had their turn.
 const TURN: Duration = Duration::from_millis(100);
+/// How long a pipe that has ended waits for what it searched.
+const SEARCH: Duration = Duration::from_secs(5);
 
 /// Who comes, and with what.
 #[derive(Debug, Clone)]
@@ -162,9 +164,9 @@ impl Play<'_> {
     ) -> Ended {
         let mut out = Vec::new();
         let mut input = vec![0; READ_BYTES];
-        let (mut stale, mut ended) = (true, false);
+        let (mut stale, mut ended) = (true, None);
         loop {
-            if ended && !self.hub.is_behind(self.session) {
+            if ended.as_mut().is_some_and(|since| self.was_all(since)) {
                 return self.input_ended(writer, &mut out).await;
             }
             // While bytes wait for the reader nothing is taken or drawn: what comes is gathered, and bounded, in the seat.
@@ -172,7 +174,7 @@ impl Play<'_> {
                 stale |= self.take_events(&mut out) || self.seat.closed().is_some();
             }
             let due = if out.is_empty() { self.next_frame(stale) } else { None };
-            let due = if ended { Some(due.map_or(TURN, |due| due.min(TURN))) } else { due };
+            let due = if ended.is_some() { Some(due.map_or(TURN, |due| due.min(TURN))) } else { due };
             if due.is_some_and(|wait| wait.is_zero()) {
                 self.face.draw(now(), &mut out);
                 (stale, self.pressed) = (false, false);
@@ -194,10 +196,10 @@ impl Play<'_> {
             };
             tokio::select! {
                 // Whoever takes nothing is not heard either: what a face answers by itself would pile up.
-                read = reader.read(&mut input), if !ended && out.is_empty() => match read {
+                read = reader.read(&mut input), if ended.is_none() && out.is_empty() => match read {
                     Ok(0) => {
                         // The last line of a file may lack its end. Lines that have to wait for their turn still get it.
-                        ended = true;
+                        ended = Some(Instant::now());
                         self.typed(b"\n");
                     }
                     Err(_) => return Ended::Cut,
@@ -284,6 +286,16 @@ impl Play<'_> {
             }
         }
         false
+    }
+
+    /// Whether all that came before the input ended had its turn, and what was searched was found or takes too long. `since` is
+    /// when the last line had its turn.
+    fn was_all(&self, since: &mut Instant) -> bool {
+        if self.hub.is_behind(self.session) {
+            *since = Instant::now();
+            return false;
+        }
+        !self.hub.is_searching(self.session) || since.elapsed() > SEARCH
     }
 
     /// A pipe that wrote what it had to say still sees it kept.

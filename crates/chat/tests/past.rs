@@ -4,7 +4,7 @@
 mod common;
 
 use common::Chat;
-use nacre_chat::{Config, Event, Face, LineId, Proof};
+use nacre_chat::{Config, Effect, Event, Face, Input, LineId, Proof, StoreAnswer, StoreRequest};
 use std::time::Duration;
 
 #[test]
@@ -205,4 +205,35 @@ fn history_by_line_and_by_time() {
     assert_eq!(asked("/history 15m"), "four five");
     assert_eq!(asked("/history 2"), "four five");
     assert_eq!(asked("/search FOUR"), "four");
+}
+
+#[test]
+fn one_account_searches_one_thing_at_a_time() {
+    let mut chat = Chat::open();
+    let alice = chat.join("Alice");
+    let phone = chat.join("Alice@phone");
+    let bob = chat.join("Bob");
+    chat.hush();
+    // Typed, with the store's work left to be done later.
+    let ask = |chat: &mut Chat, session| {
+        chat.now = chat.now.after(Duration::from_secs(1));
+        let effects = chat.engine.handle(chat.now, Input::Typed { session, bytes: b"/search crab"[..].into() });
+        let search = effects.iter().find_map(|effect| match effect {
+            Effect::Store { request, what: StoreRequest::Search(_) } => Some(*request),
+            _ => None,
+        });
+        (search, format!("{effects:?}").contains("Your last search is still under way"))
+    };
+    let (Some(first), false) = ask(&mut chat, alice) else { panic!("not asked") };
+    assert_eq!(ask(&mut chat, alice), (None, true));
+    assert_eq!(ask(&mut chat, phone), (None, true), "nor with another session");
+    assert!(ask(&mut chat, bob).0.is_some());
+    assert!(chat.engine.is_searching(alice) && !chat.engine.is_searching(phone));
+    let answer = StoreAnswer::Failed("too many are searching; try again in a moment".into());
+    chat.input(Input::Stored { request: first, answer });
+    assert_eq!(
+        chat.read(alice),
+        ["[SYSTEM] The search came to nothing: too many are searching; try again in a moment"]
+    );
+    assert!(ask(&mut chat, phone).0.is_some());
 }

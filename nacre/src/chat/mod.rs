@@ -33,6 +33,7 @@ use nacre_sys::privileges;
 use nodes::Nodes;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The file of lines, accounts and rooms, in the server's state folder.
 const FILE: &str = "chat.db";
@@ -40,6 +41,9 @@ const FILE: &str = "chat.db";
 const FOLDER: &str = "chat";
 /// The socket that sessions of this machine come to, in the chat's folder.
 const SESSIONS: &str = "join.sock";
+
+/// How long the store may take to close its file.
+const STOPPING: Duration = Duration::from_secs(5);
 
 /// Room passwords are hashed as logins are.
 struct Argon;
@@ -117,6 +121,13 @@ impl Running {
             nodes.renew();
         }
         Ok(())
+    }
+
+    /// The server is about to end: what was said is written down, and no journal with what was taken back stays beside the file.
+    pub async fn stop(&self) {
+        if tokio::time::timeout(STOPPING, self.hub.stop()).await.is_err() {
+            tracing::warn!("chat: what was said last is not written down yet");
+        }
     }
 
     /// Serves one connection with the chat alone.

@@ -221,7 +221,11 @@ fn start(
         };
         let place_of = |separation| listener::Place::Apart(Spawner::new(shared.clone(), separation));
         let listener = Listener::new(shared.clone(), apart.map_or(listener::Place::Here, place_of));
-        serve(args, &place, &shared, listener, sockets, ready).await
+        let served = serve(args, &place, &shared, listener, sockets, ready).await;
+        if let Some(chat) = shared.chat.get() {
+            chat.stop().await;
+        }
+        served
     });
     // What still blocks (a name service that hangs) must not keep the process.
     runtime.shutdown_background();

@@ -136,6 +136,25 @@ fn without_a_server_it_reads_and_says_so_of_the_rest() {
 }
 
 #[test]
+fn a_server_that_ends_leaves_no_journal_with_what_was_taken_back() {
+    let mut chat = Chat::start();
+    let mut alice = chat.comes("alice", &[]);
+    alice.say("not meant to be said");
+    alice.hears("alice: not meant to be said");
+    alice.say("/search meant");
+    alice.hears("Found: meant");
+    alice.say("/delete");
+    alice.say("/quit");
+    alice.ends();
+    chat.end();
+    let names = chat.place.path("state").read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("chat.db")).collect();
+    assert_eq!(names, ["chat.db"]);
+    let kept = std::fs::read(chat.place.path("state/chat.db")).unwrap();
+    assert!(!String::from_utf8_lossy(&kept).contains("meant to be said"));
+}
+
+#[test]
 fn mistakes_are_named() {
     let chat = Chat::start();
     refuses(&chat, &["ban", "nobody"], "No such user: nobody");

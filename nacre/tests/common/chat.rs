@@ -61,6 +61,14 @@ impl Chat {
         told().unwrap()
     }
 
+    /// Asks the server to end, and waits until it did.
+    #[track_caller]
+    pub fn end(&mut self) {
+        let mut server = self.server.take().unwrap();
+        send(server.id(), "TERM");
+        assert_eq!(server.ends(), 0, "{}", server.err());
+    }
+
     /// Kills the server.
     pub fn stop(&mut self) {
         self.server = None;

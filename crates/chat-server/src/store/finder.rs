@@ -5,9 +5,10 @@ use super::{Done, search};
 use nacre_chat::{SearchQuery, StoreAnswer};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 
 /// How long one search may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -16,18 +17,22 @@ const WAITING: usize = 64;
 /// Steps of the database's machine between two looks at the clock.
 const STEPS: i32 = 10_000;
 
-/// What is to be found, or told.
-pub(super) enum Job {
-    Search {
-        query: SearchQuery,
-        done: Done,
-    },
-    /// Everything before it is done.
-    Settle(oneshot::Sender<()>),
+/// Why nothing is found any more.
+const STOPPED: &str = "the store has stopped";
+
+/// What is to be found.
+struct Job {
+    query: SearchQuery,
+    done: Done,
 }
 
-/// The thread that searches. Dropping it ends the thread once what was asked is done.
-pub(super) struct Finder(mpsc::SyncSender<Job>);
+/// The thread that searches.
+pub(super) struct Finder {
+    jobs: mpsc::SyncSender<Job>,
+    /// Nobody waits for what is found any more.
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
 
 impl Finder {
     /// Begins, with the file of a store that is there.
@@ -35,45 +40,51 @@ impl Finder {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| error.to_string())?;
         let (jobs, inbox) = mpsc::sync_channel(WAITING);
+        let over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&over);
         let thread = std::thread::Builder::new().name("chat-search".to_owned());
-        thread.spawn(move || work(connection, &inbox)).map_err(|error| error.to_string())?;
-        Ok(Self(jobs))
+        let thread = thread.spawn(move || work(connection, &inbox, &ends)).map_err(|error| error.to_string())?;
+        Ok(Self { jobs, over, thread })
     }
 
     /// Searches what was written before this.
-    pub(super) fn ask(&self, job: Job) {
-        match self.0.try_send(job) {
-            Ok(()) => {}
-            Err(mpsc::TrySendError::Full(Job::Search { done, .. })) => {
-                done(StoreAnswer::Failed(Arc::from("too many are searching; try again in a moment")));
-            }
-            Err(mpsc::TrySendError::Disconnected(Job::Search { done, .. })) => {
-                done(StoreAnswer::Failed(Arc::from("the store has stopped")));
-            }
-            Err(
-                mpsc::TrySendError::Full(Job::Settle(sender)) | mpsc::TrySendError::Disconnected(Job::Settle(sender)),
-            ) => {
-                drop(sender);
-            }
+    pub(super) fn ask(&self, query: SearchQuery, done: Done) {
+        let (job, why) = match self.jobs.try_send(Job { query, done }) {
+            Ok(()) => return,
+            Err(mpsc::TrySendError::Full(job)) => (job, "too many are searching; try again in a moment"),
+            Err(mpsc::TrySendError::Disconnected(job)) => (job, STOPPED),
+        };
+        (job.done)(StoreAnswer::Failed(Arc::from(why)));
+    }
+
+    /// Ends what is searched, and closes the connection.
+    pub(super) fn end(self) {
+        self.over.store(true, Ordering::Relaxed);
+        drop(self.jobs);
+        if self.thread.join().is_err() {
+            tracing::error!("the chat's store: the search broke down");
         }
     }
 }
 
-fn work(mut connection: Connection, inbox: &mpsc::Receiver<Job>) {
-    while let Ok(job) = inbox.recv() {
-        match job {
-            Job::Search { query, done } => done(find(&mut connection, &query, Instant::now() + PATIENCE)),
-            Job::Settle(sender) => drop(sender.send(())),
-        }
+fn work(mut connection: Connection, inbox: &mpsc::Receiver<Job>, over: &Arc<AtomicBool>) {
+    while let Ok(Job { query, done }) = inbox.recv() {
+        done(find(&mut connection, &query, Instant::now() + PATIENCE, over));
     }
 }
 
-fn find(connection: &mut Connection, query: &SearchQuery, end: Instant) -> StoreAnswer {
-    let limited = connection.progress_handler(STEPS, Some(move || Instant::now() > end));
+fn find(connection: &mut Connection, query: &SearchQuery, end: Instant, over: &Arc<AtomicBool>) -> StoreAnswer {
+    let is_over = Arc::clone(over);
+    let look = move || is_over.load(Ordering::Relaxed) || Instant::now() > end;
+    if over.load(Ordering::Relaxed) {
+        return StoreAnswer::Failed(Arc::from(STOPPED));
+    }
+    let limited = connection.progress_handler(STEPS, Some(look));
     let found = limited.and_then(|()| search::search(connection, query));
     found.unwrap_or_else(|error| {
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) {
-            return StoreAnswer::Failed(Arc::from("that would take too long: add a rarer word"));
+            let why = if over.load(Ordering::Relaxed) { STOPPED } else { "that would take too long: add a rarer word" };
+            return StoreAnswer::Failed(Arc::from(why));
         }
         tracing::error!("the chat's store: {error}");
         StoreAnswer::Failed(Arc::from(error.to_string()))
@@ -87,6 +98,7 @@ mod tests {
     use super::super::tests::line;
     use super::*;
     use nacre_chat::StoreRequest;
+    use tokio::sync::oneshot;
 
     #[tokio::test]
     async fn what_was_said_just_now_is_found_and_no_search_takes_long() {
@@ -104,7 +116,41 @@ mod tests {
         let StoreAnswer::Lines { lines, .. } = receiver.await.unwrap() else { unreachable!() };
         assert_eq!(lines.len(), 2999);
         let mut connection = Connection::open(&path).unwrap();
-        let late = find(&mut connection, &query, Instant::now());
+        let late = find(&mut connection, &query, Instant::now(), &Arc::default());
         assert!(matches!(late, StoreAnswer::Failed(why) if why.contains("too long")));
+    }
+
+    /// A store whose searches stand still until the sender is dropped.
+    fn stuck(path: &Path) -> (Store, mpsc::Sender<()>) {
+        let (store, _) = Store::open(path, None).unwrap();
+        let (held, until) = mpsc::channel::<()>();
+        let places = vec![(line(1, "a").place.clone(), None)];
+        let query = SearchQuery { words: Arc::from("x"), places, directs_of: None, from: None, limit: 1 };
+        store
+            .ask(StoreRequest::Search(query), move |_| {
+                let _ = until.recv();
+            })
+            .unwrap();
+        (store, held)
+    }
+
+    #[tokio::test]
+    async fn nothing_else_waits_for_searches() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, held) = stuck(&folder.path().join("chat.db"));
+        store.ask(StoreRequest::Append { line: line(1, "a"), sequence: None }, drop).unwrap();
+        tokio::time::timeout(Duration::from_secs(60), store.settled()).await.unwrap();
+        drop(held);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_stops_leaves_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, held) = stuck(&folder.path().join("chat.db"));
+        store.ask(StoreRequest::Append { line: line(1, "a"), sequence: None }, drop).unwrap();
+        tokio::join!(store.stop(), async { drop(held) });
+        let names = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["chat.db"]);
+        assert!(store.ask(StoreRequest::Append { line: line(2, "a"), sequence: None }, drop).is_err());
     }
 }

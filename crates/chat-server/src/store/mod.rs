@@ -51,8 +51,10 @@ enum Job {
         what: StoreRequest,
         done: Done,
     },
-    /// Everything before it is done.
+    /// Everything before it is written, and answered but for searches.
     Settle(oneshot::Sender<()>),
+    /// The file is to be closed.
+    Stop(oneshot::Sender<()>),
     /// How long lines are kept where a room does not say.
     Keep(Option<Duration>),
 }
@@ -78,7 +80,7 @@ impl Store {
         let finder = Finder::start(path).map_err(|error| failed(&error))?;
         let (jobs, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new().name("chat-store".to_owned());
-        thread.spawn(move || work(connection, &finder, &inbox)).map_err(|error| failed(&error))?;
+        thread.spawn(move || work(connection, finder, inbox)).map_err(|error| failed(&error))?;
         Ok((Self { jobs }, loaded))
     }
 
@@ -97,10 +99,18 @@ impl Store {
         let _ = self.jobs.send(Job::Keep(usual));
     }
 
-    /// Waits until everything asked so far is answered.
+    /// Waits until everything asked so far is written, and answered but for searches, which may take long.
     pub(crate) async fn settled(&self) {
         let (sender, receiver) = oneshot::channel();
         if self.jobs.send(Job::Settle(sender)).is_ok() {
+            let _ = receiver.await;
+        }
+    }
+
+    /// Writes what was asked so far and closes the file, beside which no journal is left. What is asked later is refused.
+    pub(crate) async fn stop(&self) {
+        let (sender, receiver) = oneshot::channel();
+        if self.jobs.send(Job::Stop(sender)).is_ok() {
             let _ = receiver.await;
         }
     }
@@ -119,9 +129,10 @@ fn load(connection: &Connection, node: Option<&str>) -> rusqlite::Result<Loaded>
     Ok(Loaded { records, positions: lines.positions()?, unsent, recent: lines.recent()? })
 }
 
-fn work(connection: Connection, finder: &Finder, inbox: &mpsc::Receiver<Job>) {
+fn work(connection: Connection, finder: Finder, inbox: mpsc::Receiver<Job>) {
     let mut sweep = Sweep::new();
-    loop {
+    let mut stopped = Vec::new();
+    while stopped.is_empty() {
         let jobs = match inbox.recv_timeout(sweep.wait()) {
             Ok(first) => std::iter::once(first).chain(inbox.try_iter().take(BATCH - 1)).collect(),
             Err(mpsc::RecvTimeoutError::Timeout) => Vec::new(),
@@ -131,18 +142,22 @@ fn work(connection: Connection, finder: &Finder, inbox: &mpsc::Receiver<Job>) {
         for (job, answer) in jobs.into_iter().zip(answers) {
             match job {
                 // By now what was said before is there to be found.
-                Job::Ask { what: StoreRequest::Search(query), done } => finder.ask(finder::Job::Search { query, done }),
+                Job::Ask { what: StoreRequest::Search(query), done } => finder.ask(query, done),
                 Job::Ask { done, .. } => done(answer),
-                Job::Settle(sender) => finder.ask(finder::Job::Settle(sender)),
+                Job::Settle(sender) => drop(sender.send(())),
+                Job::Stop(sender) => stopped.push(sender),
                 Job::Keep(usual) => sweep.set_usual(usual),
             }
         }
         sweep.step(&connection);
     }
-    // Leaves one file behind, without a journal beside it.
+    drop(inbox);
+    // Whoever closes the file last leaves no journal beside it; but who only reads cannot do that.
+    finder.end();
     if let Err((_, error)) = connection.close() {
         tracing::error!("the chat's store: {error}");
     }
+    drop(stopped);
 }
 
 fn transact(connection: &Connection, jobs: &[Job]) -> Vec<StoreAnswer> {
@@ -153,7 +168,7 @@ fn transact(connection: &Connection, jobs: &[Job]) -> Vec<StoreAnswer> {
     let answers = connection.unchecked_transaction().and_then(|transaction| {
         let answer = |job: &Job| match job {
             Job::Ask { what, .. } => answer(&transaction, what).unwrap_or_else(failed),
-            Job::Settle(_) | Job::Keep(_) => StoreAnswer::Kept,
+            Job::Settle(_) | Job::Stop(_) | Job::Keep(_) => StoreAnswer::Kept,
         };
         let answers: Vec<StoreAnswer> = jobs.iter().map(answer).collect();
         transaction.commit()?;

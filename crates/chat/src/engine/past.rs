@@ -42,8 +42,7 @@ impl Engine {
                 let place = Place::Room(name);
                 let query =
                     HistoryQuery { place: place.clone(), range: Range::After(since), limit: HISTORY_LINES, not_before };
-                let waiting =
-                    Waiting::Past { session, place: Some(place), title: Arc::from("Since then"), always: false };
+                let waiting = Waiting::Past { session, place, title: Arc::from("Since then"), always: false };
                 self.ask_store(StoreRequest::History(query), Some(waiting));
             }
         } else if connect.face == Face::Json {
@@ -81,23 +80,44 @@ impl Engine {
         let not_before = account.and_then(|me| place.room().and_then(|room| self.sees_since(me, room)));
         let limit = count.clamp(1, HISTORY_LINES);
         let query = HistoryQuery { place: place.clone(), range, limit, not_before };
-        let waiting = Waiting::Past { session, place: Some(place), title: title.into(), always: true };
+        let waiting = Waiting::Past { session, place, title: title.into(), always: true };
         self.ask_store(StoreRequest::History(query), Some(waiting));
     }
 
-    /// `/search`: in all that this person may see.
+    /// `/search`: in all that this person may see. One at a time for each account, or one of them could keep all others from
+    /// searching.
     pub(super) fn search(&mut self, session: SessionId, words: &str) {
         let Some(account) = self.account_of(session) else { return };
         let words = clean_line(words.as_bytes(), PHRASE_BYTES);
         if words.is_empty() {
             return self.problem(session, "Usage: /search <words>");
         }
+        if self.state.searching.contains_key(&account) {
+            return self.problem(session, "Your last search is still under way; wait for what it finds");
+        }
         let rooms = self.state.rooms_of(account).into_iter();
         let places = rooms.map(|name| (Place::Room(name.clone()), self.sees_since(account, &name))).collect();
         let title = format!("Found: {words}").into();
         let query = SearchQuery { words: words.into(), places, directs_of: Some(account), from: None, limit: FOUND };
-        let waiting = Waiting::Past { session, place: None, title, always: true };
-        self.ask_store(StoreRequest::Search(query), Some(waiting));
+        self.state.searching.insert(account, session);
+        self.ask_store(StoreRequest::Search(query), Some(Waiting::Found { session, account, title }));
+    }
+
+    /// Whether a search of a session is under way.
+    pub fn is_searching(&self, session: SessionId) -> bool {
+        self.state.searching.values().any(|searching| *searching == session)
+    }
+
+    /// The store's answer to a search.
+    fn found(&mut self, session: SessionId, title: Arc<str>, answer: StoreAnswer) {
+        match answer {
+            StoreAnswer::Lines { lines, more } => {
+                let lines = self.without_ignored(session, lines).into();
+                self.show(session, Event::Past { place: None, title, lines, more });
+            }
+            StoreAnswer::Failed(why) => self.problem(session, format!("The search came to nothing: {why}")),
+            StoreAnswer::Kept | StoreAnswer::Count(_) => {}
+        }
     }
 
     /// The store's answer to a question about the past.
@@ -106,8 +126,12 @@ impl Engine {
             (Waiting::Past { session, place, title, always }, StoreAnswer::Lines { lines, more }) => {
                 let lines = self.without_ignored(session, lines);
                 if always || !lines.is_empty() {
-                    self.show(session, Event::Past { place, title, lines: lines.into(), more });
+                    self.show(session, Event::Past { place: Some(place), title, lines: lines.into(), more });
                 }
+            }
+            (Waiting::Found { session, account, title }, answer) => {
+                self.state.searching.remove(&account);
+                self.found(session, title, answer);
             }
             (Waiting::Inbox { session }, StoreAnswer::Lines { lines, more }) => self.inbox_came(session, lines, more),
             (Waiting::Missed { session, place }, StoreAnswer::Count(count)) if count > 0 => {

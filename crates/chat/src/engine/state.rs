@@ -143,7 +143,9 @@ pub enum Waiting {
     /// A room is to be locked with a password that is being hashed.
     Lock { session: SessionId, room: RoomName },
     /// Lines of the past, for a session; shown also if there are none?
-    Past { session: SessionId, place: Option<Place>, title: Arc<str>, always: bool },
+    Past { session: SessionId, place: Place, title: Arc<str>, always: bool },
+    /// What an account searches, for one of its sessions.
+    Found { session: SessionId, account: AccountId, title: Arc<str> },
     /// Private messages that waited.
     Inbox { session: SessionId },
     /// How many lines were missed.
@@ -186,6 +188,8 @@ pub struct State {
     pub bans: HashMap<LineId, Arc<Ban>>,
     pub talks: HashMap<Place, Talk>,
     pub waiting: HashMap<RequestId, Waiting>,
+    /// Who searches, and in which session.
+    pub searching: HashMap<AccountId, SessionId>,
     /// Sessions with lines that wait for their turn, by when it comes.
     pub late: BTreeSet<(Time, SessionId)>,
     /// Accounts that offer to take a key in.
