@@ -98,7 +98,22 @@ fn lab_a01_sizes_tell() {
     for protocol in ALL.into_iter().chain(["ssh"]) {
         let (code, out) = attack(&["A1", "--on", protocol]);
         assert_eq!(code, 0, "{out}");
-        assert_eq!(out.matches("bytes, and can read none of them").count(), 2, "{out}");
+        let word = match protocol {
+            "ssh" => None,
+            "rsa-chat" => Some("/list"),
+            "toy-socket" => Some("EXIT"),
+            _ => Some("exit"),
+        };
+        let texts = 2 + usize::from(word.is_some());
+        assert_eq!(out.matches("bytes, and can read none of them").count(), texts, "{out}");
+        // Who speaks, and when.
+        assert!(out.matches(": Alice to the server, ").count() >= texts, "{out}");
+        if !["dh-chat", "ssh"].contains(&protocol) {
+            assert!(out.contains(": the server to Alice, "), "{out}");
+        }
+        if let Some(word) = word {
+            assert_eq!(out.matches(&format!("recognises `{word}`")).count(), 1, "{out}");
+        }
         assert!(out.contains("There is no complete fix") && !out.contains("THE FIX"), "{out}");
     }
 }

@@ -13,7 +13,7 @@ pub(super) const CARD: Card = Card {
     name: "A1",
     title: "somebody who only listens",
     claim: "Everything is encrypted: somebody who listens learns nothing.",
-    idea: "Mallory passes everything on as it is, and looks at the sizes.",
+    idea: "Mallory passes everything on as it is, and looks at the sizes, at the clock and at what follows what.",
     why: "She cannot read a word, and still sees who talks to whom, when, and how long each text is, to within one \
           block of the cipher. A short answer after a long question is often enough.",
     falls: &[
@@ -53,9 +53,30 @@ fn play(scene: &Scene) -> Result<Play, Fault> {
         cues.push(Cue::Until(vec![Sign { times, ..Sign::of(Person::Mallory, TOLD) }]));
     }
     cues.push(Cue::Until(vec![Sign::of(Person::Server, SHORT)]));
-    scene.alone(Listener { protocol: scene.protocol, fixes: scene.fixes, armed: false }, cues, move |heard| {
+    let word = word(scene.protocol).map(|word| (word, room(scene, word.len()).0));
+    if let Some((word, _)) = word {
+        signs.push(Sign::of(Person::Mallory, recognised(word)));
+        cues.push(Cue::Type(Person::Alice, word.to_owned()));
+        cues.push(Cue::Until(vec![Sign::of(Person::Mallory, recognised(word))]));
+    }
+    let (protocol, fixes) = (scene.protocol, scene.fixes);
+    scene.alone(Listener { protocol, fixes, armed: false, word, last: None }, cues, move |heard| {
         signs.iter().all(|sign| heard.has(sign))
     })
+}
+
+/// A word of the protocol that Alice says at the end.
+const fn word(protocol: Protocol) -> Option<&'static str> {
+    match protocol {
+        Protocol::DhChat | Protocol::MiniSsh => Some("exit"),
+        Protocol::ToySocket => Some("EXIT"),
+        Protocol::RsaChat => Some("/list"),
+        Protocol::Ssh => None,
+    }
+}
+
+fn recognised(word: &str) -> String {
+    format!("recognises `{word}`")
 }
 
 const TOLD: &str = "hears a text of";
@@ -96,6 +117,10 @@ struct Listener {
     protocol: Protocol,
     fixes: Fixes,
     armed: bool,
+    /// The protocol's word, and the size of the smallest text that looks like it.
+    word: Option<(&'static str, usize)>,
+    /// The same size of Alice's last text.
+    last: Option<usize>,
 }
 
 impl Listener {
@@ -115,17 +140,47 @@ impl Listener {
     }
 }
 
+impl Listener {
+    /// What follows the text that Alice said last fits the word, and so does its size.
+    fn recognise(&mut self, follows: &str, hand: &mut Hand<'_>) {
+        if let (Some((word, least)), Some(last)) = (self.word, self.last)
+            && least == last
+        {
+            self.last = None;
+            hand.deeds.say(format!("{}: it is as long as that text, and then {follows}", recognised(word)));
+        }
+    }
+
+    fn heard(&mut self, path: Path, body: &[u8], hand: &mut Hand<'_>) {
+        let way = if path.from == Role::Client { "Alice to the server" } else { "the server to Alice" };
+        hand.deeds.say(format!("at {}: {way}, {} bytes", hand.now.hms(), body.len()));
+        match (path.from, self.ciphertext(body)) {
+            (Role::Client, Some(length)) => {
+                hand.show("a message of Alice's", body);
+                let least = length.saturating_sub(block(self.protocol, self.fixes));
+                hand.deeds.say(told(least, length.saturating_sub(1)));
+                self.last = Some(least);
+            }
+            // Who is alone in a chat gets no answer to a text.
+            (Role::Server, _) if self.protocol == Protocol::RsaChat => {
+                self.recognise("the server answers, which it does to no text", hand);
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Meddler for Listener {
     fn message(&mut self, path: Path, body: Vec<u8>, hand: &mut Hand<'_>) {
-        if self.armed
-            && path.from == Role::Client
-            && let Some(length) = self.ciphertext(&body)
-        {
-            hand.show("a message of Alice's", &body);
-            let least = length.saturating_sub(block(self.protocol, self.fixes));
-            hand.deeds.say(told(least, length.saturating_sub(1)));
+        if self.armed {
+            self.heard(path, &body, hand);
         }
         hand.pass(path, &body);
+    }
+
+    fn closed(&mut self, _path: Path, hand: &mut Hand<'_>) -> bool {
+        self.recognise("the connection ends", hand);
+        true
     }
 
     fn whisper(&mut self, _word: &'static str, _hand: &mut Hand<'_>) {

@@ -98,6 +98,8 @@ pub(super) trait Meddler: Send {
 /// What a meddler does.
 pub(super) struct Hand<'a> {
     framing: Framing,
+    /// When it is.
+    pub(super) now: Moment,
     pub(super) deeds: &'a mut Deeds,
 }
 
@@ -134,9 +136,9 @@ impl<M: Meddler> Tapped<M> {
 }
 
 impl<M: Meddler> Attacker for Tapped<M> {
-    fn handle(&mut self, _now: Moment, seen: Seen<'_>, deeds: &mut Deeds) {
+    fn handle(&mut self, now: Moment, seen: Seen<'_>, deeds: &mut Deeds) {
         let framing = self.framing;
-        let hand = &mut Hand { framing, deeds };
+        let hand = &mut Hand { framing, now, deeds };
         match seen {
             Seen::Client(_) => {}
             Seen::Inside { rounds, .. } => self.meddler.inside(rounds, hand),
