@@ -67,28 +67,28 @@ impl Run<'_> {
 
     fn lints(&mut self) {
         let root = self.root;
-        self.step("format", 2, cargo(root, &["fmt", "--all", "--check"]));
-        self.step("layers", 2, this_program(root, "layers"));
+        self.step("format", 5, cargo(root, &["fmt", "--all", "--check"]));
+        self.step("layers", 10, this_program(root, "layers"));
         let mut clippy = with_features(cargo(root, &["clippy", "--workspace", "--all-targets"]));
         clippy.args(["--", "-D", "warnings"]);
-        self.step("clippy", 20, clippy);
+        self.step("clippy", 40, clippy);
     }
 
     /// The fuzz targets on stable: corpora and the in-tree mutator. The target folder is shared, so that what both
     /// workspaces need is built once.
     fn fuzz(&mut self) {
         let folder = self.root.join("fuzz");
-        self.step("format of fuzz", 2, cargo(&folder, &["fmt", "--check"]));
+        self.step("format of fuzz", 5, cargo(&folder, &["fmt", "--check"]));
         let mut command = cargo(&folder, &["test", "--no-default-features", "--no-fail-fast"]);
         command.env("CARGO_TARGET_DIR", target(self.root));
-        self.step("fuzz corpora", 10, command);
+        self.step("fuzz corpora", 40, command);
     }
 
     /// The interop workspace, against the release build.
     fn interop(&mut self, peers: &Peers, long: bool) {
         let folder = self.root.join("tests/interop");
-        self.step("format of interop", 2, cargo(&folder, &["fmt", "--check"]));
-        self.step("clippy of interop", 10, cargo(&folder, &["clippy", "--all-targets", "--", "-D", "warnings"]));
+        self.step("format of interop", 5, cargo(&folder, &["fmt", "--check"]));
+        self.step("clippy of interop", 30, cargo(&folder, &["clippy", "--all-targets", "--", "-D", "warnings"]));
         if peers.missing.contains(&"openssh") {
             self.left_out.push("interop: its keys are made with OpenSSH's ssh-keygen, which is not here".to_owned());
             return;
