@@ -1,5 +1,6 @@
 //! `nacre lab attack`: the attacks on the classroom protocols, done and told.
 
+mod arrivals;
 mod ask;
 mod matrix;
 pub mod ssh;

@@ -6,6 +6,7 @@ use super::super::clock::Clock;
 use super::super::failed;
 use super::super::link::Link;
 use super::super::program::{FIRST_PORT, Happening};
+use super::arrivals::{Arrived, Coming};
 use crate::failure::Failure;
 use nacre_lab::attack::{Attacker, Cue, Deed, Deeds, Heard, LinkId, Person, Play, Seen};
 use nacre_lab::console::{Address, ConnectionId, Console, Effect, Input, SERVER};
@@ -55,36 +56,6 @@ struct Socket {
     peer: u32,
     /// Nothing once we have closed it.
     link: Option<Link>,
-}
-
-/// What is on its way to a socket.
-#[derive(Clone, Copy)]
-enum Coming {
-    /// So many bytes.
-    Bytes(usize),
-    /// The other end is gone.
-    End,
-}
-
-/// What has come to a socket and waits for its turn.
-#[derive(Default)]
-struct Arrived {
-    bytes: Vec<u8>,
-    ended: bool,
-}
-
-impl Arrived {
-    /// Whether all of it is there. After an end there will be no more.
-    const fn has(&self, coming: Coming) -> bool {
-        match coming {
-            Coming::Bytes(count) => self.bytes.len() >= count || self.ended,
-            Coming::End => self.ended,
-        }
-    }
-
-    fn take(&mut self, count: usize) -> Vec<u8> {
-        self.bytes.drain(..count.min(self.bytes.len())).collect()
-    }
 }
 
 struct Actor {
