@@ -30,6 +30,17 @@ fn a_kept_nick_goes_to_nobody_whose_own_was_claimed_elsewhere() {
     assert!(seen.contains("you are alice3"), "{seen}");
 }
 
+/// Whose it is, is told by the answer; the owner's record may come later.
+#[test]
+fn a_nick_of_somebody_not_known_here_yet_is_told_to_be_anothers() {
+    let mut net = Net::new(2);
+    net.nicks.insert(nacre_chat::Keys::of("Alice").folded, nacre_chat::AccountId(7));
+    let one = net.nodes[0].enter(Proof::Key("SHA256:one".into()), "Alice");
+    net.pump();
+    let seen = net.nodes[0].screen(one);
+    assert!(seen.contains("Alice belongs to somebody else; you are Alice2"), "{seen}");
+}
+
 #[test]
 fn a_kept_nick_goes_to_nobody_who_lost_another_one() {
     let mut net = with_a_kept_nick();

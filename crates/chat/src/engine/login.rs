@@ -30,6 +30,17 @@ impl<'a> LoginName<'a> {
     }
 }
 
+/// Since when somebody who comes in is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The account was there.
+    Known,
+    /// It was made just now.
+    New,
+    /// It lasts as long as the session.
+    Guest,
+}
+
 impl Engine {
     /// Somebody logged in: finds or makes the account, then seats the session.
     pub(super) fn connect(&mut self, connect: Connect) {
@@ -41,7 +52,7 @@ impl Engine {
             return;
         }
         if let Some(account) = self.known(&connect) {
-            self.seat(connect, account, false);
+            self.seat(connect, account, Standing::Known);
             return;
         }
         let member = match &connect.proof {
@@ -80,7 +91,7 @@ impl Engine {
         if !guest {
             self.write(Record::Account(Arc::clone(&account)));
         }
-        self.seat(connect, id, guest);
+        self.seat(connect, id, if guest { Standing::Guest } else { Standing::New });
         self.audit(session, if guest { "guest" } else { "register" }, account.nick.as_str(), "");
     }
 
@@ -160,7 +171,8 @@ impl Engine {
     }
 
     /// Gives an account's new session its place and shows it what it needs.
-    pub(super) fn seat(&mut self, connect: Connect, account: AccountId, guest: bool) {
+    pub(super) fn seat(&mut self, connect: Connect, account: AccountId, standing: Standing) {
+        let guest = standing == Standing::Guest;
         let Some(record) = self.state.accounts.get(&account).cloned() else { return };
         let session = connect.session;
         let sessions = self.state.here.get(&account).map_or(0, |here| here.sessions.len());
@@ -198,7 +210,7 @@ impl Engine {
         here.sessions.push(session);
         let (greeting, settings, at) = (Arc::clone(&self.config.rules.greeting), record.settings.clone(), self.now);
         self.show(session, Event::Welcome { you: author, greeting, settings, at });
-        self.tell_about_nick(session, &connect, &record);
+        self.tell_about_nick(session, &connect, &record, standing);
         let wished: Vec<String> = name
             .room
             .into_iter()
@@ -221,12 +233,15 @@ impl Engine {
     }
 
     /// Says so when the nick is not the one wished for.
-    fn tell_about_nick(&mut self, session: SessionId, connect: &Connect, record: &AccountRecord) {
+    fn tell_about_nick(&mut self, session: SessionId, connect: &Connect, record: &AccountRecord, standing: Standing) {
         let login = clean_line(&connect.login, PHRASE_BYTES);
         let nick = &record.nick;
+        // Who is new and has another name did not get the one wished for; that of another node's may not be known here yet.
+        let kept = connect.proof.key().is_some_and(|key| self.config.rules.names.contains_key(key));
+        let lost = standing != Standing::Known && !kept;
         let text = match Nick::parse(LoginName::parse(&login).nick) {
             Ok(wish) if wish.keys().clashes(&nick.keys()) => return,
-            Ok(wish) if self.is_anothers(&wish, record) => {
+            Ok(wish) if lost || self.is_anothers(&wish, record) => {
                 format!("{wish} belongs to somebody else; you are {nick}. /nick NAME chooses another name")
             }
             Ok(_) => format!("You are {nick}: that is the name of your account. /nick NAME changes it"),

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::keys::KEY_TAKEN_OUT;
+use super::login::Standing;
 use super::state::Waiting;
 use crate::effect::{BackRequest, StoreRequest};
 use crate::event::{Event, Leaving};
@@ -119,7 +120,7 @@ impl Engine {
         match known {
             Some(known) => {
                 self.ask_back(BackRequest::ReleaseNick { keys: account.nick.keys(), account: account.id }, None);
-                self.seat(connect, known, false);
+                self.seat(connect, known, Standing::Known);
             }
             None => self.welcome_new(connect, account, false),
         }
