@@ -3,7 +3,8 @@
 use crate::Problem;
 use crate::client::{Client, Target};
 use nacre_chat::{
-    AccountId, Author, Line, LineId, LineKind, Place, RoomName, Standing, StoreAnswer, StoreRequest, Time,
+    AccountId, Author, Line, LineId, LineKind, Modes, Place, Record, RoomName, RoomRecord, Standing, StoreAnswer,
+    StoreRequest, Time,
 };
 use nacre_chat_server::Store;
 use nacre_proto::{Event, Stream};
@@ -34,14 +35,20 @@ const WORDS: [&[&str]; 4] = [
 const RARE: usize = 100_000;
 /// Said a while before now, one line a second.
 const END: u64 = 1_700_000_000_000;
+/// How long nothing may come of a search.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often each search is made.
 const TIMES: usize = 20;
 
 /// Puts so many lines into the lobby of a store that is made there.
 pub fn fill(file: &Path, count: usize) -> Result<(), Problem> {
     let (store, _) = Store::open(file, None)?;
-    let place = Place::Room(RoomName::parse("lobby").map_err(|_| "no room")?);
+    let name = RoomName::parse("lobby").map_err(|_| "no room")?;
+    let place = Place::Room(name.clone());
     let (done, waiting) = mpsc::channel();
+    // What was said before a room was made is nobody's to see.
+    let room = StoreRequest::Put(Record::Room(Arc::new(room(name, Time(END - 1000 * (count as u64 + 1))))));
+    store.ask(room, drop).map_err(|_| "the store has stopped")?;
     for number in 0..count {
         let line = Arc::new(line(number, count, place.clone()));
         let done = done.clone();
@@ -53,6 +60,18 @@ pub fn fill(file: &Path, count: usize) -> Result<(), Problem> {
         return Err("not all lines were kept".into());
     }
     Ok(())
+}
+
+fn room(name: RoomName, made: Time) -> RoomRecord {
+    RoomRecord {
+        name,
+        topic: Arc::from(""),
+        made,
+        stamp: made,
+        modes: Modes::default(),
+        roles: Default::default(),
+        invited: Default::default(),
+    }
 }
 
 fn line(number: usize, count: usize, place: Place) -> Line {
@@ -80,6 +99,7 @@ fn line(number: usize, count: usize, place: Place) -> Line {
 pub fn search(port: u16, words: &str) -> Result<Vec<Duration>, Problem> {
     let target = Target::stranger(port, "searcher".to_owned())?;
     let mut client = Client::log_in(&target)?;
+    client.stream().set_read_timeout(Some(PATIENCE))?;
     let channel = client.session(&[SessionRequest::Shell])?;
     let (mut times, mut scratch) = (Vec::new(), vec![0; 1 << 20]);
     for _ in 0..TIMES {
