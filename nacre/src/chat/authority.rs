@@ -163,7 +163,7 @@ impl Authority for ChatAuthority {
         let (proof, login, room) = match &self.key {
             Some(key) => (Proof::Key(Arc::from(key.as_str())), self.login.clone(), None),
             // The password is the name's, whatever stands behind it.
-            None if self.named.is_proved() => {
+            None if self.named.is_meant() => {
                 let Parts { name, room } = Parts::of(&self.login);
                 (Proof::Login, name, room)
             }

@@ -1,7 +1,6 @@
 //! Names with a password, put into the password file by `nacre passwd`: they come in by it, and by their one-time code
 //! where there is one, as to `nacre serve`. Whoever has a key needs none.
 
-use crate::passwd;
 use crate::serve::authority::LocalAuthority;
 use crate::serve::judge::Judge;
 use crate::serve::login::Ends;
@@ -11,8 +10,7 @@ use nacre_net::server::authority::Answer;
 use nacre_proto::crypto::SecretBytes;
 use nacre_proto::login::server::{KeyboardInteractiveVerdict, PasswordVerdict, UserPolicy};
 use nacre_wire::names::AUTH_PUBLICKEY;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// A login's name, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,30 +36,21 @@ impl Parts {
 pub(super) struct Named {
     judge: Arc<Judge>,
     authority: LocalAuthority,
-    /// The name has a password; said once it was looked up.
-    has_one: Arc<OnceLock<bool>>,
-    /// A password or code was right, and nothing is left to ask.
-    proved: Arc<AtomicBool>,
 }
 
 impl Named {
     pub(super) fn new(shared: Arc<Shared>, ends: Ends) -> Self {
         let judge = Arc::new(Judge::new(shared, ends));
-        let authority = LocalAuthority::new(judge.clone());
-        Self { judge, authority, has_one: Arc::default(), proved: Arc::default() }
+        Self { authority: LocalAuthority::new(judge.clone()), judge }
     }
 
     /// Adds the ways of a name with a password to those that everybody has.
     pub(super) fn look_up(&mut self, name: Vec<u8>, everybody: UserPolicy) -> Answer<UserPolicy> {
-        // What was found out belongs to one name.
-        (self.has_one, self.proved) = Default::default();
         let looked_up = self.authority.look_up(name);
-        let (judge, has_one) = (self.judge.clone(), self.has_one.clone());
+        let judge = self.judge.clone();
         Box::pin(async move {
             let named = looked_up.await;
-            let asked = tokio::task::spawn_blocking(move || has_password(&judge));
-            let found = asked.await.unwrap_or(false);
-            if !*has_one.get_or_init(|| found) {
+            if !has_password(&judge) {
                 return everybody;
             }
             let own = named.methods.into_iter().filter(|way| way.first().is_some_and(|first| first != AUTH_PUBLICKEY));
@@ -70,14 +59,9 @@ impl Named {
         })
     }
 
-    /// Whether the name has a password.
+    /// Whether the name has a password: who comes in by it without a key has proved that.
     pub(super) fn is_meant(&self) -> bool {
-        self.has_one.get().copied().unwrap_or(false)
-    }
-
-    /// Whether it was proved.
-    pub(super) fn is_proved(&self) -> bool {
-        self.proved.load(Ordering::SeqCst)
+        has_password(&self.judge)
     }
 
     pub(super) fn check_password(
@@ -85,33 +69,20 @@ impl Named {
         password: SecretBytes,
         new: Option<SecretBytes>,
     ) -> Answer<PasswordVerdict> {
-        let (checked, proved) = (self.authority.check_password(password, new), self.proved.clone());
-        Box::pin(async move {
-            let verdict = checked.await;
-            proved.fetch_or(verdict == PasswordVerdict::Accept, Ordering::SeqCst);
-            verdict
-        })
+        self.authority.check_password(password, new)
     }
 
     pub(super) fn check_interactive(
         &mut self,
         answers: Option<Vec<SecretBytes>>,
     ) -> Answer<KeyboardInteractiveVerdict> {
-        let (checked, proved) = (self.authority.check_interactive(answers), self.proved.clone());
-        Box::pin(async move {
-            let verdict = checked.await;
-            proved.fetch_or(matches!(verdict, KeyboardInteractiveVerdict::Accept), Ordering::SeqCst);
-            verdict
-        })
+        self.authority.check_interactive(answers)
     }
 }
 
-/// Whether the name that is logging in stands in the password file with a password.
+/// Whether the name that is logging in stands in the password file with a password, and may come in by it.
 fn has_password(judge: &Judge) -> bool {
-    let Some(login) = judge.login() else { return false };
-    let Some(name) = login.name.as_deref().filter(|_| login.account.is_some()) else { return false };
-    let record = passwd::open_in(&judge.shared.state).and_then(|store| store.lookup(name));
-    record.ok().flatten().is_some_and(|record| record.password.is_some())
+    judge.login().is_some_and(|login| login.account.is_some() && login.has_own_password)
 }
 
 #[cfg(test)]

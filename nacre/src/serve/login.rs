@@ -56,6 +56,8 @@ pub struct Login {
     pub keys_count: bool,
     /// A one-time code is enrolled, and so compulsory.
     pub code_wanted: bool,
+    /// The name stands in the password file with a password.
+    pub has_own_password: bool,
     /// The configuration for this connection and user.
     pub options: ConnectionOptions,
 }
@@ -88,6 +90,7 @@ impl Login {
             own_passwords: matches!(shared.mode, Mode::User(_)),
             keys_count: found.keys_count,
             code_wanted: found.code_wanted,
+            has_own_password: found.has_own_password,
             options,
         };
         login.apply_lists(&groups, ends);
@@ -187,6 +190,7 @@ struct Found {
     account: Option<Account>,
     keys_count: bool,
     code_wanted: bool,
+    has_own_password: bool,
 }
 
 fn find(shared: &Shared, name: &str) -> Found {
@@ -198,14 +202,20 @@ fn find(shared: &Shared, name: &str) -> Found {
             return Found::default();
         }
     };
-    let code_wanted = record.as_ref().is_some_and(|record| record.totp.is_some());
-    match &shared.mode {
-        Mode::User(own) if own.name == name => Found { account: Some(own.clone()), keys_count: true, code_wanted },
+    let (account, keys_count) = match &shared.mode {
+        Mode::User(own) if own.name == name => (Some(own.clone()), true),
         // Another name of the same account: its password counts, the account's keys do not, or a
         // key would get round the code of the name it belongs to.
-        Mode::User(own) if record.is_some() => Found { account: Some(own.clone()), keys_count: false, code_wanted },
-        Mode::User(_) => Found::default(),
-        Mode::Root => Found { account: machine_account(shared, name), keys_count: true, code_wanted },
+        Mode::User(own) if record.is_some() => (Some(own.clone()), false),
+        Mode::User(_) => return Found::default(),
+        Mode::Root => (machine_account(shared, name), true),
+    };
+    let record = record.as_ref();
+    Found {
+        account,
+        keys_count,
+        code_wanted: record.is_some_and(|record| record.totp.is_some()),
+        has_own_password: record.is_some_and(|record| record.password.is_some()),
     }
 }
 
