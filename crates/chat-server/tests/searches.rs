@@ -1,8 +1,11 @@
 //! Searches that take long: who waits for them, and who does not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
+use common::NoPasswords;
 use nacre_chat::{Config, Proof, SearchQuery, StoreRequest};
-use nacre_chat_server::{Arrival, Ended, Hub, Passwords, Size, Store};
+use nacre_chat_server::{Arrival, Ended, Hub, Size, Store};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -11,18 +14,6 @@ use tokio::sync::watch;
 
 /// What takes longer stands still.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-struct NoPasswords;
-
-impl Passwords for NoPasswords {
-    fn hash(&self, _: &str) -> Result<String, String> {
-        Err("none here".to_owned())
-    }
-
-    fn verify(&self, _: &str, _: &str) -> bool {
-        false
-    }
-}
 
 /// A chat whose searches stand still until the sender is dropped.
 fn stuck(folder: &Path) -> (Hub, mpsc::Sender<()>) {

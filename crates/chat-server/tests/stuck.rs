@@ -1,25 +1,16 @@
 //! Sessions whose clients take nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
+use common::NoPasswords;
 use nacre_chat::command::BanOrder;
 use nacre_chat::{AdminAnswer, AdminRequest, Config, Proof};
-use nacre_chat_server::{Arrival, Ended, Hub, Passwords, Size, Store};
+use nacre_chat_server::{Arrival, Ended, Hub, Size, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
-
-struct NoPasswords;
-
-impl Passwords for NoPasswords {
-    fn hash(&self, _: &str) -> Result<String, String> {
-        Err("none here".to_owned())
-    }
-
-    fn verify(&self, _: &str, _: &str) -> bool {
-        false
-    }
-}
 
 fn arrival(term: Option<&str>, json: bool) -> Arrival {
     Arrival {
